@@ -1,0 +1,1 @@
+//! The office: accounts, rooms, grants, recordings.

@@ -1,0 +1,1 @@
+//! The measure: what a box can hold.

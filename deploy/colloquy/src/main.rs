@@ -1,0 +1,2 @@
+//! The one program: wires every part.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The half of the operator's contract that runs in the process.

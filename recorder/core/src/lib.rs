@@ -1,0 +1,1 @@
+//! The mind of the recorder: tape format, reorder, timeline, layout, manifest.

@@ -1,0 +1,1 @@
+//! The recorder: intake, tapes on disk, composition, upload.

@@ -1,0 +1,1 @@
+//! A participant without a browser.

@@ -1,0 +1,208 @@
+//! What goes into a shard and what comes out: plain values, no IO.
+//!
+//! Control leaves by queue ([`Output`], polled); media leaves by return value ([`Departures`],
+//! filled by the very call that brought the packet).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sfu_protocol::control::{ControlReply, ControlRequest};
+use sfu_protocol::grant::Grant;
+use sfu_protocol::link::{FromNode, ToNode};
+use sfu_protocol::signal::{ClientMessage, Envelope};
+
+/// One signalling WebSocket, numbered by the shell. Never reused while the shell runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignalId(pub u64);
+
+/// One link peer (a recorder, `api`), numbered by the shell. Never reused while the shell runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+/// One control request, numbered by the shell; its reply carries the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What a shard is told.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A UDP datagram arrived. Anybody may have sent it.
+    Datagram {
+        /// From where, as the kernel says.
+        source: SocketAddr,
+        /// On which of our addresses.
+        destination: SocketAddr,
+        /// The payload.
+        bytes: &'a [u8],
+    },
+    /// A WebSocket has shown a grant, and the shell has verified it.
+    SignalOpened {
+        /// Which WebSocket.
+        signal: SignalId,
+        /// What it may.
+        grant: Box<Grant>,
+        /// Set when it wants to continue a participant: the resume key and the last `seq` seen.
+        resume: Option<(String, u64)>,
+    },
+    /// A message on an opened WebSocket. Never [`ClientMessage::Join`].
+    Signal {
+        /// Which WebSocket.
+        signal: SignalId,
+        /// What it says.
+        message: ClientMessage,
+    },
+    /// A WebSocket is gone.
+    SignalClosed {
+        /// Which.
+        signal: SignalId,
+    },
+    /// A link peer is here.
+    LinkOpened {
+        /// Which.
+        peer: PeerId,
+    },
+    /// A link peer says something.
+    Link {
+        /// Which.
+        peer: PeerId,
+        /// What.
+        frame: ToNode,
+    },
+    /// A link peer is gone.
+    LinkClosed {
+        /// Which.
+        peer: PeerId,
+    },
+    /// `api` asks.
+    Control {
+        /// Repeated in the reply.
+        request: RequestId,
+        /// What.
+        body: ControlRequest,
+    },
+    /// The deadline has come.
+    Tick,
+}
+
+/// Control that leaves a shard, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this to a WebSocket.
+    Signal {
+        /// Which.
+        signal: SignalId,
+        /// What.
+        envelope: Box<Envelope>,
+    },
+    /// Close this WebSocket after what was sent.
+    CloseSignal {
+        /// Which.
+        signal: SignalId,
+    },
+    /// Send this to a link peer.
+    Link {
+        /// Which.
+        peer: PeerId,
+        /// What.
+        frame: FromNode,
+    },
+    /// Answer `api`.
+    Control {
+        /// Of which request.
+        request: RequestId,
+        /// The answer.
+        reply: ControlReply,
+    },
+}
+
+/// When a shard wants to be woken, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// Why: for metrics and for whoever debugs a busy loop.
+    pub reason: WakeReason,
+}
+
+/// Why a shard wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WakeReason {
+    /// A connection's transport (ICE, DTLS, RTCP, pacing).
+    Transport,
+    /// A keyframe request that was held back may go now.
+    Keyframe,
+    /// Active speakers are computed again.
+    Speakers,
+    /// A lost participant's time is over, or an empty room closes.
+    Expiry,
+    /// Nothing is due.
+    Idle,
+}
+
+/// Datagrams that leave, in one growing buffer that the shell reuses: no allocation per packet
+/// once it has grown.
+#[derive(Debug, Default)]
+pub struct Departures {
+    bytes: Vec<u8>,
+    datagrams: Vec<(SocketAddr, usize)>,
+}
+
+impl Departures {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one datagram.
+    pub fn push(&mut self, destination: SocketAddr, contents: &[u8]) {
+        self.bytes.extend_from_slice(contents);
+        self.datagrams.push((destination, contents.len()));
+    }
+
+    /// How many datagrams wait.
+    pub fn len(&self) -> usize {
+        self.datagrams.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.datagrams.is_empty()
+    }
+
+    /// The datagrams in order.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        self.datagrams.iter().map(move |&(destination, length)| {
+            let (datagram, after) = rest.split_at(length);
+            rest = after;
+            (destination, datagram)
+        })
+    }
+
+    /// Forgets what was sent and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.datagrams.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn departures_come_out_as_they_went_in_and_the_batch_can_be_used_again() {
+        let to = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let mut batch = Departures::new();
+        for round in 0..2u8 {
+            batch.push(to(1), &[round, 1, 2]);
+            batch.push(to(2), &[]);
+            batch.push(to(1), &[3]);
+            let seen: Vec<_> = batch.iter().map(|(d, b)| (d.port(), b.to_vec())).collect();
+            assert_eq!(seen, [(1, vec![round, 1, 2]), (2, vec![]), (1, vec![3])]);
+            assert_eq!(batch.len(), 3);
+            batch.clear();
+            assert!(batch.is_empty());
+        }
+    }
+}

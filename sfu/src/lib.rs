@@ -1,0 +1,1 @@
+//! The media node: threads, sockets, signalling and links around sfu-core.

@@ -1,0 +1,1 @@
+//! The TURN relay: sockets around turn-core.
