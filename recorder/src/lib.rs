@@ -1,1 +1,3 @@
 //! The recorder: intake, tapes on disk, composition, upload.
+
+pub mod compose;

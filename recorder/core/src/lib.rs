@@ -1,1 +1,5 @@
-//! The mind of the recorder: tape format, reorder, timeline, layout, manifest.
+//! The mind of the recorder: tape format, reorder, depacketise, clock, timeline, layout, health,
+//! manifest.
+
+pub mod frame;
+pub mod layout;

@@ -1,0 +1,1 @@
+//! Files from frames: the only place that knows ffmpeg.
