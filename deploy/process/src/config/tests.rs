@@ -144,7 +144,9 @@ fn a_secret_may_be_the_content_of_a_file() {
 
 #[test]
 fn what_cannot_be_used_is_one_line_with_the_setting_and_its_origin() {
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    /// The file, the environment, the complaint.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: &[Case<'_>] = &[
         (
             "[htp]\nlisten = \"x\"",
             &[],

@@ -1,0 +1,32 @@
+# How Colloquy is built, run and tested. `make help` lists the targets.
+# Every target does its own set-up and does nothing that is done already.
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+COLLOQUY := $(CARGO_TARGET_DIR)/release/colloquy
+SEEDS ?= 100
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test sim-sweep setup web
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build what changed, then serve; flags for it: ARGS="--lan"
+	@exec "$(COLLOQUY)" serve $(ARGS)
+
+build: setup web ## Make the release binary
+	@cargo build --release --locked -p colloquy
+	@echo "built $(COLLOQUY)"
+
+test: ## Run every check: format, lints, tests, browsers
+	@deploy/test.sh
+
+sim-sweep: setup ## Run the simulation over SEEDS=n more seeds
+	@SIM_SWEEP_SEEDS=$(SEEDS) cargo test --locked -p sfu-sim --release -- --ignored --nocapture sweep
+
+setup: ## Install the system packages that are missing
+	@deploy/setup.sh build
+
+web: ## Build the web application if its sources changed
+	@deploy/web.sh build
