@@ -12,6 +12,7 @@
 //! | [`control`] | `api` and a node: wishes, reports, room events |
 //! | [`link`] | a node and its link peers: tapes, events, acknowledgements |
 //! | [`recording`] | `api` and a recorder: commands and reports |
+//! | [`turn`] | `api` makes, a relay checks: short-lived TURN credentials |
 //!
 //! # Compatibility
 //! Names on the wire are `snake_case`. Every message has one committed golden example under
@@ -25,3 +26,4 @@ pub mod link;
 pub mod media;
 pub mod recording;
 pub mod signal;
+pub mod turn;

@@ -1,0 +1,6 @@
+//! The relay's life from a client's side: each request leads to exactly these commands.
+
+#![expect(clippy::disallowed_methods, reason = "a test needs a first instant")]
+
+mod lifecycle;
+mod world;
