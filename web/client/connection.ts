@@ -1,0 +1,195 @@
+// The browser's end of a participant's transport: one RTCPeerConnection that always offers.
+// It makes the m-lines, negotiates one revision at a time, and says what arrives in which slot.
+
+import type { Browser } from "./browser";
+import {
+  cameraEncodings,
+  cameraLayers,
+  MICROPHONE_ENCODING,
+  preferVp8,
+  SCREEN_AUDIO_ENCODING,
+  SCREEN_ENCODING,
+} from "./encodings";
+import type { Scope } from "./lib/scope";
+import { Cell, type Value } from "./lib/value";
+import { type Kind, MAX_SLOTS, type PublishLine, type Slot, type SlotId, type Source, type TrackState } from "./protocol/signal.gen";
+import { withOpusWishes } from "./sdp";
+
+/** Voices heard at once: more than this many people talking is noise. */
+export const AUDIO_SLOTS = 6;
+/** Pictures at first; a larger room asks for more by one more offer. */
+export const VIDEO_SLOTS = 12;
+
+const SOURCES: readonly Source[] = ["microphone", "camera", "screen", "screen_audio"];
+
+export type ConnectionState = "new" | "connecting" | "connected" | "interrupted" | "failed" | "closed";
+
+/** A slot as the browser sees it. */
+export interface SlotLine {
+  slot: SlotId;
+  kind: Kind;
+  /** What arrives in it; stays the same object whoever is shown. */
+  media: MediaStreamTrack;
+}
+
+export interface Offer {
+  revision: number;
+  sdp: string;
+  publish: PublishLine[];
+}
+
+export interface ConnectionWiring {
+  browser: Browser;
+  scope: Scope;
+  iceServers: RTCIceServer[];
+  /** What each source is when an offer is made. */
+  stateOf: (source: Source) => TrackState;
+  sendOffer: (offer: Offer) => void;
+}
+
+export class Connection {
+  private readonly peer: RTCPeerConnection;
+  private readonly stateCell = new Cell<ConnectionState>("new");
+  private readonly slotsCell = new Cell<readonly SlotLine[]>([]);
+  private readonly sending = new Map<Source, RTCRtpTransceiver>();
+  private revision = 0;
+  private awaiting: number | null = null;
+  private again: { iceRestart: boolean } | null = null;
+
+  constructor(private readonly wiring: ConnectionWiring) {
+    const { browser, scope } = wiring;
+    this.peer = browser.peer({ iceServers: wiring.iceServers, bundlePolicy: "max-bundle" });
+    for (const source of SOURCES) this.addSender(source);
+    for (let i = 0; i < AUDIO_SLOTS; i++) this.addReceiver("audio");
+    for (let i = 0; i < VIDEO_SLOTS; i++) this.addReceiver("video");
+    scope.listen(this.peer, "connectionstatechange", () => this.readState());
+    scope.listen(this.peer, "iceconnectionstatechange", () => this.readState());
+    scope.onEnd(() => {
+      this.peer.close();
+      this.stateCell.set("closed");
+    });
+  }
+
+  get state(): Value<ConnectionState> {
+    return this.stateCell;
+  }
+
+  /** The slots that the node granted. */
+  get slots(): Value<readonly SlotLine[]> {
+    return this.slotsCell;
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.peer.getStats();
+  }
+
+  /** Makes an offer, or makes another as soon as the one on its way is answered. */
+  async offer(iceRestart = false): Promise<void> {
+    if (this.awaiting !== null) {
+      this.again = { iceRestart: iceRestart || (this.again?.iceRestart ?? false) };
+      return;
+    }
+    this.revision += 1;
+    this.awaiting = this.revision;
+    const description = await this.peer.createOffer({ iceRestart });
+    if (this.wiring.scope.ended) return;
+    await this.peer.setLocalDescription(description);
+    this.sendOffer();
+  }
+
+  /** Sends the unanswered offer again, for the WebSocket was lost with it. */
+  repeatOffer(): void {
+    if (this.awaiting !== null && this.peer.localDescription !== null) this.sendOffer();
+  }
+
+  async answer(revision: number, sdp: string, slots: readonly Slot[]): Promise<void> {
+    if (revision !== this.awaiting || this.wiring.scope.ended) return;
+    const tuned = withOpusWishes(sdp, { inbandFec: true, dtx: false });
+    await this.peer.setRemoteDescription({ type: "answer", sdp: tuned });
+    this.awaiting = null;
+    const granted = new Set(slots.map(({ slot }) => slot));
+    this.slotsCell.set(
+      this.peer.getTransceivers().flatMap((transceiver): SlotLine[] => {
+        const { mid, receiver } = transceiver;
+        if (mid === null || !granted.has(mid)) return [];
+        return [{ slot: mid, kind: receiver.track.kind as Kind, media: receiver.track }];
+      }),
+    );
+    const again = this.again;
+    this.again = null;
+    if (again !== null) await this.offer(again.iceRestart);
+  }
+
+  /** Puts a captured track, or silence, into the source's m-line. Needs no renegotiation. */
+  async send(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    const sender = this.sending.get(source)?.sender;
+    if (sender === undefined || this.wiring.scope.ended) return;
+    await sender.replaceTrack(track);
+    if (source === "camera" && track !== null) await fitCameraLayers(sender, track);
+  }
+
+  /** True when more slots were asked for; the node's answer brings them. */
+  async growVideoSlots(wanted: number): Promise<boolean> {
+    const receiving = this.peer.getTransceivers().length - this.sending.size;
+    const video = receiving - AUDIO_SLOTS;
+    const missing = Math.min(wanted - video, MAX_SLOTS - receiving);
+    if (missing <= 0) return false;
+    for (let i = 0; i < missing; i++) this.addReceiver("video");
+    await this.offer();
+    return true;
+  }
+
+  private addSender(source: Source): void {
+    const kind = source === "camera" || source === "screen" ? "video" : "audio";
+    const sendEncodings = {
+      camera: cameraEncodings(),
+      microphone: [MICROPHONE_ENCODING],
+      screen: [SCREEN_ENCODING],
+      screen_audio: [SCREEN_AUDIO_ENCODING],
+    }[source];
+    const transceiver = this.peer.addTransceiver(kind, { direction: "sendonly", sendEncodings });
+    this.preferCodecs(transceiver, kind);
+    this.sending.set(source, transceiver);
+  }
+
+  private addReceiver(kind: Kind): void {
+    this.preferCodecs(this.peer.addTransceiver(kind, { direction: "recvonly" }), kind);
+  }
+
+  private preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind): void {
+    if (kind !== "video") return;
+    const codecs = preferVp8(this.wiring.browser.codecs(kind));
+    if (codecs.length > 0) transceiver.setCodecPreferences(codecs);
+  }
+
+  private sendOffer(): void {
+    const publish: PublishLine[] = [];
+    for (const [source, { mid }] of this.sending) {
+      if (mid !== null) publish.push({ mid, source, state: this.wiring.stateOf(source) });
+    }
+    const sdp = this.peer.localDescription?.sdp ?? "";
+    this.wiring.sendOffer({ revision: this.revision, sdp, publish });
+  }
+
+  private readState(): void {
+    this.stateCell.set(connectionState(this.peer.connectionState));
+  }
+}
+
+function connectionState(state: RTCPeerConnectionState): ConnectionState {
+  return state === "disconnected" ? "interrupted" : state;
+}
+
+/** A small picture has fewer layers: see `cameraLayers`. */
+async function fitCameraLayers(sender: RTCRtpSender, track: MediaStreamTrack): Promise<void> {
+  const { width, height } = track.getSettings();
+  if (width === undefined || height === undefined) return;
+  const parameters = sender.getParameters();
+  const layers = cameraLayers(width, height);
+  for (const encoding of parameters.encodings) {
+    const layer = layers.find(({ rid }) => rid === encoding.rid);
+    if (layer !== undefined) Object.assign(encoding, layer);
+  }
+  // A browser that knows only one layer keeps what it has: the picture is sent all the same.
+  await sender.setParameters(parameters).catch(() => undefined);
+}

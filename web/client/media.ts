@@ -1,0 +1,93 @@
+// The media half of a session, from one joining to the next: connection, what is sent, what
+// arrives, and the healing of a broken path. Ends as a whole and is made anew as a whole.
+
+import type { Browser } from "./browser";
+import type { Capture } from "./capture";
+import { Connection, type ConnectionState } from "./connection";
+import type { Scope } from "./lib/scope";
+import type { Value } from "./lib/value";
+import type { ClientMessage, Slot, SlotId, TrackId } from "./protocol/signal.gen";
+import { Publisher } from "./publish";
+import { Slots } from "./slots";
+import { NetworkStats } from "./stats";
+
+/** A path that is interrupted often heals itself within this; then new candidates are tried. */
+const HEAL_AFTER_MS = 3_000;
+/** A path that new candidates do not heal within this is given up and joined anew. */
+const REBUILD_AFTER_MS = 10_000;
+
+export interface MediaWiring {
+  browser: Browser;
+  scope: Scope;
+  capture: Capture;
+  iceServers: RTCIceServer[];
+  contents: Value<ReadonlyMap<SlotId, TrackId | null>>;
+  send: (message: ClientMessage) => boolean;
+  /** The path cannot be healed: join again. */
+  onBroken: () => void;
+}
+
+export class Media {
+  readonly connection: Connection;
+  readonly slots: Slots;
+  readonly network: NetworkStats;
+  private readonly publisher: Publisher;
+  private stopTimer: () => void = () => undefined;
+
+  constructor(private readonly wiring: MediaWiring) {
+    const { browser, scope, capture, iceServers, contents, send } = wiring;
+    this.connection = new Connection({
+      browser,
+      scope,
+      iceServers,
+      stateOf: (source) => this.publisher.stateForOffer(source),
+      sendOffer: (offer) => send({ type: "offer", ...offer }),
+    });
+    this.publisher = new Publisher({ capture, connection: this.connection, scope, send });
+    this.slots = new Slots({
+      browser,
+      scope,
+      lines: this.connection.slots,
+      contents,
+      send,
+      onShort: (wanted) => void this.connection.growVideoSlots(wanted),
+    });
+    this.network = new NetworkStats(scope, browser, () => this.connection.stats());
+    scope.onEnd(this.connection.state.subscribe(() => this.heal(this.connection.state.get())));
+    scope.onEnd(() => this.stopTimer());
+  }
+
+  start(): void {
+    this.publisher.start();
+    void this.connection.offer();
+  }
+
+  answer(revision: number, sdp: string, slots: readonly Slot[]): void {
+    // An answer that the browser cannot read leaves no path: the same cure as a broken one.
+    this.connection.answer(revision, sdp, slots).catch(() => this.wiring.onBroken());
+  }
+
+  /** The WebSocket is back and the node has kept our place: say again what it may have missed. */
+  repeat(): void {
+    this.connection.repeatOffer();
+    this.publisher.repeat();
+    this.slots.repeat();
+    this.heal(this.connection.state.get());
+  }
+
+  private heal(state: ConnectionState): void {
+    this.stopTimer();
+    if (state === "interrupted") this.later(HEAL_AFTER_MS, () => this.restart());
+    else if (state === "failed") this.restart();
+  }
+
+  private restart(): void {
+    void this.connection.offer(true);
+    this.later(REBUILD_AFTER_MS, () => this.wiring.onBroken());
+  }
+
+  private later(ms: number, act: () => void): void {
+    this.stopTimer();
+    this.stopTimer = this.wiring.browser.after(ms, act);
+  }
+}

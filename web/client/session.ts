@@ -1,0 +1,253 @@
+// One participant's stay in a room, the public face of the SDK:
+//
+//   idle -> joining -> joined <-> lost -> left
+//
+// It orders the channel and the media; each decision is in the part that it calls.
+
+import type { Browser } from "./browser";
+import type { Capture } from "./capture";
+import { Channel, type Target } from "./channel";
+import { Scope } from "./lib/scope";
+import { Cell, derive, Happening, type Value, within } from "./lib/value";
+import { Media } from "./media";
+import {
+  type ByeReason,
+  type ClientMessage,
+  type Envelope,
+  type ParticipantId,
+  type RefusedCode,
+  SIGNAL_VERSION,
+  type Source,
+  type TrackId,
+} from "./protocol/signal.gen";
+import { afterMessage, EMPTY_ROOM, type Room } from "./room";
+import type { Voice } from "./slots";
+import type { Shown } from "./want";
+
+/** What the API gives to whoever may enter. */
+export interface Ticket {
+  /** The node's WebSocket. */
+  url: string;
+  grant: string;
+  iceServers: RTCIceServer[];
+}
+
+export type LeftReason =
+  | ByeReason
+  /** The node stayed away too long. */
+  | "unreachable"
+  /** The room is full. */
+  | "full"
+  /** This page is older than the node: load it again. */
+  | "outdated";
+
+export type SessionState =
+  | { at: "idle" }
+  | { at: "joining" }
+  | { at: "joined" }
+  | { at: "lost" }
+  | { at: "left"; reason: LeftReason };
+
+/** Thrown by `renew` when there is nothing to come back to. */
+export class SessionOver extends Error {
+  constructor(readonly reason: LeftReason) {
+    super(`the session is over: ${reason}`);
+  }
+}
+
+/** Something to tell the person. */
+export type Notice =
+  | { kind: "muted_by_host"; source: Source }
+  | { kind: "refused"; about: string; code: RefusedCode; message: string };
+
+export interface SessionWiring {
+  browser: Browser;
+  /** Ending it leaves the room. */
+  scope: Scope;
+  capture: Capture;
+  /** A fresh ticket for the same participant, when the old grant is spent. */
+  renew: () => Promise<Ticket>;
+}
+
+export class Session {
+  private readonly stateCell = new Cell<SessionState>({ at: "idle" });
+  private readonly roomCell = new Cell<Room>(EMPTY_ROOM);
+  private readonly mediaCell = new Cell<Media | null>(null);
+  private readonly contents = derive([this.roomCell], (room) => room.slots);
+  private readonly channel: Channel;
+  private mediaScope = new Scope();
+  private ticket: Ticket | null = null;
+  private grantSpent = false;
+  /** Set from renewing a grant until it lets us in: a fresh grant that is refused ends the session. */
+  private grantFresh = false;
+  private resumeKey: string | null = null;
+  private lastSeq = 0;
+  private shown: readonly Shown[] = [];
+
+  readonly state: Value<SessionState> = this.stateCell;
+  readonly room: Value<Room> = this.roomCell;
+  readonly pictures: Value<ReadonlyMap<TrackId, MediaStreamTrack>> = within(
+    this.mediaCell,
+    (media) => media.slots.pictures,
+    new Map<TrackId, MediaStreamTrack>() as ReadonlyMap<TrackId, MediaStreamTrack>,
+  );
+  readonly voices: Value<readonly Voice[]> = within(this.mediaCell, (media) => media.slots.voices, []);
+  readonly transport = within(this.mediaCell, (media) => media.connection.state, "new");
+  readonly network = within(this.mediaCell, (media) => media.network.figures, null);
+  readonly notices = new Happening<Notice>();
+
+  constructor(private readonly wiring: SessionWiring) {
+    this.channel = new Channel({
+      browser: wiring.browser,
+      scope: wiring.scope,
+      target: () => this.target(),
+      onMessage: (envelope) => this.receive(envelope),
+      onLost: () => this.stateCell.set({ at: "lost" }),
+      onGaveUp: () => this.end("unreachable"),
+    });
+    wiring.scope.onEnd(() => this.leave());
+  }
+
+  /** When the next try to come back begins, in milliseconds since the epoch. */
+  get retryAtMs(): Value<number | null> {
+    return this.channel.retryAtMs;
+  }
+
+  join(ticket: Ticket): void {
+    if (this.stateCell.get().at !== "idle") return;
+    this.ticket = ticket;
+    this.stateCell.set({ at: "joining" });
+    this.channel.open();
+  }
+
+  leave(): void {
+    if (this.stateCell.get().at === "left") return;
+    this.channel.send({ type: "leave" });
+    this.end("left");
+  }
+
+  /** Tries to come back now. */
+  hurry(): void {
+    this.channel.hurry();
+  }
+
+  /** Says what the page shows, most important first. */
+  show(shown: readonly Shown[]): void {
+    this.shown = shown;
+    this.mediaCell.get()?.slots.show(shown);
+  }
+
+  muteOther(participant: ParticipantId, source: Source): boolean {
+    return this.channel.send({ type: "mute_other", participant, source });
+  }
+
+  remove(participant: ParticipantId): boolean {
+    return this.channel.send({ type: "remove", participant });
+  }
+
+  private async target(): Promise<Target> {
+    if (this.ticket === null || this.grantSpent) {
+      try {
+        this.ticket = await this.wiring.renew();
+        this.grantSpent = false;
+        this.grantFresh = true;
+      } catch (error) {
+        if (error instanceof SessionOver) this.end(error.reason);
+        throw error;
+      }
+    }
+    const join: ClientMessage & { type: "join" } = { type: "join", version: SIGNAL_VERSION, grant: this.ticket.grant };
+    if (this.resumeKey !== null) join.resume = { resume_key: this.resumeKey, last_seq: this.lastSeq };
+    return { url: this.ticket.url, join };
+  }
+
+  private receive(envelope: Envelope): void {
+    // After resuming, a node may repeat what was already processed.
+    if (envelope.type !== "joined" && envelope.seq <= this.lastSeq) return;
+    if (envelope.type === "joined") this.lastSeq = envelope.resumed ? this.lastSeq : envelope.seq;
+    else this.lastSeq = envelope.seq;
+    this.roomCell.update((room) => afterMessage(room, envelope, this.wiring.browser.nowMs()));
+    switch (envelope.type) {
+      case "joined":
+        return this.joined(envelope.resume_key, envelope.resumed);
+      case "answer":
+        return this.mediaCell.get()?.answer(envelope.revision, envelope.sdp, envelope.slots);
+      case "muted_by_host":
+        return this.mutedByHost(envelope.source);
+      case "refused":
+        return this.refused(envelope);
+      case "bye":
+        return this.bye(envelope.reason, envelope.retry_after_ms);
+    }
+  }
+
+  private joined(resumeKey: string, resumed: boolean): void {
+    this.resumeKey = resumeKey;
+    this.grantFresh = false;
+    this.channel.settle();
+    const media = this.mediaCell.get();
+    if (resumed && media !== null) media.repeat();
+    else this.startMedia();
+    this.stateCell.set({ at: "joined" });
+  }
+
+  private startMedia(): void {
+    this.mediaScope.end();
+    this.mediaScope = this.wiring.scope.child();
+    const media = new Media({
+      browser: this.wiring.browser,
+      scope: this.mediaScope,
+      capture: this.wiring.capture,
+      iceServers: this.ticket?.iceServers ?? [],
+      contents: this.contents,
+      send: (message) => this.channel.send(message),
+      onBroken: () => this.rebuild(),
+    });
+    this.mediaCell.set(media);
+    media.slots.show(this.shown);
+    media.start();
+  }
+
+  /** The path is beyond healing: come back as the same participant with everything new. */
+  private rebuild(retryAfterMs = 0): void {
+    this.resumeKey = null;
+    this.grantSpent = true;
+    this.stateCell.set({ at: "lost" });
+    this.channel.reconnect(retryAfterMs);
+  }
+
+  private mutedByHost(source: Source): void {
+    const { capture } = this.wiring;
+    if (source === "microphone") capture.muteMicrophone();
+    else if (source === "camera") capture.stopCamera();
+    else capture.stopScreen();
+    this.notices.emit({ kind: "muted_by_host", source });
+  }
+
+  private refused({ about, code, message }: { about: string; code: RefusedCode; message: string }): void {
+    if (about !== "join") return this.notices.emit({ kind: "refused", about, code, message });
+    if (code === "unsupported_version") return this.end("outdated");
+    if (code === "limit_reached") return this.end("full");
+    if (code === "not_allowed" || (code === "grant_invalid" && this.grantFresh)) return this.end("refused");
+    if (code === "grant_invalid") return this.rebuild();
+    // Draining or a fault of the node: the next try may find it well.
+    this.channel.reconnect();
+  }
+
+  private bye(reason: ByeReason, retryAfterMs: number | undefined): void {
+    if (reason === "grant_expired") return this.rebuild(retryAfterMs);
+    if (reason === "draining") {
+      this.stateCell.set({ at: "lost" });
+      return this.channel.reconnect(retryAfterMs);
+    }
+    this.end(reason);
+  }
+
+  private end(reason: LeftReason): void {
+    if (this.stateCell.get().at === "left") return;
+    this.stateCell.set({ at: "left", reason });
+    this.channel.close();
+    this.mediaScope.end();
+    this.mediaCell.set(null);
+  }
+}

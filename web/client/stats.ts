@@ -1,0 +1,101 @@
+// What the transport says about the network, read from the browser's counters.
+
+import type { Browser } from "./browser";
+import type { Scope } from "./lib/scope";
+import { Cell, type Value } from "./lib/value";
+
+const READ_EVERY_MS = 2_000;
+
+/** The network between this browser and its node, over the last reading. */
+export interface NetworkFigures {
+  roundTripMs: number | null;
+  /** Of the packets sent to us, how many were lost: 0 to 1. */
+  lossIn: number;
+  /** Of the packets that we sent, as the node reports it: 0 to 1. */
+  lossOut: number;
+  inBps: number;
+  outBps: number;
+}
+
+/** Counters that only grow; figures are differences of two of them. */
+export interface Totals {
+  atMs: number;
+  received: number;
+  lost: number;
+  bytesIn: number;
+  bytesOut: number;
+  roundTripMs: number | null;
+  lossOut: number;
+}
+
+export function figures(before: Totals, now: Totals): NetworkFigures {
+  const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1000);
+  const lost = Math.max(0, now.lost - before.lost);
+  const received = Math.max(0, now.received - before.received);
+  return {
+    roundTripMs: now.roundTripMs,
+    lossIn: lost + received === 0 ? 0 : lost / (lost + received),
+    lossOut: now.lossOut,
+    inBps: Math.round((Math.max(0, now.bytesIn - before.bytesIn) * 8) / seconds),
+    outBps: Math.round((Math.max(0, now.bytesOut - before.bytesOut) * 8) / seconds),
+  };
+}
+
+/** Bad enough to say so: speech breaks up from about here. */
+export function isWeak(network: NetworkFigures | null): boolean {
+  if (network === null) return false;
+  return network.lossIn > 0.05 || network.lossOut > 0.05 || (network.roundTripMs ?? 0) > 500;
+}
+
+export class NetworkStats {
+  private readonly figuresCell = new Cell<NetworkFigures | null>(null);
+  private before: Totals | null = null;
+  private stopTimer: () => void = () => undefined;
+
+  constructor(
+    private readonly scope: Scope,
+    private readonly browser: Browser,
+    private readonly report: () => Promise<RTCStatsReport>,
+  ) {
+    scope.onEnd(() => this.stopTimer());
+    this.again();
+  }
+
+  get figures(): Value<NetworkFigures | null> {
+    return this.figuresCell;
+  }
+
+  private again(): void {
+    this.stopTimer = this.browser.after(READ_EVERY_MS, () => void this.read());
+  }
+
+  private async read(): Promise<void> {
+    const report = await this.report().catch(() => null);
+    if (this.scope.ended) return;
+    if (report !== null) {
+      const now = totals(report, this.browser.nowMs());
+      if (this.before !== null) this.figuresCell.set(figures(this.before, now));
+      this.before = now;
+    }
+    this.again();
+  }
+}
+
+function totals(report: RTCStatsReport, atMs: number): Totals {
+  const sum: Totals = { atMs, received: 0, lost: 0, bytesIn: 0, bytesOut: 0, roundTripMs: null, lossOut: 0 };
+  report.forEach((entry: Record<string, unknown>) => {
+    const number = (name: string) => (typeof entry[name] === "number" ? entry[name] : 0);
+    if (entry["type"] === "inbound-rtp") {
+      sum.received += number("packetsReceived");
+      sum.lost += number("packetsLost");
+      sum.bytesIn += number("bytesReceived");
+    } else if (entry["type"] === "outbound-rtp") {
+      sum.bytesOut += number("bytesSent");
+    } else if (entry["type"] === "remote-inbound-rtp") {
+      sum.lossOut = Math.max(sum.lossOut, number("fractionLost"));
+    } else if (entry["type"] === "candidate-pair" && entry["nominated"] === true) {
+      sum.roundTripMs = Math.round(number("currentRoundTripTime") * 1000);
+    }
+  });
+  return sum;
+}
