@@ -12,7 +12,7 @@ SEEDS ?= 100
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Build what changed, then serve; flags for it: ARGS="--lan"
+run: build ## Build what changed, then serve; flags for it: ARGS="--listen 127.0.0.1:9000"
 	@exec "$(COLLOQUY)" serve $(ARGS)
 
 build: setup web ## Make the release binary

@@ -27,14 +27,16 @@ check_tests() {
 check_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet; }
 check_web_lint() { npm --prefix web run --silent lint; }
 check_web_types() { npm --prefix web run --silent types; }
+check_generated() { npm --prefix web run --silent check-generated; }
 check_web_tests() { npm --prefix web run --silent test; }
 
 check_e2e() {
-    cargo build --locked -p colloquy &&
-        COLLOQUY_BIN="$CARGO_TARGET_DIR/debug/colloquy" npm --prefix web run --silent e2e
+    cargo build --locked --workspace --bin colloquy &&
+        (cd web && COLLOQUY_BINARY="$CARGO_TARGET_DIR/debug/colloquy" \
+            npx --no-install vitest run --config e2e/vitest.config.ts)
 }
 
-all=(setup format web_build web_lint web_types web_tests lint docs tests e2e)
+all=(setup format web_build web_lint web_types web_tests generated lint docs tests e2e)
 wanted=("${@:-${all[@]}}")
 table=()
 failed=0
