@@ -1,1 +1,233 @@
 //! All SQL, and only SQL.
+//!
+//! One file per noun, each with its plain row structs and free functions over a [`Store`].
+//! Nothing here decides: rules live in `api`. Time and new ids are arguments.
+//!
+//! # Rules
+//! - Every row has an `organisation_id`, and every query that starts from an id of a caller filters by it.
+//!   The few that cannot (a token or an address is all that is known) say so and answer with the
+//!   organisation.
+//! - Types that both databases decode through `sqlx::Any`: TEXT, BIGINT, INTEGER. Placeholders
+//!   are `$1`.
+//! - In a transaction the first statement writes: SQLite then waits for its turn by the busy
+//!   timeout, where a read that later writes would be refused at once.
+//! - A new table: a new file in both folders of `migrations/`, byte for byte the same, then a module here.
+
+use std::str::FromStr;
+
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{AnyPool, ConnectOptions, Executor, Row};
+
+pub mod event_cursor;
+pub mod idempotency;
+pub mod invite;
+pub mod key;
+pub mod organisation;
+pub mod participant;
+pub mod recording;
+pub mod refresh;
+pub mod room;
+pub mod session;
+pub mod setup;
+pub mod user;
+
+#[cfg(test)]
+mod testing;
+
+/// Connections of one process to its database. More would only wait for SQLite's one writer.
+const MAX_CONNECTIONS: u32 = 8;
+
+/// How long a statement waits for SQLite's one writer before it fails.
+const BUSY_TIMEOUT_MS: u32 = 5_000;
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// Why a query failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database could not be reached, refused the query, or holds what cannot be read.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+impl StoreError {
+    /// Whether a UNIQUE constraint or a primary key refused the row.
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, StoreError::Database(error)
+            if error.as_database_error().is_some_and(|cause| cause.is_unique_violation()))
+    }
+}
+
+/// Where the rows are.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: AnyPool,
+}
+
+impl Store {
+    /// Connects and brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or a migration fails.
+    pub async fn open(url: &str) -> Result<Store, StoreError> {
+        sqlx::any::install_default_drivers();
+        let sqlite = url.starts_with("sqlite:");
+        let options = sqlx::any::AnyConnectOptions::from_str(url)?.disable_statement_logging();
+        let pool = AnyPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if sqlite {
+                        connection.execute(sqlite_pragmas()).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options)
+            .await?;
+        let migrator = if sqlite { &SQLITE } else { &POSTGRES };
+        migrator.run(&pool).await?;
+        Ok(Store { pool })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Waits for running queries and closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// WAL lets readers pass the writer; FULL makes a commit survive a power cut.
+fn sqlite_pragmas() -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!(
+        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; \
+         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+    ))
+}
+
+/// Where a page of a list begins: after the row made at this time with this id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    /// The row's time.
+    pub at_ms: i64,
+    /// The row's id.
+    pub id: String,
+}
+
+impl After {
+    /// Before every row, in the order newest first.
+    pub fn newest() -> After {
+        After {
+            at_ms: i64::MAX,
+            id: "~".to_owned(),
+        }
+    }
+}
+
+/// Reads a TEXT column as an identity.
+fn parsed<T>(row: &AnyRow, column: &str) -> Result<T, sqlx::Error>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: String = row.try_get(column)?;
+    text.parse()
+        .map_err(|error: T::Err| unreadable(column, error))
+}
+
+/// Reads a TEXT column that may be NULL as an identity.
+fn parsed_option<T>(row: &AnyRow, column: &str) -> Result<Option<T>, sqlx::Error>
+where
+    T: FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| {
+        text.parse()
+            .map_err(|error: T::Err| unreadable(column, error))
+    })
+    .transpose()
+}
+
+/// A word of the protocol (`snake_case`) as TEXT.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => unreachable!("only unit variants are stored as words"),
+    }
+}
+
+/// Reads a TEXT column as a word of the protocol.
+fn worded<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, sqlx::Error> {
+    let text: String = row.try_get(column)?;
+    serde_json::from_value(serde_json::Value::String(text))
+        .map_err(|error| unreadable(column, error))
+}
+
+fn unreadable(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: Box::new(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::temporary;
+
+    #[test]
+    fn both_migration_folders_hold_the_same_schema() {
+        let text = |migrator: &sqlx::migrate::Migrator| -> Vec<String> {
+            migrator
+                .iter()
+                .map(|step| step.sql.as_str().to_owned())
+                .collect()
+        };
+        assert_eq!(text(&SQLITE), text(&POSTGRES));
+    }
+
+    #[tokio::test]
+    async fn every_sqlite_connection_is_durable_and_checks_foreign_keys() {
+        let (store, _folder) = temporary().await;
+        let mut held = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            let mut connection = store.pool.acquire().await.expect("a connection");
+            for (pragma, expected) in [
+                ("PRAGMA synchronous", 2_i64),
+                ("PRAGMA foreign_keys", 1),
+                ("PRAGMA busy_timeout", i64::from(BUSY_TIMEOUT_MS)),
+            ] {
+                let row = connection.fetch_one(pragma).await.expect("a pragma");
+                assert_eq!(row.get::<i64, _>(0), expected, "{pragma}");
+            }
+            held.push(connection);
+        }
+    }
+
+    #[tokio::test]
+    async fn opening_twice_keeps_the_rows() {
+        let (store, folder) = temporary().await;
+        let organisation = crate::testing::organisation(&store, "a").await;
+        store.close().await;
+        let again = Store::open(&crate::testing::url(&folder))
+            .await
+            .expect("opens again");
+        let found = organisation::find(&again, organisation)
+            .await
+            .expect("a query");
+        assert_eq!(found.expect("still there").name, "a");
+    }
+}
