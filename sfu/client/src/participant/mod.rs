@@ -1,0 +1,554 @@
+//! One end of a meeting, without IO.
+//!
+//! Inputs come through [`Participant::handle`] and the `send_*` methods; everything that leaves
+//! waits in one queue for [`Participant::poll`]. Drain the queue after every call.
+
+mod downlink;
+mod offer;
+mod order;
+mod roster;
+mod transport;
+mod uplink;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sfu_protocol::ids::TrackId;
+use sfu_protocol::media::{Codec, Source};
+use sfu_protocol::signal::{
+    ByeReason, ClientMessage, Envelope, NodeMessage, Resume, SIGNAL_VERSION, SlotId, TrackState,
+    Want,
+};
+use str0m::config::DtlsCert;
+use str0m::{Event as RtcEvent, IceConnectionState};
+
+use crate::media::{AudioFrame, EncodedFrame};
+use downlink::Downlink;
+use offer::Offered;
+pub use roster::{MAX_REFUSALS, Refusal, Roster, SlotView};
+use transport::Transport;
+use uplink::Uplink;
+
+/// Most outputs that wait to be polled. Beyond it received packets and frames are dropped and
+/// counted: whoever drives a participant has stopped draining it.
+pub const MAX_WAITING_OUTPUTS: usize = 8_192;
+
+/// One source that a participant has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publication {
+    /// Which.
+    pub source: Source,
+    /// Video: 1, or 2 to 3 simulcast layers `q`, `h`, `f`. Audio: 1.
+    pub layers: u8,
+    /// Whether it flows from the start. `Off` keeps an m-line for later.
+    pub state: TrackState,
+}
+
+impl Publication {
+    /// A source that flows from the start.
+    pub fn live(source: Source, layers: u8) -> Self {
+        Publication {
+            source,
+            layers,
+            state: TrackState::Live,
+        }
+    }
+}
+
+/// What a participant is.
+#[derive(Debug, Clone)]
+pub struct ParticipantConfig {
+    /// Its one ICE host candidate.
+    pub local: SocketAddr,
+    /// What it may send. Each source at most once.
+    pub publish: Vec<Publication>,
+    /// How many tracks it hears at once.
+    pub audio_slots: u8,
+    /// How many tracks it sees at once.
+    pub video_slots: u8,
+    /// Whether [`Event::Packet`] is wanted for each packet.
+    pub report_packets: bool,
+    /// A certificate to share among participants; none makes one.
+    pub certificate: Option<DtlsCert>,
+}
+
+impl ParticipantConfig {
+    /// A participant with a three-layer camera and a microphone that sees six and hears four.
+    pub fn new(local: SocketAddr) -> Self {
+        ParticipantConfig {
+            local,
+            publish: vec![
+                Publication::live(Source::Camera, crate::media::MAX_LAYERS),
+                Publication::live(Source::Microphone, 1),
+            ],
+            audio_slots: 4,
+            video_slots: 6,
+            report_packets: false,
+            certificate: None,
+        }
+    }
+}
+
+/// What a participant is told.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A message of the node.
+    Node(Envelope),
+    /// A datagram on the participant's address.
+    Datagram {
+        /// From where.
+        source: SocketAddr,
+        /// The payload.
+        bytes: &'a [u8],
+    },
+    /// The deadline has come.
+    Tick,
+}
+
+/// What leaves a participant.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this to the node's WebSocket.
+    Signal(ClientMessage),
+    /// Send this datagram from the participant's address.
+    Datagram {
+        /// To where.
+        destination: SocketAddr,
+        /// The payload.
+        bytes: Vec<u8>,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// What happens to a participant.
+#[derive(Debug)]
+pub enum Event {
+    /// The node let it in; the roster is filled.
+    Joined,
+    /// ICE and DTLS stand: media can flow.
+    Connected,
+    /// The path is lost (true) or back (false).
+    PathLost(bool),
+    /// People, tracks, slots, speakers or the recording changed.
+    RosterChanged,
+    /// A receiver needs a keyframe of this layer.
+    KeyframeWanted {
+        /// Of which own source.
+        source: Source,
+        /// Of which layer.
+        layer: u8,
+    },
+    /// A host muted this source.
+    MutedByHost(Source),
+    /// A packet arrived in a slot.
+    Packet(ReceivedPacket),
+    /// A whole frame arrived in a slot (VP8 and Opus).
+    Frame(ReceivedFrame),
+    /// The node said goodbye; nothing follows.
+    Ended(ByeReason),
+    /// The transport failed; nothing follows.
+    Failed(String),
+}
+
+/// A packet in a slot.
+#[derive(Debug, Clone)]
+pub struct ReceivedPacket {
+    /// Which slot.
+    pub slot: SlotId,
+    /// The extended sequence number.
+    pub seq: u64,
+    /// The extended RTP timestamp.
+    pub timestamp: u64,
+    /// The marker bit.
+    pub marker: bool,
+    /// The first contributing source: which track it is.
+    pub csrc: Option<u32>,
+    /// Of its payload type.
+    pub codec: Option<Codec>,
+    /// How long the payload is.
+    pub payload_bytes: usize,
+}
+
+/// A whole frame in a slot.
+#[derive(Debug, Clone)]
+pub struct ReceivedFrame {
+    /// Which slot.
+    pub slot: SlotId,
+    /// Whose, by CSRC; none when the roster does not know it.
+    pub track: Option<TrackId>,
+    /// VP8 or Opus.
+    pub codec: Codec,
+    /// The extended RTP timestamp.
+    pub timestamp: u64,
+    /// Video: whether a decoder can start here.
+    pub keyframe: bool,
+    /// The extended sequence numbers of its first and last packet.
+    pub seqs: (u64, u64),
+    /// VP8 picture id.
+    pub picture_id: Option<u16>,
+    /// VP8 TL0PICIDX.
+    pub tl0_pic_idx: Option<u8>,
+    /// Opus: the level of RFC 6464.
+    pub level_dbov: Option<i8>,
+    /// The frame.
+    pub data: Vec<u8>,
+}
+
+/// Counters of a participant since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Media packets written.
+    pub packets_sent: u64,
+    /// Their payload bytes.
+    pub bytes_sent: u64,
+    /// Media packets received in slots.
+    pub packets_received: u64,
+    /// Their payload bytes.
+    pub bytes_received: u64,
+    /// Whole video frames received.
+    pub video_frames: u64,
+    /// Opus packets received.
+    pub audio_frames: u64,
+    /// Packets that never came.
+    pub packets_lost: u64,
+    /// Keyframes asked of the node.
+    pub keyframes_requested: u64,
+    /// Keyframes that the node asked for.
+    pub keyframes_wanted: u64,
+    /// Frames not sent: muted, not connected, or a delta frame before the first keyframe.
+    pub frames_withheld: u64,
+    /// Outputs dropped because nobody polled.
+    pub outputs_dropped: u64,
+    /// Datagrams that could not be read.
+    pub datagrams_unreadable: u64,
+}
+
+/// A participant. See the module's head.
+#[derive(Debug)]
+pub struct Participant {
+    transport: Transport,
+    offered: Offered,
+    uplinks: BTreeMap<Source, Uplink>,
+    downlink: Downlink,
+    roster: Roster,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    connected: bool,
+    over: bool,
+}
+
+/// A participant cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ParticipantError {
+    /// The local address is no candidate.
+    #[error("{0} cannot be an ICE candidate")]
+    Address(SocketAddr),
+    /// A source is published twice, an audio source has layers, or there are more than three.
+    #[error("{0} cannot be published like this")]
+    Publication(Source),
+    /// The session description could not be made.
+    #[error("no offer: {0}")]
+    Offer(String),
+}
+
+impl Participant {
+    /// Makes a participant that has not joined yet.
+    ///
+    /// # Errors
+    /// See [`ParticipantError`].
+    pub fn new(config: &ParticipantConfig, now: Instant) -> Result<Self, ParticipantError> {
+        offer::check(&config.publish)?;
+        let mut transport = Transport::new(config, now)?;
+        let offered = offer::make(&mut transport, config)?;
+        Ok(Participant {
+            uplinks: BTreeMap::new(),
+            downlink: Downlink::new(config.report_packets),
+            roster: Roster::new(),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            connected: false,
+            over: false,
+            transport,
+            offered,
+        })
+    }
+
+    /// Joins with a grant. After a lost WebSocket it asks to continue where it was.
+    pub fn join(&mut self, grant: String) {
+        let resume = self.roster.resume_key().map(|key| Resume {
+            resume_key: key.to_owned(),
+            last_seq: self.roster.last_seq(),
+        });
+        self.signal(ClientMessage::Join {
+            version: SIGNAL_VERSION,
+            grant,
+            resume,
+        });
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        if self.over {
+            return;
+        }
+        match input {
+            Input::Node(envelope) => self.handle_node(now, envelope),
+            Input::Datagram { source, bytes } => {
+                if !self.transport.receive(now, source, bytes) {
+                    self.counters.datagrams_unreadable += 1;
+                }
+            }
+            Input::Tick => self.transport.tick(now),
+        }
+        self.settle(now);
+    }
+
+    /// What leaves next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Tick`] is wanted.
+    pub fn deadline(&self) -> Instant {
+        match self.downlink.deadline() {
+            Some(at) => at.min(self.transport.deadline()),
+            None => self.transport.deadline(),
+        }
+    }
+
+    /// Sends a frame that was captured at `captured`, which is not after `now`. Answers whether
+    /// it went out.
+    pub fn send_video(
+        &mut self,
+        now: Instant,
+        captured: Instant,
+        source: Source,
+        frame: &EncodedFrame,
+    ) -> bool {
+        let sent = match self.uplinks.get_mut(&source) {
+            Some(uplink) if self.connected && !self.over => {
+                uplink.video(&mut self.transport, captured, frame)
+            }
+            _ => None,
+        };
+        self.count_sent(now, sent)
+    }
+
+    /// Sends an Opus packet that was captured at `captured`, which is not after `now`. Answers
+    /// whether it went out.
+    pub fn send_audio(
+        &mut self,
+        now: Instant,
+        captured: Instant,
+        source: Source,
+        frame: &AudioFrame,
+    ) -> bool {
+        let sent = match self.uplinks.get_mut(&source) {
+            Some(uplink) if self.connected && !self.over => {
+                uplink.audio(&mut self.transport, captured, frame)
+            }
+            _ => None,
+        };
+        self.count_sent(now, sent)
+    }
+
+    /// Says what it wants to see.
+    pub fn want(&mut self, wants: Vec<Want>) {
+        self.signal(ClientMessage::Want { wants });
+    }
+
+    /// Starts, mutes or stops an own source.
+    pub fn set_track(&mut self, source: Source, state: TrackState) {
+        self.apply_track_state(source, state);
+        self.signal(ClientMessage::SetTrack { source, state });
+    }
+
+    /// Says any other message.
+    pub fn say(&mut self, message: ClientMessage) {
+        self.signal(message);
+    }
+
+    /// Leaves. The node answers with a goodbye.
+    pub fn leave(&mut self) {
+        self.signal(ClientMessage::Leave {});
+    }
+
+    /// Who and what is here.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The slots that were offered: first those that are heard, then those that are seen.
+    pub fn offered_slots(&self) -> Vec<SlotId> {
+        self.offered.slots()
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        self.downlink.add_to(&mut counters);
+        counters
+    }
+
+    /// Whether media can flow.
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// What an own source is now.
+    pub fn track_state(&self, source: Source) -> Option<TrackState> {
+        self.offered.state(source)
+    }
+
+    fn handle_node(&mut self, now: Instant, envelope: Envelope) {
+        if !self.roster.is_news(&envelope) {
+            return;
+        }
+        match &envelope.message {
+            NodeMessage::Joined { resumed, .. } => {
+                if !resumed && let Some(offer) = self.offered.message() {
+                    self.signal(offer);
+                }
+                self.event(Event::Joined);
+            }
+            NodeMessage::Answer { revision, sdp, .. } => self.accept_answer(now, *revision, sdp),
+            NodeMessage::MutedByHost { source } => {
+                self.apply_track_state(*source, TrackState::Muted);
+                self.event(Event::MutedByHost(*source));
+            }
+            NodeMessage::Bye { reason, .. } => {
+                self.over = true;
+                self.event(Event::Ended(*reason));
+            }
+            _ => {}
+        }
+        if self.roster.apply(envelope) {
+            self.event(Event::RosterChanged);
+        }
+    }
+
+    fn accept_answer(&mut self, now: Instant, revision: u32, sdp: &str) {
+        match self.offered.accept(&mut self.transport, revision, sdp) {
+            Ok(()) => {
+                self.uplinks = self.offered.uplinks(&mut self.transport);
+                self.downlink.learn_slots(self.offered.slots());
+                self.transport.tick(now);
+            }
+            Err(reason) => self.fail(reason),
+        }
+    }
+
+    fn apply_track_state(&mut self, source: Source, state: TrackState) {
+        self.offered.set_state(source, state);
+        let Some(uplink) = self.uplinks.get_mut(&source) else {
+            return;
+        };
+        for layer in uplink.set_state(state) {
+            self.event(Event::KeyframeWanted { source, layer });
+        }
+    }
+
+    /// Looks at what the transport made of the last change, until it is quiet.
+    fn settle(&mut self, now: Instant) {
+        while let Some(event) = self.transport.next_event() {
+            self.handle_rtc_event(now, event);
+        }
+        for slot in self.downlink.lapse(now) {
+            if self.transport.request_keyframe(&slot) {
+                self.counters.keyframes_requested += 1;
+            }
+        }
+        self.transport.flush(now);
+        while let Some(event) = self.downlink.next_event() {
+            let event = self.roster.named(event);
+            self.event(event);
+        }
+        while let Some((destination, bytes)) = self.transport.next_datagram() {
+            self.outputs.push_back(Output::Datagram { destination, bytes });
+        }
+        if let Some(reason) = self.transport.take_failure() {
+            self.fail(reason);
+        }
+    }
+
+    fn handle_rtc_event(&mut self, now: Instant, event: RtcEvent) {
+        match event {
+            RtcEvent::Connected => {
+                self.connected = true;
+                self.event(Event::Connected);
+                self.want_first_keyframes();
+            }
+            RtcEvent::IceConnectionStateChange(state) if self.connected => {
+                let lost = state == IceConnectionState::Disconnected;
+                self.event(Event::PathLost(lost));
+            }
+            RtcEvent::KeyframeRequest(request) => {
+                if let Some((source, layer)) = self.offered.layer_of(request.mid, request.rid) {
+                    self.counters.keyframes_wanted += 1;
+                    self.event(Event::KeyframeWanted { source, layer });
+                }
+            }
+            RtcEvent::RtpPacket(packet) => {
+                let arrived = self.transport.describe(&packet);
+                self.downlink.receive(now, arrived, packet);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whatever the sources made before the path stood was withheld.
+    fn want_first_keyframes(&mut self) {
+        let starting: Vec<_> = self
+            .uplinks
+            .iter()
+            .flat_map(|(&source, uplink)| uplink.waiting().map(move |layer| (source, layer)))
+            .collect();
+        for (source, layer) in starting {
+            self.event(Event::KeyframeWanted { source, layer });
+        }
+    }
+
+    fn count_sent(&mut self, now: Instant, sent: Option<uplink::Sent>) -> bool {
+        match sent {
+            Some(sent) => {
+                self.counters.packets_sent += sent.packets;
+                self.counters.bytes_sent += sent.bytes;
+                self.transport.tick(now);
+                self.settle(now);
+                true
+            }
+            None => {
+                self.counters.frames_withheld += 1;
+                false
+            }
+        }
+    }
+
+    fn signal(&mut self, message: ClientMessage) {
+        if !self.over {
+            self.outputs.push_back(Output::Signal(message));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        let droppable = matches!(event, Event::Packet(_) | Event::Frame(_));
+        if droppable && self.outputs.len() >= MAX_WAITING_OUTPUTS {
+            self.counters.outputs_dropped += 1;
+        } else {
+            self.outputs.push_back(Output::Event(event));
+        }
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.over = true;
+        self.event(Event::Failed(reason));
+    }
+}
+

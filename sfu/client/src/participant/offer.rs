@@ -1,0 +1,227 @@
+//! The m-lines: what a participant sends, and the slots in which it receives.
+
+use std::collections::BTreeMap;
+
+use sfu_protocol::media::{Kind, Source};
+use sfu_protocol::signal::{ClientMessage, PublishLine, SlotId, TrackState};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::format::Codec as RtcCodec;
+use str0m::media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
+
+use super::transport::Transport;
+use super::uplink::Uplink;
+use super::{ParticipantConfig, ParticipantError, Publication};
+use crate::media::MAX_LAYERS;
+
+/// The names of simulcast layers, smallest first.
+const RIDS: [&str; MAX_LAYERS as usize] = ["q", "h", "f"];
+
+/// The stream that ties a participant's camera and microphone together for receivers.
+const STREAM: &str = "colloquy";
+
+/// One send m-line.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    mid: Mid,
+    source: Source,
+    layers: u8,
+    state: TrackState,
+}
+
+/// An offer and what it stands for.
+pub(super) struct Offered {
+    revision: u32,
+    sdp: String,
+    lines: Vec<Line>,
+    slots: Vec<Mid>,
+    pending: Option<SdpPendingOffer>,
+}
+
+impl std::fmt::Debug for Offered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Offered")
+            .field("lines", &self.lines)
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses what cannot be offered.
+pub(super) fn check(publish: &[Publication]) -> Result<(), ParticipantError> {
+    for (index, publication) in publish.iter().enumerate() {
+        let most = match publication.source.kind() {
+            Kind::Audio => 1,
+            Kind::Video => MAX_LAYERS,
+        };
+        let again = publish[..index]
+            .iter()
+            .any(|before| before.source == publication.source);
+        if again || publication.layers == 0 || publication.layers > most {
+            return Err(ParticipantError::Publication(publication.source));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the offer.
+pub(super) fn make(
+    transport: &mut Transport,
+    config: &ParticipantConfig,
+) -> Result<Offered, ParticipantError> {
+    let mut lines = Vec::new();
+    let mut slots = Vec::new();
+    let made = transport.change(|rtc| {
+        let mut api = rtc.sdp_api();
+        for publication in &config.publish {
+            let mid = api.add_media(
+                media_kind(publication.source.kind()),
+                Direction::SendOnly,
+                Some(STREAM.to_owned()),
+                Some(publication.source.to_string()),
+                simulcast(publication.layers),
+            );
+            lines.push(Line {
+                mid,
+                source: publication.source,
+                layers: publication.layers,
+                state: publication.state,
+            });
+        }
+        let audio = (0..config.audio_slots).map(|_| MediaKind::Audio);
+        let video = (0..config.video_slots).map(|_| MediaKind::Video);
+        for kind in audio.chain(video) {
+            slots.push(api.add_media(kind, Direction::RecvOnly, None, None, None));
+        }
+        api.apply()
+    });
+    let (offer, pending) = made.ok_or_else(|| ParticipantError::Offer("nothing to offer".into()))?;
+    Ok(Offered {
+        revision: 1,
+        sdp: offer.to_sdp_string(),
+        lines,
+        slots,
+        pending: Some(pending),
+    })
+}
+
+fn media_kind(kind: Kind) -> MediaKind {
+    match kind {
+        Kind::Audio => MediaKind::Audio,
+        Kind::Video => MediaKind::Video,
+    }
+}
+
+fn simulcast(layers: u8) -> Option<Simulcast> {
+    let mut simulcast = Simulcast::new();
+    for rid in RIDS.iter().take(usize::from(layers)) {
+        simulcast.add_send_layer(SimulcastLayer::new(rid));
+    }
+    (layers > 1).then_some(simulcast)
+}
+
+impl Offered {
+    /// The message to the node; none when it was answered.
+    pub(super) fn message(&self) -> Option<ClientMessage> {
+        self.pending.as_ref().map(|_| ClientMessage::Offer {
+            revision: self.revision,
+            sdp: self.sdp.clone(),
+            publish: self.lines.iter().map(Line::publish).collect(),
+        })
+    }
+
+    /// Takes the answer. An answer to another offer is ignored.
+    pub(super) fn accept(
+        &mut self,
+        transport: &mut Transport,
+        revision: u32,
+        sdp: &str,
+    ) -> Result<(), String> {
+        if revision != self.revision {
+            return Ok(());
+        }
+        let Some(pending) = self.pending.take() else {
+            return Ok(());
+        };
+        let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
+        transport
+            .change(|rtc| rtc.sdp_api().accept_answer(pending, answer))
+            .map_err(|error| error.to_string())
+    }
+
+    /// The streams that the answer lets it send.
+    pub(super) fn uplinks(&self, transport: &mut Transport) -> BTreeMap<Source, Uplink> {
+        self.lines
+            .iter()
+            .filter_map(|line| Some((line.source, line.uplink(transport)?)))
+            .collect()
+    }
+
+    pub(super) fn slots(&self) -> Vec<SlotId> {
+        self.slots
+            .iter()
+            .map(|mid| SlotId(mid.to_string()))
+            .collect()
+    }
+
+    pub(super) fn state(&self, source: Source) -> Option<TrackState> {
+        self.line(source).map(|line| line.state)
+    }
+
+    pub(super) fn set_state(&mut self, source: Source, state: TrackState) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.source == source) {
+            line.state = state;
+        }
+    }
+
+    /// Which own layer a keyframe request means.
+    pub(super) fn layer_of(&self, mid: Mid, rid: Option<Rid>) -> Option<(Source, u8)> {
+        let line = self.lines.iter().find(|line| line.mid == mid)?;
+        let layer = match rid {
+            None => 0,
+            Some(rid) => (0u8..).zip(RIDS).find(|(_, name)| Rid::from(*name) == rid)?.0,
+        };
+        Some((line.source, layer))
+    }
+
+    fn line(&self, source: Source) -> Option<&Line> {
+        self.lines.iter().find(|line| line.source == source)
+    }
+}
+
+impl Line {
+    fn publish(&self) -> PublishLine {
+        PublishLine {
+            mid: self.mid.to_string(),
+            source: self.source,
+            state: self.state,
+        }
+    }
+
+    fn uplink(&self, transport: &mut Transport) -> Option<Uplink> {
+        let wanted = match self.source.kind() {
+            Kind::Audio => RtcCodec::Opus,
+            Kind::Video => RtcCodec::Vp8,
+        };
+        let rtc = transport.rtc();
+        let media = rtc.media(self.mid)?;
+        let pt = rtc
+            .codec_config()
+            .iter()
+            .find(|p| p.spec().codec == wanted && media.remote_pts().contains(&p.pt()))?
+            .pt();
+        let rids: Vec<Option<Rid>> = match self.layers {
+            1 => vec![None],
+            layers => RIDS[..usize::from(layers)]
+                .iter()
+                .map(|&rid| Some(Rid::from(rid)))
+                .collect(),
+        };
+        let streams = transport.change(|rtc| {
+            let mut api = rtc.direct_api();
+            rids.into_iter()
+                .map(|rid| Some(api.stream_tx_by_mid(self.mid, rid)?.ssrc()))
+                .collect::<Option<Vec<_>>>()
+        })?;
+        Some(Uplink::new(self.source, pt, self.state, &streams))
+    }
+}

@@ -1,0 +1,301 @@
+//! Puts the packets of a video slot in order and makes frames of them, as a receiver with a
+//! jitter buffer does: it waits for a missing packet, gives up after a while, and then needs a
+//! keyframe.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::vp8::read_payload;
+
+/// How long a missing packet is waited for: two retransmissions over a path of 150 ms.
+pub(super) const PATIENCE: Duration = Duration::from_millis(600);
+
+/// How often a keyframe is asked for while none comes.
+pub(super) const KEYFRAME_REPEAT: Duration = Duration::from_millis(500);
+
+/// How long packets without a keyframe are watched before one is asked for: the node has asked
+/// its publisher already when it filled the slot.
+pub(super) const KEYFRAME_GRACE: Duration = Duration::from_millis(300);
+
+/// Most packets that wait for a missing one: two seconds of 3 Mbit/s. When it is full the
+/// missing packet is given up.
+pub(super) const MAX_HELD_PACKETS: usize = 700;
+
+/// One packet of a slot.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) timestamp: u64,
+    pub(super) marker: bool,
+    pub(super) csrc: Option<u32>,
+    pub(super) payload: Arc<[u8]>,
+}
+
+/// A whole frame of a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Whole {
+    pub(super) timestamp: u64,
+    pub(super) csrc: Option<u32>,
+    pub(super) seqs: (u64, u64),
+    pub(super) keyframe: bool,
+    pub(super) picture_id: Option<u16>,
+    pub(super) tl0_pic_idx: Option<u8>,
+    pub(super) data: Vec<u8>,
+}
+
+/// The packets of one slot.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    held: BTreeMap<u64, Piece>,
+    /// The sequence number with which the next frame begins. None: a keyframe is needed.
+    next: Option<u64>,
+    /// Nothing before it is wanted any more.
+    floor: u64,
+    waiting_since: Option<Instant>,
+    asked_at: Option<Instant>,
+    lost: u64,
+}
+
+impl Order {
+    pub(super) fn receive(&mut self, now: Instant, seq: u64, piece: Piece) {
+        if seq < self.floor {
+            return;
+        }
+        self.held.insert(seq, piece);
+        if self.held.len() > MAX_HELD_PACKETS {
+            self.give_up();
+        }
+        if self.waiting_since.is_none() {
+            self.waiting_since = Some(now);
+        }
+    }
+
+    /// The next whole frame that can be taken.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Whole> {
+        if self.next.is_none() {
+            self.find_keyframe();
+        }
+        let whole = self.assemble()?;
+        self.asked_at = None;
+        self.waiting_since = (!self.held.is_empty()).then_some(now);
+        Some(whole)
+    }
+
+    /// Gives up a packet that is overdue. Answers true when a keyframe is to be asked for now.
+    pub(super) fn lapse(&mut self, now: Instant) -> bool {
+        let Some(since) = self.waiting_since else {
+            return false;
+        };
+        if self.next.is_some() && now >= since + PATIENCE {
+            self.give_up();
+            self.waiting_since = Some(now);
+        }
+        if self.next.is_some() || !self.due(now, since) {
+            return false;
+        }
+        self.asked_at = Some(now);
+        true
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let since = self.waiting_since?;
+        Some(match (self.next, self.asked_at) {
+            (Some(_), _) => since + PATIENCE,
+            (None, None) => since + self.grace(),
+            (None, Some(asked)) => asked + KEYFRAME_REPEAT,
+        })
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn due(&self, now: Instant, since: Instant) -> bool {
+        match self.asked_at {
+            None => now >= since + self.grace(),
+            Some(asked) => now >= asked + KEYFRAME_REPEAT,
+        }
+    }
+
+    /// Before the first frame the node's own request is under way; after a loss only ours can be.
+    fn grace(&self) -> Duration {
+        if self.floor == 0 { KEYFRAME_GRACE } else { Duration::ZERO }
+    }
+
+    /// A chain is broken: everything up to the next keyframe is useless.
+    fn give_up(&mut self) {
+        let from = self.next.unwrap_or(self.floor);
+        let highest = self.held.keys().next_back().copied().unwrap_or(from);
+        let present = self.held.range(from..).count() as u64;
+        self.lost += (highest + 1).saturating_sub(from).saturating_sub(present);
+        self.next = None;
+        self.floor = self.floor.max(from).max(1);
+        if !self.find_keyframe() {
+            self.floor = highest + 1;
+            self.held.clear();
+        }
+    }
+
+    fn find_keyframe(&mut self) -> bool {
+        let start = self
+            .held
+            .iter()
+            .find(|(_, piece)| read_payload(&piece.payload).is_some_and(|p| p.starts_keyframe))
+            .map(|(&seq, _)| seq);
+        if let Some(start) = start {
+            self.held = self.held.split_off(&start);
+            self.floor = start;
+            self.next = Some(start);
+        }
+        start.is_some()
+    }
+
+    fn assemble(&mut self) -> Option<Whole> {
+        let first = self.next?;
+        let last = self.last_of_frame(first)?;
+        let begin = self.held.get(&first)?;
+        let head = read_payload(&begin.payload);
+        let mut whole = Whole {
+            timestamp: begin.timestamp,
+            csrc: begin.csrc,
+            seqs: (first, last),
+            keyframe: head.is_some_and(|p| p.starts_keyframe),
+            picture_id: head.and_then(|p| p.picture_id),
+            tl0_pic_idx: head.and_then(|p| p.tl0_pic_idx),
+            data: Vec::new(),
+        };
+        for seq in first..=last {
+            let piece = self.held.remove(&seq).expect("last_of_frame has seen every packet");
+            if let Some(payload) = read_payload(&piece.payload) {
+                whole.data.extend_from_slice(payload.piece);
+            }
+        }
+        self.next = Some(last + 1);
+        self.floor = last + 1;
+        Some(whole)
+    }
+
+    /// The packet with the marker, when every packet up to it is here and of one timestamp.
+    fn last_of_frame(&self, first: u64) -> Option<u64> {
+        let timestamp = self.held.get(&first)?.timestamp;
+        let mut expected = first;
+        for (&seq, piece) in self.held.range(first..) {
+            if seq != expected {
+                return None;
+            }
+            // A frame whose last packet has no marker ends where the next one begins.
+            if piece.timestamp != timestamp {
+                return Some(seq - 1);
+            }
+            if piece.marker {
+                return Some(seq);
+            }
+            expected += 1;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vp8::Vp8Packetizer;
+
+    /// Frames of two packets each; every third is a keyframe.
+    fn stream(frames: u64) -> Vec<(u64, Piece)> {
+        let mut packetizer = Vp8Packetizer::new(1);
+        let mut packets = Vec::new();
+        for number in 0..frames {
+            let keyframe = number % 3 == 0;
+            let frame = vec![u8::from(!keyframe); 1_500];
+            let payloads = packetizer.packetize(&frame, keyframe);
+            let last = payloads.len() - 1;
+            for (index, payload) in payloads.into_iter().enumerate() {
+                let piece = Piece {
+                    timestamp: number * 3_000,
+                    marker: index == last,
+                    csrc: Some(5),
+                    payload: payload.into(),
+                };
+                packets.push((100 + packets.len() as u64, piece));
+            }
+        }
+        packets
+    }
+
+    fn all(order: &mut Order, now: Instant) -> Vec<(u64, bool)> {
+        std::iter::from_fn(|| order.take(now))
+            .map(|whole| (whole.timestamp / 3_000, whole.keyframe))
+            .collect()
+    }
+
+    #[test]
+    fn reordered_packets_become_frames_in_order() {
+        let now = Instant::now();
+        let mut order = Order::default();
+        let mut packets = stream(4);
+        packets.swap(0, 1);
+        packets.swap(3, 6);
+        for (seq, piece) in packets {
+            order.receive(now, seq, piece);
+        }
+        assert_eq!(all(&mut order, now), [(0, true), (1, false), (2, false), (3, true)]);
+        assert_eq!((order.lost(), order.deadline()), (0, None));
+    }
+
+    #[test]
+    fn a_late_packet_is_waited_for_and_a_lost_one_costs_frames_up_to_the_next_keyframe() {
+        let start = Instant::now();
+        let mut order = Order::default();
+        let packets = stream(7);
+        let (missing, late) = (2, packets[2].clone());
+        for (seq, piece) in packets.into_iter().take(6).filter(|(s, _)| *s != 100 + missing) {
+            order.receive(start, seq, piece);
+        }
+        assert_eq!(all(&mut order, start), [(0, true)]);
+        assert!(!order.lapse(start + PATIENCE / 2));
+        order.receive(start, late.0, late.1);
+        assert_eq!(all(&mut order, start), [(1, false), (2, false)]);
+
+        let mut order = Order::default();
+        for (seq, piece) in stream(7).into_iter().filter(|(s, _)| *s != 102) {
+            order.receive(start, seq, piece);
+        }
+        assert_eq!(all(&mut order, start), [(0, true)]);
+        let given_up = order.deadline().expect("it waits for a packet");
+        assert!(!order.lapse(given_up), "a keyframe is here already");
+        assert_eq!(
+            all(&mut order, given_up),
+            [(3, true), (4, false), (5, false), (6, true)]
+        );
+        assert_eq!(order.lost(), 1);
+    }
+
+    #[test]
+    fn a_keyframe_is_asked_for_after_a_loss_and_again_while_none_comes() {
+        let mut now = Instant::now();
+        let mut order = Order::default();
+        for (seq, piece) in stream(3).into_iter().filter(|(s, _)| *s != 102) {
+            order.receive(now, seq, piece);
+        }
+        assert_eq!(all(&mut order, now), [(0, true)]);
+        for _ in 0..3 {
+            now = order.deadline().expect("it still waits");
+            assert!(order.lapse(now));
+            assert!(!order.lapse(now), "once is enough");
+        }
+    }
+
+    #[test]
+    fn what_never_begins_with_a_keyframe_asks_for_one_and_stays_bounded() {
+        let start = Instant::now();
+        let mut order = Order::default();
+        let delta = stream(2).pop().expect("packets").1;
+        for seq in 0..2 * MAX_HELD_PACKETS as u64 {
+            order.receive(start, seq, delta.clone());
+            assert!(order.take(start).is_none());
+        }
+        assert!(order.held.len() <= MAX_HELD_PACKETS);
+        assert!(order.lapse(order.deadline().expect("it waits")));
+    }
+}

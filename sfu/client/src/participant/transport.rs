@@ -1,0 +1,192 @@
+//! The only code that changes the `Rtc`, and drains it after every change: str0m's one rule.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sfu_protocol::media::Codec;
+use sfu_protocol::signal::SlotId;
+use str0m::format::Codec as RtcCodec;
+use str0m::media::{KeyframeRequestKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
+
+use super::{ParticipantConfig, ParticipantError};
+
+/// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
+const MAX_KNOWN_STREAMS: usize = 256;
+
+/// The transport of a participant.
+pub(super) struct Transport {
+    rtc: Rtc,
+    local: SocketAddr,
+    timeout: Instant,
+    datagrams: VecDeque<(SocketAddr, Vec<u8>)>,
+    events: VecDeque<Event>,
+    slots: BTreeMap<u32, SlotId>,
+    codecs: BTreeMap<u8, Codec>,
+    failure: Option<String>,
+}
+
+/// Where a packet belongs.
+pub(super) struct Arrived {
+    pub(super) slot: Option<SlotId>,
+    pub(super) codec: Option<Codec>,
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    pub(super) fn new(config: &ParticipantConfig, now: Instant) -> Result<Self, ParticipantError> {
+        let mut rtc = Rtc::builder()
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true);
+        if let Some(certificate) = &config.certificate {
+            rtc = rtc.set_dtls_cert(certificate.clone());
+        }
+        let mut transport = Transport {
+            rtc: rtc.build(now),
+            local: config.local,
+            timeout: now,
+            datagrams: VecDeque::new(),
+            events: VecDeque::new(),
+            slots: BTreeMap::new(),
+            codecs: BTreeMap::new(),
+            failure: None,
+        };
+        let candidate = Candidate::host(config.local, "udp")
+            .map_err(|_| ParticipantError::Address(config.local))?;
+        transport.change(|rtc| rtc.add_local_candidate(candidate).is_some());
+        Ok(transport)
+    }
+
+    /// Changes the `Rtc` and drains it.
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Rtc) -> T) -> T {
+        let result = change(&mut self.rtc);
+        self.drain();
+        result
+    }
+
+    /// Looks without changing.
+    pub(super) fn rtc(&self) -> &Rtc {
+        &self.rtc
+    }
+
+    /// Answers false when the datagram is not of a kind that a transport reads.
+    pub(super) fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) -> bool {
+        let Ok(receive) = Receive::new(Protocol::Udp, source, self.local, bytes) else {
+            return false;
+        };
+        let taken = self.change(|rtc| rtc.handle_input(Input::Receive(now, receive)));
+        self.note(taken);
+        true
+    }
+
+    pub(super) fn tick(&mut self, now: Instant) {
+        let taken = self.change(|rtc| rtc.handle_input(Input::Timeout(now)));
+        self.note(taken);
+    }
+
+    /// Lets what was written at `now` leave at `now`: str0m sends when time is fed in.
+    pub(super) fn flush(&mut self, now: Instant) {
+        if self.timeout <= now {
+            self.tick(now);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.timeout
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn next_datagram(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        self.datagrams.pop_front()
+    }
+
+    pub(super) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
+    }
+
+    /// Asks the node for a keyframe in a slot.
+    pub(super) fn request_keyframe(&mut self, slot: &SlotId) -> bool {
+        let mid = Mid::from(slot.0.as_str());
+        self.change(|rtc| {
+            let mut api = rtc.direct_api();
+            let stream = api.stream_rx_by_mid(mid, None);
+            let found = stream.is_some();
+            if let Some(stream) = stream {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+            }
+            found
+        })
+    }
+
+    /// Says to which slot and codec a received packet belongs.
+    pub(super) fn describe(&mut self, packet: &RtpPacket) -> Arrived {
+        Arrived {
+            slot: self.slot_of(packet.header.ssrc),
+            codec: self.codec_of(packet.header.payload_type),
+        }
+    }
+
+    fn slot_of(&mut self, ssrc: Ssrc) -> Option<SlotId> {
+        if let Some(slot) = self.slots.get(&*ssrc) {
+            return Some(slot.clone());
+        }
+        let mid = self.change(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()))?;
+        let slot = SlotId(mid.to_string());
+        if self.slots.len() < MAX_KNOWN_STREAMS {
+            self.slots.insert(*ssrc, slot.clone());
+        }
+        Some(slot)
+    }
+
+    fn codec_of(&mut self, pt: Pt) -> Option<Codec> {
+        if let Some(&codec) = self.codecs.get(&*pt) {
+            return Some(codec);
+        }
+        let params = self.rtc.codec_config().iter().find(|p| p.pt() == pt)?;
+        let codec = match params.spec().codec {
+            RtcCodec::Opus => Codec::Opus,
+            RtcCodec::Vp8 => Codec::Vp8,
+            _ => return None,
+        };
+        self.codecs.insert(*pt, codec);
+        Some(codec)
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => {
+                    self.timeout = at;
+                    return;
+                }
+                Ok(Output::Transmit(transmit)) => self
+                    .datagrams
+                    .push_back((transmit.destination, transmit.contents.into())),
+                Ok(Output::Event(event)) => self.events.push_back(event),
+                Err(error) => {
+                    self.failure = Some(error.to_string());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, taken: Result<(), RtcError>) {
+        if let Err(error) = taken {
+            tracing::debug!(%error, "a datagram was not taken");
+        }
+    }
+}

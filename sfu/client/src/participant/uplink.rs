@@ -1,0 +1,162 @@
+//! What a participant sends of one source: packets with counters of their own for each layer.
+
+use std::time::Instant;
+
+use sfu_protocol::media::{Kind, Source};
+use sfu_protocol::signal::TrackState;
+use str0m::media::Pt;
+use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
+
+use super::transport::Transport;
+use crate::media::{AudioFrame, EncodedFrame};
+use crate::vp8::Vp8Packetizer;
+
+/// The sending end of one source.
+#[derive(Debug)]
+pub(super) struct Uplink {
+    kind: Kind,
+    pt: Pt,
+    state: TrackState,
+    layers: Vec<Layer>,
+}
+
+/// What went out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sent {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+/// One stream.
+#[derive(Debug)]
+struct Layer {
+    ssrc: Ssrc,
+    seq: u64,
+    timestamp_offset: u32,
+    packetizer: Vp8Packetizer,
+    /// Delta frames before it cannot be decoded by anybody.
+    has_keyframe: bool,
+}
+
+impl Layer {
+    /// Counters start somewhere (RFC 3550, section 5.1); the SSRC is random already. The first
+    /// sequence number stays low enough that no reader mistakes its first wrap.
+    fn new(ssrc: Ssrc) -> Self {
+        let start = *ssrc;
+        Layer {
+            ssrc,
+            seq: u64::from(start % 30_000) + 1,
+            timestamp_offset: start.rotate_left(16),
+            packetizer: Vp8Packetizer::new((start >> 8) as u16),
+            has_keyframe: false,
+        }
+    }
+
+    fn write(&mut self, pt: Pt, captured: Instant, timestamp: u64, payload: Vec<u8>) -> RtpWrite {
+        self.seq += 1;
+        let timestamp = self.timestamp_offset.wrapping_add(timestamp as u32);
+        RtpWrite::new(pt, self.seq.into(), timestamp, captured, payload)
+    }
+}
+
+impl Uplink {
+    pub(super) fn new(source: Source, pt: Pt, state: TrackState, streams: &[Ssrc]) -> Self {
+        Uplink {
+            kind: source.kind(),
+            pt,
+            state,
+            layers: streams.iter().map(|&ssrc| Layer::new(ssrc)).collect(),
+        }
+    }
+
+    /// Answers the layers that need a keyframe to go on.
+    pub(super) fn set_state(&mut self, state: TrackState) -> Vec<u8> {
+        let starts = state == TrackState::Live && self.state != TrackState::Live;
+        self.state = state;
+        if !starts {
+            return Vec::new();
+        }
+        for layer in &mut self.layers {
+            layer.has_keyframe = false;
+        }
+        self.waiting().collect()
+    }
+
+    /// The layers that cannot be sent before a keyframe comes.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = u8> {
+        let flows = self.kind == Kind::Video && self.state == TrackState::Live;
+        let layers = (0u8..).zip(&self.layers);
+        layers
+            .filter(move |(_, layer)| flows && !layer.has_keyframe)
+            .map(|(layer, _)| layer)
+    }
+
+    /// Sends a frame; `None` when it is withheld.
+    pub(super) fn video(
+        &mut self,
+        transport: &mut Transport,
+        captured: Instant,
+        frame: &EncodedFrame,
+    ) -> Option<Sent> {
+        if self.kind != Kind::Video || self.state != TrackState::Live {
+            return None;
+        }
+        let layer = self.layers.get_mut(usize::from(frame.layer))?;
+        layer.has_keyframe |= frame.keyframe;
+        if !layer.has_keyframe {
+            return None;
+        }
+        let payloads = layer.packetizer.packetize(&frame.data, frame.keyframe);
+        let last = payloads.len().checked_sub(1)?;
+        let mut sent = Sent::default();
+        for (index, payload) in payloads.into_iter().enumerate() {
+            sent.add(payload.len());
+            let packet = layer
+                .write(self.pt, captured, frame.timestamp, payload)
+                .marker(index == last)
+                .nackable(true);
+            send(transport, layer.ssrc, packet);
+        }
+        Some(sent)
+    }
+
+    /// Sends an Opus packet; `None` when it is withheld.
+    pub(super) fn audio(
+        &mut self,
+        transport: &mut Transport,
+        captured: Instant,
+        frame: &AudioFrame,
+    ) -> Option<Sent> {
+        if self.kind != Kind::Audio || self.state != TrackState::Live {
+            return None;
+        }
+        let layer = self.layers.first_mut()?;
+        let mut sent = Sent::default();
+        sent.add(frame.data.len());
+        let level = ExtensionValues {
+            audio_level: Some(frame.level_dbov.min(0)),
+            voice_activity: Some(frame.voice),
+            ..ExtensionValues::default()
+        };
+        let packet = layer
+            .write(self.pt, captured, frame.timestamp, frame.data.to_vec())
+            .ext_vals(level);
+        send(transport, layer.ssrc, packet);
+        Some(sent)
+    }
+}
+
+impl Sent {
+    fn add(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+fn send(transport: &mut Transport, ssrc: Ssrc, packet: RtpWrite) {
+    transport.change(|rtc| {
+        if let Some(stream) = rtc.direct_api().stream_tx(&ssrc) {
+            stream.write_rtp(packet);
+        }
+    });
+}
