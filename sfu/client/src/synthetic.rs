@@ -11,5 +11,7 @@ mod frame;
 mod source;
 
 pub use decode::{DecodeFault, Decoder};
-pub use frame::{AudioMark, Mark, MarkFault, Picture, read_audio, read_video, write_audio, write_video};
+pub use frame::{
+    AudioMark, Mark, MarkFault, Picture, read_audio, read_video, write_audio, write_video,
+};
 pub use source::{LayerShape, Shape, Synthetic};

@@ -88,8 +88,7 @@ pub struct Vp8Payload<'a> {
 /// Reads a payload; `None` when it is not VP8.
 pub fn read_payload(payload: &[u8]) -> Option<Vp8Payload<'_>> {
     let descriptor = Vp8Descriptor::parse(payload).ok()?;
-    let starts_frame =
-        payload[0] & START_OF_PARTITION != 0 && payload[0] & PARTITION_INDEX == 0;
+    let starts_frame = payload[0] & START_OF_PARTITION != 0 && payload[0] & PARTITION_INDEX == 0;
     Some(Vp8Payload {
         starts_frame,
         starts_keyframe: descriptor.starts_keyframe(payload),
@@ -107,7 +106,11 @@ fn descriptor_bytes(payload: &[u8]) -> usize {
     let fields = payload[1];
     let mut length = 2;
     if fields & HAS_PICTURE_ID != 0 {
-        length += if payload[2] & LONG_PICTURE_ID != 0 { 2 } else { 1 };
+        length += if payload[2] & LONG_PICTURE_ID != 0 {
+            2
+        } else {
+            1
+        };
     }
     if fields & HAS_TL0PICIDX != 0 {
         length += 1;
@@ -159,7 +162,13 @@ mod tests {
 
     #[test]
     fn hostile_payloads_are_refused() {
-        for payload in [&[][..], &[0x80], &[0x90, 0xf0, 0x80], &[0x90, 0x80, 0x01], &[0x10]] {
+        for payload in [
+            &[][..],
+            &[0x80],
+            &[0x90, 0xf0, 0x80],
+            &[0x90, 0x80, 0x01],
+            &[0x10],
+        ] {
             assert_eq!(read_payload(payload), None);
         }
         assert!(read_payload(&[0x10, 0x00]).is_some_and(|p| p.starts_keyframe && p.piece == [0]));

@@ -365,9 +365,12 @@ impl Participant {
         self.signal(ClientMessage::SetTrack { source, state });
     }
 
-    /// Says any other message.
+    /// Says any message. A changed own track changes what is sent, too.
     pub fn say(&mut self, message: ClientMessage) {
-        self.signal(message);
+        match message {
+            ClientMessage::SetTrack { source, state } => self.set_track(source, state),
+            other => self.signal(other),
+        }
     }
 
     /// Leaves. The node answers with a goodbye.
@@ -471,7 +474,8 @@ impl Participant {
             self.event(event);
         }
         while let Some((destination, bytes)) = self.transport.next_datagram() {
-            self.outputs.push_back(Output::Datagram { destination, bytes });
+            self.outputs
+                .push_back(Output::Datagram { destination, bytes });
         }
         if let Some(reason) = self.transport.take_failure() {
             self.fail(reason);
@@ -551,4 +555,3 @@ impl Participant {
         self.event(Event::Failed(reason));
     }
 }
-

@@ -94,7 +94,8 @@ pub(super) fn make(
         }
         api.apply()
     });
-    let (offer, pending) = made.ok_or_else(|| ParticipantError::Offer("nothing to offer".into()))?;
+    let (offer, pending) =
+        made.ok_or_else(|| ParticipantError::Offer("nothing to offer".into()))?;
     Ok(Offered {
         revision: 1,
         sdp: offer.to_sdp_string(),
@@ -178,7 +179,12 @@ impl Offered {
         let line = self.lines.iter().find(|line| line.mid == mid)?;
         let layer = match rid {
             None => 0,
-            Some(rid) => (0u8..).zip(RIDS).find(|(_, name)| Rid::from(*name) == rid)?.0,
+            Some(rid) => {
+                (0u8..)
+                    .zip(RIDS)
+                    .find(|(_, name)| Rid::from(*name) == rid)?
+                    .0
+            }
         };
         Some((line.source, layer))
     }

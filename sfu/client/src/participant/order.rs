@@ -119,7 +119,11 @@ impl Order {
 
     /// Before the first frame the node's own request is under way; after a loss only ours can be.
     fn grace(&self) -> Duration {
-        if self.floor == 0 { KEYFRAME_GRACE } else { Duration::ZERO }
+        if self.floor == 0 {
+            KEYFRAME_GRACE
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// A chain is broken: everything up to the next keyframe is useless.
@@ -165,7 +169,10 @@ impl Order {
             data: Vec::new(),
         };
         for seq in first..=last {
-            let piece = self.held.remove(&seq).expect("last_of_frame has seen every packet");
+            let piece = self
+                .held
+                .remove(&seq)
+                .expect("last_of_frame has seen every packet");
             if let Some(payload) = read_payload(&piece.payload) {
                 whole.data.extend_from_slice(payload.piece);
             }
@@ -239,7 +246,10 @@ mod tests {
         for (seq, piece) in packets {
             order.receive(now, seq, piece);
         }
-        assert_eq!(all(&mut order, now), [(0, true), (1, false), (2, false), (3, true)]);
+        assert_eq!(
+            all(&mut order, now),
+            [(0, true), (1, false), (2, false), (3, true)]
+        );
         assert_eq!((order.lost(), order.deadline()), (0, None));
     }
 
@@ -249,7 +259,11 @@ mod tests {
         let mut order = Order::default();
         let packets = stream(7);
         let (missing, late) = (2, packets[2].clone());
-        for (seq, piece) in packets.into_iter().take(6).filter(|(s, _)| *s != 100 + missing) {
+        for (seq, piece) in packets
+            .into_iter()
+            .take(6)
+            .filter(|(s, _)| *s != 100 + missing)
+        {
             order.receive(start, seq, piece);
         }
         assert_eq!(all(&mut order, start), [(0, true)]);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
 use sfu_protocol::media::Kind;
 use sfu_protocol::signal::{
-    Envelope, MAX_SLOTS, NodeMessage, Participant, RecordingNotice, RefusedCode, Slot, SlotContent, SlotId,
-    Track, TrackState,
+    Envelope, MAX_SLOTS, NodeMessage, Participant, RecordingNotice, RefusedCode, Slot, SlotContent,
+    SlotId, Track, TrackState,
 };
 
 use super::Event;
@@ -94,7 +94,9 @@ impl Roster {
     /// The slot that shows a track.
     pub fn slot_of(&self, track: TrackId) -> Option<&SlotId> {
         let mut slots = self.slots.iter();
-        slots.find(|(_, view)| view.track == Some(track)).map(|(slot, _)| slot)
+        slots
+            .find(|(_, view)| view.track == Some(track))
+            .map(|(slot, _)| slot)
     }
 
     /// Who speaks, loudest first.

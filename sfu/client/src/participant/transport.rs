@@ -143,7 +143,8 @@ impl Transport {
         if let Some(slot) = self.slots.get(&*ssrc) {
             return Some(slot.clone());
         }
-        let mid = self.change(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()))?;
+        let mid =
+            self.change(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()))?;
         let slot = SlotId(mid.to_string());
         if self.slots.len() < MAX_KNOWN_STREAMS {
             self.slots.insert(*ssrc, slot.clone());

@@ -77,12 +77,36 @@ mod tests {
         let cases: [(&str, Vec<Vec<u8>>, bool); 8] = [
             ("a delta frame first", vec![frame(1, 0, 5, 4)], false),
             ("in order", vec![key.clone(), frame(1, 0, 5, 4)], true),
-            ("one is missing", vec![key.clone(), frame(1, 0, 6, 4)], false),
-            ("twice the same", vec![key.clone(), frame(1, 0, 5, 4), frame(1, 0, 5, 4)], false),
-            ("of another layer", vec![key.clone(), frame(1, 1, 5, 4)], false),
-            ("of another author", vec![key.clone(), frame(2, 0, 5, 4)], false),
-            ("of another chain", vec![key.clone(), frame(1, 0, 5, 3)], false),
-            ("a keyframe of another", vec![key, frame(2, 1, 9, 9), frame(2, 1, 10, 9)], true),
+            (
+                "one is missing",
+                vec![key.clone(), frame(1, 0, 6, 4)],
+                false,
+            ),
+            (
+                "twice the same",
+                vec![key.clone(), frame(1, 0, 5, 4), frame(1, 0, 5, 4)],
+                false,
+            ),
+            (
+                "of another layer",
+                vec![key.clone(), frame(1, 1, 5, 4)],
+                false,
+            ),
+            (
+                "of another author",
+                vec![key.clone(), frame(2, 0, 5, 4)],
+                false,
+            ),
+            (
+                "of another chain",
+                vec![key.clone(), frame(1, 0, 5, 3)],
+                false,
+            ),
+            (
+                "a keyframe of another",
+                vec![key, frame(2, 1, 9, 9), frame(2, 1, 10, 9)],
+                true,
+            ),
         ];
         for (name, frames, decodes) in cases {
             let mut decoder = Decoder::new();

@@ -90,7 +90,11 @@ pub fn write_video(mark: &Mark, size: (u16, u16), bytes: usize) -> Vec<u8> {
 pub fn read_video(frame: &[u8]) -> Result<Picture, MarkFault> {
     let tag = *frame.first().ok_or(MarkFault::NotMarked)?;
     let keyframe = tag & 1 == 0;
-    let header = if keyframe { KEYFRAME_HEADER_BYTES } else { DELTA_HEADER_BYTES };
+    let header = if keyframe {
+        KEYFRAME_HEADER_BYTES
+    } else {
+        DELTA_HEADER_BYTES
+    };
     let size = match (keyframe, frame.get(3..KEYFRAME_HEADER_BYTES)) {
         (false, _) => None,
         (true, Some([a, b, c, w0, w1, h0, h1])) if [*a, *b, *c] == START_CODE => Some((
@@ -169,7 +173,9 @@ fn checksum(bytes: &[u8]) -> u32 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ bytes.len() as u64;
     for word in words.by_ref() {
         let word = u64::from_le_bytes(word.try_into().expect("chunks of eight"));
-        hash = (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+        hash = (hash ^ word)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(23);
     }
     for &byte in words.remainder() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -213,7 +219,10 @@ impl<'a> Reader<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> [u8; N] {
-        let (taken, rest) = self.0.split_first_chunk().expect("length is checked in open");
+        let (taken, rest) = self
+            .0
+            .split_first_chunk()
+            .expect("length is checked in open");
         self.0 = rest;
         *taken
     }

@@ -120,7 +120,13 @@ impl Synthetic {
         }
     }
 
-    fn picture(&mut self, source: Source, layer: u8, shape: LayerShape, number: u32) -> EncodedFrame {
+    fn picture(
+        &mut self,
+        source: Source,
+        layer: u8,
+        shape: LayerShape,
+        number: u32,
+    ) -> EncodedFrame {
         let media_us = self.frame_at_us(number);
         let every_us = self.shape.keyframe_every_ms.map(|ms| u64::from(ms) * 1_000);
         let chain = self.layers.entry((source, layer)).or_insert(Chain {
@@ -167,7 +173,11 @@ impl Synthetic {
         AudioFrame {
             timestamp: us_to_timestamp(media_us, OPUS_CLOCK_HZ),
             data: write_audio(&mark, AUDIO_FRAME_BYTES).into(),
-            level_dbov: if self.speaking { SPEAKING_DBOV } else { SILENT_DBOV },
+            level_dbov: if self.speaking {
+                SPEAKING_DBOV
+            } else {
+                SILENT_DBOV
+            },
             voice: self.speaking,
         }
     }
@@ -232,7 +242,9 @@ mod tests {
             }
             for frame in source.video(Source::Camera, step * 10_000) {
                 let layer = usize::from(frame.layer);
-                decoders[layer].decode(&frame.data).expect("an unbroken chain");
+                decoders[layer]
+                    .decode(&frame.data)
+                    .expect("an unbroken chain");
                 keyframes[layer] += u32::from(frame.keyframe);
             }
         }

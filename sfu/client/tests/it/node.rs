@@ -74,7 +74,11 @@ impl FakeNode {
 
     fn answer(&mut self, revision: u32, sdp: &str) -> NodeMessage {
         let offer = SdpOffer::from_sdp_string(sdp).expect("the offer parses");
-        let answer = self.rtc.sdp_api().accept_offer(offer).expect("the offer is usable");
+        let answer = self
+            .rtc
+            .sdp_api()
+            .accept_offer(offer)
+            .expect("the offer is usable");
         self.drain();
         self.slots = lines(sdp, "a=recvonly");
         self.camera = lines(sdp, "a=simulcast").first().map(|&(mid, _)| mid);
@@ -160,9 +164,15 @@ impl FakeNode {
 fn lines(sdp: &str, attribute: &str) -> Vec<(Mid, Kind)> {
     let mut found = Vec::new();
     for section in sdp.split("\nm=").skip(1) {
-        let kind = if section.starts_with("audio") { Kind::Audio } else { Kind::Video };
+        let kind = if section.starts_with("audio") {
+            Kind::Audio
+        } else {
+            Kind::Video
+        };
         let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:"));
-        if let Some(mid) = mid && section.contains(attribute) {
+        if let Some(mid) = mid
+            && section.contains(attribute)
+        {
             found.push((Mid::from(mid.trim()), kind));
         }
     }

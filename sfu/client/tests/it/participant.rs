@@ -84,10 +84,12 @@ impl Meeting {
     fn feed(&mut self) {
         let at_us = (self.now - self.start).as_micros() as u64;
         for frame in self.source.video(Source::Camera, at_us) {
-            self.participant.send_video(self.now, self.now, Source::Camera, &frame);
+            self.participant
+                .send_video(self.now, self.now, Source::Camera, &frame);
         }
         for frame in self.source.audio(Source::Microphone, at_us) {
-            self.participant.send_audio(self.now, self.now, Source::Microphone, &frame);
+            self.participant
+                .send_audio(self.now, self.now, Source::Microphone, &frame);
         }
     }
 
@@ -112,7 +114,8 @@ impl Meeting {
         for (_, bytes) in std::mem::take(&mut self.node.datagrams) {
             let source = address(2);
             let bytes = bytes.as_slice();
-            self.participant.handle(self.now, Input::Datagram { source, bytes });
+            self.participant
+                .handle(self.now, Input::Datagram { source, bytes });
         }
     }
 
@@ -129,7 +132,12 @@ impl Meeting {
             })
             .collect();
         for ssrc in heard {
-            let rid = self.node.rtc.direct_api().stream_rx(&ssrc).and_then(|s| s.rid());
+            let rid = self
+                .node
+                .rtc
+                .direct_api()
+                .stream_rx(&ssrc)
+                .and_then(|s| s.rid());
             let name = rid.map(|rid| rid.to_string()).unwrap_or_default();
             *counts.entry(name).or_insert(0) += 1;
         }
@@ -185,7 +193,10 @@ fn frames_written_into_a_slot_come_out_whole_and_a_broken_chain_asks_for_a_keyfr
     let mut meeting = Meeting::new(vec![]);
     meeting.run(Duration::from_secs(1));
     let mut slots = meeting.node.slots.iter();
-    let mid = slots.find(|(_, kind)| *kind == Kind::Video).expect("a video slot").0;
+    let mid = slots
+        .find(|(_, kind)| *kind == Kind::Video)
+        .expect("a video slot")
+        .0;
     let mut packetizer = Vp8Packetizer::new(3);
     let mut sender = Synthetic::new(Shape {
         camera: vec![shape().camera[2]],
@@ -209,32 +220,52 @@ fn frames_written_into_a_slot_come_out_whole_and_a_broken_chain_asks_for_a_keyfr
     for event in &meeting.events {
         if let Event::Frame(frame) = event {
             assert_eq!(frame.codec, Codec::Vp8);
-            decoder.decode(&frame.data).expect("only whole frames of one chain");
+            decoder
+                .decode(&frame.data)
+                .expect("only whole frames of one chain");
             decoded += 1;
         }
     }
-    assert_eq!(decoded, 5, "up to the loss, and nothing that cannot be decoded");
+    assert_eq!(
+        decoded, 5,
+        "up to the loss, and nothing that cannot be decoded"
+    );
     meeting.run(Duration::from_secs(1));
     assert!(meeting.participant.counters().keyframes_requested >= 1);
     let asked = meeting.node.events.iter();
-    assert!(asked.filter(|e| matches!(e, RtcEvent::KeyframeRequest(_))).count() >= 1);
+    assert!(
+        asked
+            .filter(|e| matches!(e, RtcEvent::KeyframeRequest(_)))
+            .count()
+            >= 1
+    );
 }
 
 #[test]
 fn a_muted_track_sends_nothing_and_comes_back_with_a_keyframe() {
     let mut meeting = Meeting::new(vec![Publication::live(Source::Camera, 3)]);
     meeting.run(Duration::from_secs(1));
-    meeting.participant.set_track(Source::Camera, TrackState::Muted);
+    meeting
+        .participant
+        .set_track(Source::Camera, TrackState::Muted);
     meeting.run(Duration::from_millis(50));
     let before = meeting.participant.counters().packets_sent;
     meeting.run(Duration::from_secs(1));
     assert_eq!(meeting.participant.counters().packets_sent, before);
-    meeting.participant.set_track(Source::Camera, TrackState::Live);
+    meeting
+        .participant
+        .set_track(Source::Camera, TrackState::Live);
     meeting.events.clear();
     meeting.run(Duration::from_millis(200));
     assert!(meeting.participant.counters().packets_sent > before);
-    assert_eq!(meeting.participant.track_state(Source::Camera), Some(TrackState::Live));
-    let said = meeting.said.iter().filter(|m| matches!(m, ClientMessage::SetTrack { .. }));
+    assert_eq!(
+        meeting.participant.track_state(Source::Camera),
+        Some(TrackState::Live)
+    );
+    let said = meeting
+        .said
+        .iter()
+        .filter(|m| matches!(m, ClientMessage::SetTrack { .. }));
     assert_eq!(said.count(), 2);
 }
 
@@ -244,7 +275,10 @@ fn after_a_goodbye_nothing_leaves() {
     meeting.run(Duration::from_millis(500));
     meeting.participant.leave();
     meeting.exchange();
-    assert!(matches!(meeting.events.last(), Some(Event::Ended(ByeReason::Left))));
+    assert!(matches!(
+        meeting.events.last(),
+        Some(Event::Ended(ByeReason::Left))
+    ));
     meeting.run(Duration::from_millis(100));
     assert!(meeting.participant.is_over());
     assert!(meeting.participant.poll().is_none());
@@ -275,7 +309,10 @@ fn what_cannot_be_published_is_refused() {
         vec![Publication::live(Source::Microphone, 3)],
         vec![Publication::live(Source::Camera, 0)],
         vec![Publication::live(Source::Camera, 4)],
-        vec![Publication::live(Source::Camera, 1), Publication::live(Source::Camera, 3)],
+        vec![
+            Publication::live(Source::Camera, 1),
+            Publication::live(Source::Camera, 3),
+        ],
     ] {
         let config = ParticipantConfig {
             publish,
