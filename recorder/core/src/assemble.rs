@@ -215,14 +215,23 @@ mod tests {
         let found = survey(Codec::Vp8, items.iter().cloned());
         let tapes = [(TapeId(0), (ParticipantId(Uuid::nil()), found.clock))].into();
         let mapping = place_tapes(&tapes).remove(&TapeId(0)).expect("placed");
-        Assemble::new(items.iter().cloned(), Codec::Vp8, mapping, MediaTime(START_US))
-            .map(|frame| (frame.at_us / 1_000, frame.keyframe, frame.data[1]))
-            .collect()
+        Assemble::new(
+            items.iter().cloned(),
+            Codec::Vp8,
+            mapping,
+            MediaTime(START_US),
+        )
+        .map(|frame| (frame.at_us / 1_000, frame.keyframe, frame.data[1]))
+        .collect()
     }
 
     #[test]
     fn frames_come_on_the_recordings_clock_from_the_first_keyframe_on() {
-        let got = assemble(&[vp8(0, 10, 1, false), vp8(0, 40, 2, true), vp8(0, 70, 3, false)]);
+        let got = assemble(&[
+            vp8(0, 10, 1, false),
+            vp8(0, 40, 2, true),
+            vp8(0, 70, 3, false),
+        ]);
         assert_eq!(got, [(40, true, 0), (70, false, 0)]);
     }
 
@@ -270,16 +279,41 @@ mod tests {
     #[test]
     fn frames_rise_within_the_recording() {
         let cases = [
-            (Kind::Audio, vec![(-20_000, true), (0, true), (20_000, true)], vec![0, 20_000]),
-            (Kind::Video, vec![(-5_000, true), (-1_000, false)], vec![0, 1_000]),
-            (Kind::Video, vec![(30_000, true), (30_000, false)], vec![30_000, 31_000]),
+            (
+                Kind::Audio,
+                vec![(-20_000, true), (0, true), (20_000, true)],
+                vec![0, 20_000],
+            ),
             (
                 Kind::Video,
-                vec![(5_000_000, true), (1_000_000, false), (5_100_000, false), (5_200_000, true)],
+                vec![(-5_000, true), (-1_000, false)],
+                vec![0, 1_000],
+            ),
+            (
+                Kind::Video,
+                vec![(30_000, true), (30_000, false)],
+                vec![30_000, 31_000],
+            ),
+            (
+                Kind::Video,
+                vec![
+                    (5_000_000, true),
+                    (1_000_000, false),
+                    (5_100_000, false),
+                    (5_200_000, true),
+                ],
                 vec![5_000_000, 5_200_000],
             ),
-            (Kind::Video, vec![(10_000_000, true), (10_000_001, false)], vec![10_000_000]),
-            (Kind::Audio, vec![(i64::MIN, true), (i64::MAX, true)], vec![]),
+            (
+                Kind::Video,
+                vec![(10_000_000, true), (10_000_001, false)],
+                vec![10_000_000],
+            ),
+            (
+                Kind::Audio,
+                vec![(i64::MIN, true), (i64::MAX, true)],
+                vec![],
+            ),
         ];
         for (kind, frames, expected) in cases {
             let frames: Vec<Frame> = frames.into_iter().map(|(at, key)| frame(at, key)).collect();

@@ -3,8 +3,14 @@
 //! A grid that follows who is there; a shared screen is large with a strip of the others
 //! beside it; a participant without picture has a tile with the name only.
 
+mod scenes;
+mod tiling;
+
 use serde::{Deserialize, Serialize};
 use sfu_protocol::ids::{ParticipantId, TrackId};
+
+pub use scenes::scenes;
+pub use tiling::{MAX_TILES, grid, stage_and_strip};
 
 /// The size of the composed picture in pixels. Both sides are even.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -183,7 +183,10 @@ impl Reorder {
         let newest = self.newest;
         let layers = std::mem::take(&mut self.layers);
         for (layer, mut order) in layers {
-            while order.waits_since().is_some_and(|since| newest.since_us(since) > WINDOW_US) {
+            while order
+                .waits_since()
+                .is_some_and(|since| newest.since_us(since) > WINDOW_US)
+            {
                 self.skip_hole(&mut order);
             }
             self.layers.insert(layer, order);
@@ -244,7 +247,9 @@ impl LayerOrder {
 
     /// When the first packet behind the hole arrived.
     fn waits_since(&self) -> Option<MediaTime> {
-        self.held.first_key_value().map(|(_, packet)| packet.arrived)
+        self.held
+            .first_key_value()
+            .map(|(_, packet)| packet.arrived)
     }
 }
 
@@ -354,7 +359,11 @@ mod tests {
     fn the_last_sequence_number_of_all_is_survived() {
         let (out, _) = order(vec![entry(0, u64::MAX - 1, 0), entry(0, u64::MAX, 1)]);
         assert_eq!(out.len(), 2);
-        order(vec![entry(0, u64::MAX, 0), entry(0, 0, 1), entry(0, u64::MAX, 2)]);
+        order(vec![
+            entry(0, u64::MAX, 0),
+            entry(0, 0, 1),
+            entry(0, u64::MAX, 2),
+        ]);
     }
 
     proptest! {

@@ -60,7 +60,9 @@ impl Fit {
         let Some(&(x1, y1)) = self.knots.get(after) else {
             return self.knots[self.knots.len() - 1].1;
         };
-        let Some(&(x0, y0)) = after.checked_sub(1).and_then(|before| self.knots.get(before))
+        let Some(&(x0, y0)) = after
+            .checked_sub(1)
+            .and_then(|before| self.knots.get(before))
         else {
             return y1;
         };
@@ -90,7 +92,11 @@ mod tests {
         // 200 ppm of drift; for a minute the network is 300 ms slower.
         let samples = (0..600i64)
             .map(|second| {
-                let slow = if (200..260).contains(&second) { 300_000 } else { 0 };
+                let slow = if (200..260).contains(&second) {
+                    300_000
+                } else {
+                    0
+                };
                 (second * 1_000_000, 50_000 + second * 200 + slow)
             })
             .collect();
@@ -103,8 +109,9 @@ mod tests {
 
     #[test]
     fn the_middle_fit_ignores_one_false_report_and_follows_a_drift_to_the_ends() {
-        let mut samples: Vec<(i64, i64)> =
-            (0..20).map(|at| (at * 1_000_000, 7_000_000 + at * 100)).collect();
+        let mut samples: Vec<(i64, i64)> = (0..20)
+            .map(|at| (at * 1_000_000, 7_000_000 + at * 100))
+            .collect();
         samples[9].1 = 90_000_000;
         let fit = Fit::middle(samples).expect("samples");
         for at in [0, 9, 19] {

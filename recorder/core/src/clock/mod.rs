@@ -32,10 +32,7 @@ const UNLIKELY_LATE_US: i64 = 5_000_000;
 #[derive(Debug, Clone)]
 enum Placed {
     /// By sender reports and the publisher's clock.
-    ByReports {
-        reports: Fit,
-        publisher: Arc<Fit>,
-    },
+    ByReports { reports: Fit, publisher: Arc<Fit> },
     /// By its own arrivals.
     ByArrival(Fit),
 }
@@ -141,12 +138,12 @@ fn join_epochs(clock: &LayerClock) -> (Vec<usize>, Vec<Epoch>) {
     let mut stretches: Vec<Epoch> = Vec::new();
     for epoch in &clock.epochs {
         let least = |epoch: &Epoch| epoch.arrivals.values().map(|(_, late)| *late).min();
-        let goes_on = stretches.last().is_some_and(|last| {
-            match (least(last), least(epoch)) {
+        let goes_on = stretches
+            .last()
+            .is_some_and(|last| match (least(last), least(epoch)) {
                 (Some(a), Some(b)) => a.saturating_sub(b).saturating_abs() <= SAME_CLOCK_US,
                 _ => false,
-            }
-        });
+            });
         match stretches.last_mut() {
             Some(last) if goes_on => {
                 last.arrivals.extend(epoch.arrivals.clone());
@@ -195,7 +192,9 @@ fn publisher_clocks(stretches: &mut [Stretch]) -> Vec<Option<Arc<Fit>>> {
                 (ntp, us.saturating_add(*late).saturating_sub(ntp))
             })
             .collect();
-        let found = clusters.iter().position(|known| same_clock(known, &samples));
+        let found = clusters
+            .iter()
+            .position(|known| same_clock(known, &samples));
         stretch.cluster = found.unwrap_or(clusters.len());
         if found.is_none() {
             clusters.push(BTreeMap::new());
@@ -214,7 +213,9 @@ fn steady_clock(samples: BTreeMap<i64, i64>) -> Option<Arc<Fit>> {
     let fit = Fit::lower(samples.clone())?;
     let beyond = samples
         .iter()
-        .filter(|(ntp, late)| ntp.saturating_add(*late).saturating_sub(fit.at(*ntp)) > UNLIKELY_LATE_US)
+        .filter(|(ntp, late)| {
+            ntp.saturating_add(*late).saturating_sub(fit.at(*ntp)) > UNLIKELY_LATE_US
+        })
         .count();
     (beyond * 4 <= samples.len()).then(|| Arc::new(fit))
 }
@@ -223,7 +224,10 @@ fn same_clock(known: &BTreeMap<i64, i64>, samples: &BTreeMap<i64, i64>) -> bool 
     let Some((&from, _)) = samples.first_key_value() else {
         return false;
     };
-    let near = known.range(..=from).next_back().or(known.range(from..).next());
+    let near = known
+        .range(..=from)
+        .next_back()
+        .or(known.range(from..).next());
     let least = samples.values().take(5).min();
     match (near, least) {
         (Some((_, known)), Some(least)) => {

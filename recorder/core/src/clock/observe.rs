@@ -56,7 +56,10 @@ impl Unwrap {
             Some((last, last_arrived)) => {
                 let ticks = nearest(last, timestamp);
                 let media_us = self.as_us(ticks - last);
-                let arrival_us = arrived.0.cast_signed().wrapping_sub(last_arrived.0.cast_signed());
+                let arrival_us = arrived
+                    .0
+                    .cast_signed()
+                    .wrapping_sub(last_arrived.0.cast_signed());
                 let jumped = media_us < -BACK_US
                     || media_us.saturating_sub(arrival_us).saturating_abs() > JUMP_US;
                 if jumped && self.epoch + 1 < MAX_EPOCHS {
@@ -74,7 +77,8 @@ impl Unwrap {
 
     /// The place of a sender report near the last packet.
     fn near(&self, timestamp: u32) -> Option<i64> {
-        self.last.map(|(last, _)| self.as_us(nearest(last, timestamp)))
+        self.last
+            .map(|(last, _)| self.as_us(nearest(last, timestamp)))
     }
 
     fn as_us(&self, ticks: i64) -> i64 {

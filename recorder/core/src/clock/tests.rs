@@ -76,7 +76,13 @@ fn place(tapes: Vec<TapeClock>) -> Vec<TapeMapping> {
 }
 
 /// The media time, minus `START_US`, that a mapping gives to what was captured at `at_us`.
-fn mapped(mapping: &TapeMapping, publisher: &Publisher, codec: Codec, first: u32, at_us: i64) -> i64 {
+fn mapped(
+    mapping: &TapeMapping,
+    publisher: &Publisher,
+    codec: Codec,
+    first: u32,
+    at_us: i64,
+) -> i64 {
     let mut unwrap = Unwrap::new(codec);
     let mut place = None;
     for step in (0..=at_us).step_by(1_000_000) {
@@ -95,7 +101,13 @@ fn sound_and_picture_stay_together_although_their_paths_differ_and_clocks_drift(
         let picture = publisher.tape(Codec::Vp8, 77, 1_200, |at| 120_000 + at % 7 * 9_000);
         let mappings = place(vec![sound, picture]);
         for at_us in [0, 5_000_000, 600_000_000, 1_199_000_000] {
-            let heard = mapped(&mappings[0], &publisher, Codec::Opus, u32::MAX - 1_000, at_us);
+            let heard = mapped(
+                &mappings[0],
+                &publisher,
+                Codec::Opus,
+                u32::MAX - 1_000,
+                at_us,
+            );
             let seen = mapped(&mappings[1], &publisher, Codec::Vp8, 77, at_us);
             assert!((heard - seen).abs() <= 2_000, "{ppm} ppm: {heard} {seen}");
             let error = heard - at_us - 30_000;
@@ -149,7 +161,11 @@ fn a_network_that_stands_still_and_then_delivers_does_not_shift_anything() {
     let mut places = Vec::new();
     let mut unwrap = Unwrap::new(Codec::Opus);
     for at_us in (0..60_000_000i64).step_by(20_000) {
-        let held = if (20_000_000..30_000_000).contains(&at_us) { 30_000_000 } else { at_us };
+        let held = if (20_000_000..30_000_000).contains(&at_us) {
+            30_000_000
+        } else {
+            at_us
+        };
         let arrived = MediaTime((START_US + held) as u64);
         let timestamp = publisher.timestamp(Codec::Opus, 9, at_us);
         clock.observe(&packet(timestamp, arrived));
@@ -189,7 +205,10 @@ fn a_publisher_whose_clock_is_set_midway_is_placed_by_its_arrivals() {
 
 #[test]
 fn a_participant_who_comes_back_from_another_device_has_another_clock() {
-    let first = Publisher { ppm: 0, reports: true };
+    let first = Publisher {
+        ppm: 0,
+        reports: true,
+    };
     let clock = first.tape(Codec::Opus, 1, 10, |_| 10_000);
     let mut other = TapeClock::new(Codec::Opus);
     for at_us in (20_000_000..30_000_000i64).step_by(20_000) {

@@ -77,7 +77,11 @@ fn a_keyframe_whose_head_was_lost_is_not_a_frame_and_one_right_after_a_loss_is()
     let mut depacketiser = Depacketiser::new(Codec::Vp8);
     let headless = lost_before(packet(1, true, &[0x00, 0x00, 1]));
     assert_eq!(depacketiser.push(&headless), None);
-    assert!(depacketiser.push(&lost_before(packet(2, true, VP8_KEY))).is_some());
+    assert!(
+        depacketiser
+            .push(&lost_before(packet(2, true, VP8_KEY)))
+            .is_some()
+    );
     assert_eq!(depacketiser.counts().broken, 1);
 }
 
@@ -131,7 +135,9 @@ fn h264_joins_aggregates_fragments_and_single_units() {
             packet(2, true, &[0x41, 6]),
         ],
     );
-    let key = [0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3, 4, 5];
+    let key = [
+        0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3, 4, 5,
+    ];
     assert_eq!(
         got,
         [(true, key.to_vec()), (false, vec![0, 0, 0, 1, 0x41, 6])]
@@ -148,7 +154,9 @@ fn h264_parameter_sets_sent_alone_go_before_the_next_picture() {
             packet(3, true, &[0x65, 3]),
         ],
     );
-    let key = [0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3];
+    let key = [
+        0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3,
+    ];
     assert_eq!(got, [(true, key.to_vec())]);
 }
 
@@ -233,7 +241,11 @@ fn av1_with_a_wrong_count_or_an_open_end_is_no_frame() {
         packet(1, true, &[0x98, 0x30, 1]),
         packet(1, true, &[0x08]),
     ] {
-        assert_eq!(frames(Codec::Av1, std::slice::from_ref(&wrong)), [], "{wrong:?}");
+        assert_eq!(
+            frames(Codec::Av1, std::slice::from_ref(&wrong)),
+            [],
+            "{wrong:?}"
+        );
     }
 }
 

@@ -111,13 +111,7 @@ pub(crate) fn source_of(code: u8) -> Option<Source> {
         .find(|source| source_code(*source) == code)
 }
 
-const CODECS: [Codec; 5] = [
-    Codec::Opus,
-    Codec::Vp8,
-    Codec::Vp9,
-    Codec::H264,
-    Codec::Av1,
-];
+const CODECS: [Codec; 5] = [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
 
 pub(crate) fn codec_code(codec: Codec) -> u8 {
     match codec {

@@ -72,8 +72,7 @@ pub struct SegmentReader<'a> {
 impl<'a> SegmentReader<'a> {
     /// Reads the header.
     pub fn open(bytes: &'a [u8]) -> Result<(SegmentHeader, Self), TapeFault> {
-        let (header, at) =
-            decode_header(bytes).map_err(|kind| TapeFault { at_byte: 0, kind })?;
+        let (header, at) = decode_header(bytes).map_err(|kind| TapeFault { at_byte: 0, kind })?;
         let reader = SegmentReader {
             bytes,
             at,

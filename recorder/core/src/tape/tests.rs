@@ -39,15 +39,22 @@ fn rtp(seq: u64, payload: &[u8]) -> TapeEntry {
 fn any_body() -> impl Strategy<Value = TapeBody> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
     prop_oneof![
-        (any::<u64>(), any::<u32>(), any::<bool>(), any::<bool>(), payload).prop_map(
-            |(seq, timestamp, marker, retransmitted, payload)| TapeBody::Rtp {
-                seq,
-                timestamp,
-                marker,
-                retransmitted,
-                payload: payload.into(),
-            }
-        ),
+        (
+            any::<u64>(),
+            any::<u32>(),
+            any::<bool>(),
+            any::<bool>(),
+            payload
+        )
+            .prop_map(
+                |(seq, timestamp, marker, retransmitted, payload)| TapeBody::Rtp {
+                    seq,
+                    timestamp,
+                    marker,
+                    retransmitted,
+                    payload: payload.into(),
+                }
+            ),
         (any::<u64>(), any::<u32>())
             .prop_map(|(ntp, timestamp)| TapeBody::SenderReport { ntp, timestamp }),
         any::<bool>().prop_map(|muted| TapeBody::Muted { muted }),
