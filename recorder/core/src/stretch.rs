@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn differences_leave_what_is_not_covered() {
-        let cases: [(&[(i64, i64)], &[(i64, i64)]); 5] = [
+        type Pairs = &'static [(i64, i64)];
+        let cases: [(Pairs, Pairs); 5] = [
             (&[], &[(0, 10)]),
             (&[(0, 10)], &[]),
             (&[(2, 4), (6, 7)], &[(0, 2), (4, 6), (7, 10)]),

@@ -199,8 +199,11 @@ mod tests {
         }
     }
 
-    /// `(from, to, [(name, has picture)])`.
-    fn told(timeline: &Timeline) -> Vec<(i64, i64, Vec<(String, bool)>)> {
+    /// A tile's name, and whether it has a picture.
+    type Told = (String, bool);
+
+    /// From, to, and the tiles of each scene.
+    fn told(timeline: &Timeline) -> Vec<(i64, i64, Vec<Told>)> {
         scenes(timeline, Canvas::HD)
             .into_iter()
             .map(|scene| {
@@ -214,7 +217,7 @@ mod tests {
             .collect()
     }
 
-    fn tile(name: &str, picture: bool) -> (String, bool) {
+    fn tile(name: &str, picture: bool) -> Told {
         (name.to_owned(), picture)
     }
 
