@@ -1,7 +1,7 @@
 // What this person gives to the room: camera, microphone, shared screen and its sound. It lives
 // before a session (the preview) and through it, and knows nothing of any connection.
 
-import { deviceProblem, type DeviceProblem } from "./devices";
+import { deviceProblem, type DeviceProblem, type MediaDevicesLike } from "./devices";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
 import type { Source, TrackState } from "./protocol/signal.gen";
@@ -43,7 +43,7 @@ export class Capture {
 
   constructor(
     scope: Scope,
-    private readonly media: MediaDevices | undefined,
+    private readonly media: MediaDevicesLike | undefined,
     wishes: CaptureWishes,
   ) {
     this.wishesCell = new Cell(wishes);
@@ -104,6 +104,11 @@ export class Capture {
       now.track.enabled = false;
       return { ...now, state: "muted" };
     });
+  }
+
+  /** Lets the microphone go. */
+  stopMicrophone(): void {
+    this.drop("microphone", OFF);
   }
 
   async unmuteMicrophone(): Promise<void> {

@@ -38,6 +38,11 @@ export function deviceProblem(error: unknown): DeviceProblem {
   }
 }
 
+/** `navigator.mediaDevices`, or what a test puts in its place. Some browsers cannot share a screen. */
+export type MediaDevicesLike = EventTarget &
+  Pick<MediaDevices, "enumerateDevices" | "getUserMedia"> &
+  Partial<Pick<MediaDevices, "getDisplayMedia">>;
+
 export interface Device {
   id: string;
   /** What the system calls it; empty until permission was given. */
@@ -51,7 +56,7 @@ export class Devices {
 
   constructor(
     scope: Scope,
-    private readonly media: MediaDevices | undefined,
+    private readonly media: MediaDevicesLike | undefined,
   ) {
     if (media === undefined) return;
     scope.listen(media, "devicechange", () => void this.refresh());

@@ -9,7 +9,7 @@
 export { type Browser, realBrowser, type Socket } from "./browser";
 export { Capture, type Captured, type CaptureWishes, trackState } from "./capture";
 export { type ConnectionState } from "./connection";
-export { type Device, type DeviceProblem, Devices } from "./devices";
+export { type Device, type DeviceProblem, Devices, type MediaDevicesLike } from "./devices";
 export { LevelMeter } from "./levels";
 export { Scope } from "./lib/scope";
 export { Cell, derive, follow, Happening, type Value } from "./lib/value";

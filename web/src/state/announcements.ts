@@ -1,0 +1,43 @@
+// What a screen reader is told, and the short notes on the stage, when the room changes. Pure.
+
+import type { RecordingNotice } from "@client";
+import type { Person } from "./people";
+
+export interface Moment {
+  people: readonly Person[];
+  recording: RecordingNotice | null;
+}
+
+/** More names than this are counted instead. */
+const MOST_NAMES = 3;
+
+/** The sentences for what changed from one moment to the next. */
+export function announcements(before: Moment, now: Moment): string[] {
+  const said: string[] = [];
+  const was = new Map(before.people.map((person) => [person.id, person]));
+  const is = new Map(now.people.map((person) => [person.id, person]));
+  const others = (people: Iterable<Person>) => [...people].filter((person) => !person.self);
+  const came = others(is.values()).filter(({ id }) => !was.has(id));
+  const went = others(was.values()).filter(({ id }) => !is.has(id));
+  if (came.length > 0) said.push(`${names(came)} joined.`);
+  if (went.length > 0) said.push(`${names(went)} left.`);
+  for (const person of others(is.values())) {
+    const earlier = was.get(person.id);
+    if (earlier === undefined) continue;
+    if (person.lost && !earlier.lost) said.push(`${person.name} lost the connection.`);
+    if (!person.lost && earlier.lost) said.push(`${person.name} is back.`);
+    if (person.screen === "live" && earlier.screen !== "live") said.push(`${person.name} shares a screen.`);
+    if (person.screen !== "live" && earlier.screen === "live") said.push(`${person.name} stopped sharing.`);
+  }
+  if (now.recording !== null && before.recording === null) {
+    said.push(`${now.recording.started_by} started recording this meeting.`);
+  }
+  if (now.recording === null && before.recording !== null) said.push("Recording stopped.");
+  return said;
+}
+
+function names(people: readonly Person[]): string {
+  if (people.length > MOST_NAMES) return `${people.length} people`;
+  const all = people.map(({ name }) => name);
+  return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+}
