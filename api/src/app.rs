@@ -1,0 +1,60 @@
+//! What every endpoint and job stands on.
+
+use std::sync::Arc;
+
+use api_store::Store;
+use sfu_protocol::ids::NodeId;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::passwords::Passwords;
+use crate::ports::{Demo, Limits, Nodes, Objects, Recorders};
+use crate::public_url::PublicUrl;
+use crate::random;
+use crate::tokens::{self, Keys};
+
+/// The office: its books, keys and neighbours.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) public_url: PublicUrl,
+    pub(crate) node: NodeId,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: Keys,
+    pub(crate) passwords: Passwords,
+    pub(crate) nodes: Arc<dyn Nodes>,
+    pub(crate) recorders: Arc<dyn Recorders>,
+    pub(crate) demo: Arc<dyn Demo>,
+    pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) limits: Arc<dyn Limits>,
+    pub(crate) metrics: Metrics,
+}
+
+/// One office, many hands.
+pub(crate) type SharedApp = Arc<App>;
+
+impl App {
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// A fresh UUIDv7.
+    pub(crate) fn new_id(&self) -> Uuid {
+        random::id(self.now_ms())
+    }
+
+    /// The link by which the first owner is made.
+    pub(crate) fn setup_url(&self) -> String {
+        let token = tokens::setup::token(&self.keys.setup);
+        self.public_url.join(&format!("/setup#token={token}"))
+    }
+
+    /// The link by which guests come.
+    pub(crate) fn invite_url(&self, invite: Uuid) -> String {
+        let token = tokens::invite::token(&self.keys.invite, invite);
+        self.public_url.join(&format!("/j/{token}"))
+    }
+}

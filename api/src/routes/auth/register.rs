@@ -1,0 +1,54 @@
+//! `POST /api/auth/register`: a new account with an organisation of its own, where that is open.
+
+use api_store::user::InsertUserError;
+use axum::Json;
+use axum::extract::State;
+use axum_extra::extract::cookie::CookieJar;
+use serde::Deserialize;
+
+use crate::account::{self, NewAccount};
+use crate::app::SharedApp;
+use crate::config::Registration;
+use crate::extract::{JsonBody, SameOrigin, Source};
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::sign_in;
+use crate::views::AuthAnswer;
+
+/// A new account.
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(crate) struct RegisterRequest {
+    /// The name shown, 1 to 80 characters.
+    name: String,
+    email: String,
+    /// At least 8 characters.
+    password: String,
+}
+
+/// Makes an account and signs in.
+#[utoipa::path(
+    post, path = "/api/auth/register", operation_id = "register", tag = "auth",
+    request_body = RegisterRequest,
+    responses(
+        (status = 200, description = "Signed in", body = AuthAnswer),
+        (status = "default", description = "A refusal", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn register(
+    State(app): State<SharedApp>,
+    _: SameOrigin,
+    source: Source,
+    JsonBody(request): JsonBody<RegisterRequest>,
+) -> Result<(CookieJar, Json<AuthAnswer>), Problem> {
+    if app.config.registration == Registration::Closed {
+        return Err(Problem::of(Code::RegistrationClosed));
+    }
+    source.as_stranger(&app).await?;
+    let account = NewAccount::check(&request.name, &request.email, &request.password)?;
+    let owner = account::owner(&app, account).await?;
+    let organisation = account::organisation_name(&owner.name);
+    match api_store::user::insert_with_organisation(&app.store, &organisation, &owner).await {
+        Ok(()) => sign_in::begin(&app, &owner).await,
+        Err(InsertUserError::EmailTaken) => Err(Problem::of(Code::EmailTaken)),
+        Err(InsertUserError::Store(error)) => Err(error.into()),
+    }
+}

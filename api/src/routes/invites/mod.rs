@@ -1,0 +1,3 @@
+//! Invites: what a link opens.
+
+pub(crate) mod read;

@@ -1,0 +1,4 @@
+//! Recordings. They are begun through their room.
+
+pub(crate) mod read;
+pub(crate) mod stop;

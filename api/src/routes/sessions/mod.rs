@@ -1,0 +1,4 @@
+//! Sessions: the records of meetings.
+
+pub(crate) mod list;
+pub(crate) mod read;
