@@ -414,7 +414,9 @@ pub enum NodeMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Envelope {
-    /// Counted from 1 for each participant.
+    /// Counted from 1 for each participant, or for a WebSocket that is not let in. 0 on a
+    /// message outside the count, which is never sent again: what the WebSocket's own end says
+    /// (`refused`, `bye`) about something that no room has read.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub seq: u64,
     /// The message.

@@ -401,7 +401,9 @@ retry_after_ms?: number, };
  */
 export type Envelope = {
 /**
- * Counted from 1 for each participant.
+ * Counted from 1 for each participant, or for a WebSocket that is not let in. 0 on a
+ * message outside the count, which is never sent again: what the WebSocket's own end says
+ * (`refused`, `bye`) about something that no room has read.
  */
 seq: number, } & ({ "type": "joined",
 /**
