@@ -126,14 +126,15 @@ pub enum DriverError {
 
 /// Takes part until `shutdown` resolves or the node says goodbye.
 ///
-/// Media begins when the path stands: `source` time zero is that moment.
+/// Media begins when the path stands: `source` time zero is that moment. The future can be moved
+/// between threads when the source can; an encoder that cannot stays on one thread by `block_on`.
 ///
 /// # Errors
 /// See [`DriverError`].
-pub async fn run(
+pub async fn run<S: MediaSource>(
     target: JoinTarget,
     options: Options,
-    source: Box<dyn MediaSource + Send>,
+    source: S,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<DriverReport, DriverError> {
     run::run(target, options, source, shutdown).await

@@ -58,6 +58,24 @@ pub trait MediaSource {
     fn next_at_us(&self) -> u64;
 }
 
+impl<M: MediaSource + ?Sized> MediaSource for Box<M> {
+    fn video(&mut self, source: Source, at_us: u64) -> Vec<EncodedFrame> {
+        (**self).video(source, at_us)
+    }
+
+    fn audio(&mut self, source: Source, at_us: u64) -> Vec<AudioFrame> {
+        (**self).audio(source, at_us)
+    }
+
+    fn request_keyframe(&mut self, source: Source, layer: u8) {
+        (**self).request_keyframe(source, layer);
+    }
+
+    fn next_at_us(&self) -> u64 {
+        (**self).next_at_us()
+    }
+}
+
 /// Microseconds of `timestamp` units of a clock, rounded down.
 pub fn timestamp_to_us(timestamp: u64, clock_hz: u64) -> u64 {
     let seconds = timestamp / clock_hz;

@@ -29,10 +29,10 @@ const DATAGRAMS_AT_ONCE: usize = 64;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-pub(super) async fn run(
+pub(super) async fn run<S: MediaSource>(
     target: JoinTarget,
     options: Options,
-    source: Box<dyn MediaSource + Send>,
+    source: S,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<DriverReport, DriverError> {
     let socket = open_udp(&target.ws_url, options.bind).await?;
@@ -71,9 +71,9 @@ pub(super) async fn run(
 }
 
 /// Everything that one participation holds.
-struct Driver {
+struct Driver<S> {
     participant: Participant,
-    source: Box<dyn MediaSource + Send>,
+    source: S,
     publish: Vec<Publication>,
     max_height: Option<u16>,
     observer: Option<Box<dyn Observer>>,
@@ -87,7 +87,7 @@ struct Driver {
     failure: Option<String>,
 }
 
-impl Driver {
+impl<S: MediaSource> Driver<S> {
     async fn follow(
         &mut self,
         websocket: &mut WebSocket,
