@@ -30,7 +30,7 @@ pub(super) fn configuration(unit: &[u8]) -> Option<Vec<u8>> {
             | u8::from(shape.depth > 8) << 6
             | u8::from(shape.depth > 10) << 5
             | u8::from(shape.monochrome) << 4
-            | shape.subsampling << 2,
+            | shape.subsampling,
         0,
     ];
     record.extend_from_slice(header.whole);

@@ -343,8 +343,8 @@ fn fit(width: u32, height: u32, tile: Rect) -> Rect {
     };
     let (wide, high) = (side(wide, tile.width), side(high, tile.height));
     Rect {
-        x: tile.x + ((tile.width.saturating_sub(wide)) / 2 & !1),
-        y: tile.y + ((tile.height.saturating_sub(high)) / 2 & !1),
+        x: tile.x + ((tile.width.saturating_sub(wide) / 2) & !1),
+        y: tile.y + ((tile.height.saturating_sub(high) / 2) & !1),
         width: wide,
         height: high,
     }

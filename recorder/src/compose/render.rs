@@ -123,7 +123,7 @@ fn tell(told: &mut Option<i64>, percent: i64, progress: &mut dyn FnMut(u8)) {
 
 fn check(job: &ComposeJob) -> Result<(), ComposeError> {
     let side =
-        |length: u32| length >= 2 && length <= ComposeJob::MAX_SIDE_PX && length.is_multiple_of(2);
+        |length: u32| (2..=ComposeJob::MAX_SIDE_PX).contains(&length) && length.is_multiple_of(2);
     if !side(job.canvas.width) || !side(job.canvas.height) {
         return Err(ComposeError::Job(
             "a canvas has even sides of 2 to 3840 pixels",

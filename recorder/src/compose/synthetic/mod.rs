@@ -5,21 +5,21 @@
 //! exactly the media time of the first picture with it: the reference by which anyone can
 //! measure how far sound and picture have moved apart on the way.
 
+mod camera;
 mod pattern;
 mod voice;
 
 use ffmpeg::codec::{Context, Flags};
+use ffmpeg::format::Sample;
 use ffmpeg::format::sample::Type;
-use ffmpeg::format::{Pixel, Sample};
-use ffmpeg::frame::Video;
-use ffmpeg::software::scaling;
-use ffmpeg::{ChannelLayout, Dictionary, Packet, encoder, frame, picture};
+use ffmpeg::{ChannelLayout, Dictionary, Packet, encoder, frame};
 use ffmpeg_next as ffmpeg;
 
 pub use pattern::FLASH;
 pub use voice::beep_hz;
 
 use super::SAMPLE_RATE_HZ;
+use camera::Camera;
 use pattern::Pattern;
 use voice::Voice;
 
@@ -84,7 +84,7 @@ pub struct SyntheticPerson {
     origin_us: Option<u64>,
     phase_us: u64,
     pattern: Pattern,
-    layers: Vec<Layer>,
+    camera: Camera,
     voice: Voice,
     microphone: Microphone,
 }
@@ -93,15 +93,11 @@ impl SyntheticPerson {
     /// `index` chooses colour, voice and beep, so that participants can be told apart.
     pub fn new(name: &str, index: usize) -> Result<Self, SyntheticError> {
         super::prepare();
-        let layers = LAYERS
-            .into_iter()
-            .map(|(width, height, bitrate_bps)| Layer::open(width, height, bitrate_bps))
-            .collect::<Result<Vec<_>, _>>()?;
         Ok(SyntheticPerson {
             origin_us: None,
             phase_us: phase_us(index),
             pattern: Pattern::new(name, index),
-            layers,
+            camera: Camera::open()?,
             voice: Voice::new(index),
             microphone: Microphone::open()?,
         })
@@ -111,20 +107,9 @@ impl SyntheticPerson {
     /// keyframe by layer. A layer that the encoder drops is missing.
     pub fn video_at(&mut self, at_us: u64, force_keyframe: [bool; 3]) -> Vec<SyntheticFrame> {
         let elapsed_us = self.elapsed_us(at_us);
-        let picture = self
-            .pattern
-            .draw(elapsed_us, flashes(elapsed_us, self.phase_us));
-        let mut frames = Vec::with_capacity(LAYERS.len());
-        for (index, layer) in self.layers.iter_mut().enumerate() {
-            if let Ok(Some((keyframe, data))) = layer.encode(picture, force_keyframe[index]) {
-                frames.push(SyntheticFrame {
-                    layer: index as u8,
-                    keyframe,
-                    data,
-                });
-            }
-        }
-        frames
+        let flash = flashes(elapsed_us, self.phase_us);
+        self.pattern.draw(self.camera.picture(), elapsed_us, flash);
+        self.camera.encode(force_keyframe)
     }
 
     /// The sound of the [`PACKET_US`] from a media time on.
@@ -167,81 +152,6 @@ fn level_dbov(sound: &[f32]) -> u8 {
         return 127;
     }
     (-10.0 * power.log10()).round().clamp(0.0, 127.0) as u8
-}
-
-/// One VP8 encoder and the way to its size.
-struct Layer {
-    encoder: encoder::video::Encoder,
-    scaler: Option<(scaling::Context, Video)>,
-    pictures: i64,
-}
-
-impl Layer {
-    fn open(width: u32, height: u32, bitrate_bps: usize) -> Result<Self, ffmpeg::Error> {
-        let codec = encoder::find_by_name("libvpx").ok_or(ffmpeg::Error::EncoderNotFound)?;
-        let mut video = Context::new_with_codec(codec).encoder().video()?;
-        video.set_width(width);
-        video.set_height(height);
-        video.set_format(Pixel::YUV420P);
-        video.set_time_base((1, VIDEO_FPS as i32));
-        video.set_frame_rate(Some((VIDEO_FPS as i32, 1)));
-        video.set_bit_rate(bitrate_bps);
-        // Keyframes on demand only, as a browser makes them.
-        video.set_gop(1_000_000);
-        let mut options = Dictionary::new();
-        options.set("deadline", "realtime");
-        options.set("cpu-used", "8");
-        options.set("lag-in-frames", "0");
-        options.set("threads", "1");
-        let (full_width, full_height, _) = LAYERS[LAYERS.len() - 1];
-        let scaler = if (width, height) == (full_width, full_height) {
-            None
-        } else {
-            let context = scaling::Context::get(
-                Pixel::YUV420P,
-                full_width,
-                full_height,
-                Pixel::YUV420P,
-                width,
-                height,
-                scaling::Flags::FAST_BILINEAR,
-            )?;
-            Some((context, Video::empty()))
-        };
-        Ok(Layer {
-            encoder: video.open_as_with(codec, options)?,
-            scaler,
-            pictures: 0,
-        })
-    }
-
-    fn encode(
-        &mut self,
-        full: &mut Video,
-        keyframe: bool,
-    ) -> Result<Option<(bool, Vec<u8>)>, ffmpeg::Error> {
-        let picture = match &mut self.scaler {
-            None => full,
-            Some((context, scaled)) => {
-                context.run(full, scaled)?;
-                scaled
-            }
-        };
-        picture.set_pts(Some(self.pictures));
-        picture.set_kind(if keyframe {
-            picture::Type::I
-        } else {
-            picture::Type::None
-        });
-        self.pictures += 1;
-        self.encoder.send_frame(picture)?;
-        let mut packet = Packet::empty();
-        let mut made = None;
-        while self.encoder.receive_packet(&mut packet).is_ok() {
-            made = packet.data().map(|data| (packet.is_key(), data.to_vec()));
-        }
-        Ok(made)
-    }
 }
 
 /// The Opus encoder.

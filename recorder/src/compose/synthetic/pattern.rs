@@ -3,7 +3,6 @@
 //! Rows are copied from prepared ones, never computed by pixel: three participants at 15 pictures
 //! a second are drawn beside a meeting on the same machine.
 
-use ffmpeg::format::Pixel;
 use ffmpeg::frame::Video;
 use ffmpeg_next as ffmpeg;
 use recorder_core::layout::Rect;
@@ -48,9 +47,8 @@ const CLOCK: Rect = Rect {
     height: 96,
 };
 
-/// A participant's picture, drawn over and over.
+/// What of a participant's picture stays the same.
 pub(super) struct Pattern {
-    picture: Video,
     rows: [Vec<u8>; 3],
     ball: Colour,
     name: Mask,
@@ -60,11 +58,10 @@ pub(super) struct Pattern {
 
 impl Pattern {
     pub(super) fn new(name: &str, index: usize) -> Self {
-        let (width, height, _) = LAYERS[LAYERS.len() - 1];
+        let (width, _, _) = LAYERS[LAYERS.len() - 1];
         let (red, green, blue) = HUES[index % HUES.len()];
         let lighter = |part: u8| part / 2 + 120;
         Pattern {
-            picture: Video::new(Pixel::YUV420P, width, height),
             rows: rows(width as usize, Colour::rgb(red, green, blue)),
             ball: Colour::rgb(lighter(red), lighter(green), lighter(blue)),
             name: label::text(name, NAME_PX, FLASH.x as f32 - 96.0),
@@ -75,11 +72,10 @@ impl Pattern {
         }
     }
 
-    /// The picture at a time; the square is white when `flash`.
-    pub(super) fn draw(&mut self, elapsed_us: u64, flash: bool) -> &mut Video {
-        self.draw_stripes(elapsed_us);
-        self.draw_ball(elapsed_us);
-        let picture = &mut self.picture;
+    /// Draws the picture of a time, which is as large as the largest layer; the square is white when `flash`.
+    pub(super) fn draw(&self, picture: &mut Video, elapsed_us: u64, flash: bool) {
+        self.draw_stripes(picture, elapsed_us);
+        self.draw_ball(picture, elapsed_us);
         mask::fill(picture, around(FLASH, 8), DARK);
         if flash {
             mask::fill(picture, FLASH, WHITE);
@@ -92,18 +88,17 @@ impl Pattern {
         };
         mask::fill(picture, name_box, DARK);
         mask::lay(picture, &self.name, name_box.x + 16, name_box.y + 8, WHITE);
-        self.draw_clock(elapsed_us);
-        &mut self.picture
+        self.draw_clock(picture, elapsed_us);
     }
 
-    fn draw_stripes(&mut self, elapsed_us: u64) {
+    fn draw_stripes(&self, picture: &mut Video, elapsed_us: u64) {
         let scroll = (elapsed_us * PX_PER_SECOND / 1_000_000) as usize;
         for plane in 0..3 {
             let halved = usize::from(plane > 0);
-            let wide = self.picture.plane_width(plane) as usize;
-            let high = self.picture.plane_height(plane) as usize;
-            let stride = self.picture.stride(plane);
-            let pixels = self.picture.data_mut(plane);
+            let wide = picture.plane_width(plane) as usize;
+            let high = picture.plane_height(plane) as usize;
+            let stride = picture.stride(plane);
+            let pixels = picture.data_mut(plane);
             for row in 0..high {
                 let shift = (((scroll + (row << halved)) % PERIOD_PX) >> halved).min(PERIOD_PX);
                 pixels[row * stride..row * stride + wide]
@@ -112,7 +107,7 @@ impl Pattern {
         }
     }
 
-    fn draw_ball(&mut self, elapsed_us: u64) {
+    fn draw_ball(&self, picture: &mut Video, elapsed_us: u64) {
         const RADIUS: f64 = 40.0;
         let time_s = elapsed_us as f64 / 1e6;
         let x = 400.0 + 160.0 * (time_s * 1.3).sin();
@@ -128,12 +123,12 @@ impl Pattern {
                 width: (half * 2.0) as u32 & !1,
                 height: 2,
             };
-            mask::fill(&mut self.picture, span, self.ball);
+            mask::fill(picture, span, self.ball);
         }
     }
 
-    fn draw_clock(&mut self, elapsed_us: u64) {
-        mask::fill(&mut self.picture, CLOCK, DARK);
+    fn draw_clock(&self, picture: &mut Video, elapsed_us: u64) {
+        mask::fill(picture, CLOCK, DARK);
         let mut left = CLOCK.x + 16;
         for character in clock_text(elapsed_us).chars() {
             let (glyph, advance) = match character {
@@ -141,13 +136,7 @@ impl Pattern {
                 '.' => (11, 26),
                 digit => (digit.to_digit(10).unwrap_or(0) as usize, 44),
             };
-            mask::lay(
-                &mut self.picture,
-                &self.digits[glyph],
-                left,
-                CLOCK.y + 16,
-                WHITE,
-            );
+            mask::lay(picture, &self.digits[glyph], left, CLOCK.y + 16, WHITE);
             left += advance;
         }
     }
@@ -189,6 +178,8 @@ fn rows(width: usize, colour: Colour) -> [Vec<u8>; 3] {
 
 #[cfg(test)]
 mod tests {
+    use ffmpeg::format::Pixel;
+
     use super::*;
 
     #[test]
@@ -205,9 +196,11 @@ mod tests {
 
     #[test]
     fn every_moment_of_a_minute_can_be_drawn() {
-        let mut pattern = Pattern::new("Zoë Ängström", 5);
+        let (width, height, _) = LAYERS[2];
+        let mut picture = Video::new(Pixel::YUV420P, width, height);
+        let pattern = Pattern::new("Zoë Ängström", 5);
         for tick in 0..900 {
-            pattern.draw(tick * 66_667, tick % 15 == 0);
+            pattern.draw(&mut picture, tick * 66_667, tick % 15 == 0);
         }
     }
 }

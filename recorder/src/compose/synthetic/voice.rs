@@ -82,7 +82,7 @@ impl Voice {
         }
         let turn = (syllable + self.index * TURN_SYLLABLES / 3) % TURN_SYLLABLES;
         // Every eighth syllable or so is a breath.
-        let talking = turn < TALK_SYLLABLES && (chance >> 8) % 8 != 0;
+        let talking = turn < TALK_SYLLABLES && !(chance >> 8).is_multiple_of(8);
         let share = within as f32 / SYLLABLE as f32;
         let pitch = self.pitch_hz * (0.9 + 0.05 * ((chance >> 16) % 5) as f32 - 0.1 * share);
         self.phase += pitch / RATE;
