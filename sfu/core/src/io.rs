@@ -23,6 +23,16 @@ pub struct PeerId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
+/// One transport of a shard: its place and how often that place was used before. Written into
+/// our ICE user name, so that a datagram from a new address names its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    /// The place, counted from 0.
+    pub place: u16,
+    /// How often the place was used before.
+    pub generation: u16,
+}
+
 /// What a shard is told.
 #[derive(Debug)]
 pub enum Input<'a> {

@@ -13,9 +13,38 @@
 //!
 //! # Rules
 //! - Time comes in as an argument; randomness comes from a seed given at the start.
-//! - Only [`connection`] touches `str0m::Rtc`, and drains it after every mutation.
+//! - Only `connection` touches `str0m::Rtc`, and drains it after every mutation.
 //! - Bad input is an error or a counted drop, never a panic. A panic is a broken invariant: it
 //!   is caught at one connection's step and costs that connection only.
 //! - Every collection has a named bound.
+//!
+//! # Map
+//! | module | what it decides |
+//! |---|---|
+//! | [`io`] | nothing: the values that go in and come out |
+//! | [`shard`] | nothing: it orders |
+//! | `demux` | whose a datagram is |
+//! | `deadlines` | who wakes next, and why |
+//! | `stage` | what one step of one connection may cost |
+//! | `connection` | what is negotiated, received and sent over one transport |
+//! | `forward` | who gets a packet |
+//! | `media` | which layer, which numbers, when a keyframe is asked for |
+//! | `room` | who is here, who may what, who is shown where, who speaks |
+//! | `link` | what recorders and followers get, and get again |
+//! | [`report`] | nothing: counters |
 
 pub mod io;
+pub mod report;
+pub mod shard;
+
+mod clock;
+mod connection;
+mod deadlines;
+mod demux;
+mod forward;
+mod link;
+mod media;
+mod room;
+mod stage;
+#[cfg(test)]
+mod testing;

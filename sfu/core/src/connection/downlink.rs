@@ -1,0 +1,167 @@
+//! What we send a connection: slots. A slot is one outgoing stream whose SSRC never changes;
+//! which track and which layer is in it is decided elsewhere and carried out here.
+
+use std::time::Instant;
+
+use sfu_protocol::media::{Codec, Kind};
+use sfu_protocol::signal::SlotId;
+use str0m::media::{Mid, Pt};
+use str0m::rtp::{RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch};
+
+use crate::io::ConnectionId;
+use crate::media::packet::{Format, Packet};
+use crate::media::rewrite::{Numbers, Timeline, Vp8Numbers};
+use crate::media::select::{Admission, Selector};
+
+/// Height that is sent before a client has said how large it shows a slot.
+pub(crate) const DEFAULT_MAX_HEIGHT: u16 = 720;
+
+/// What fills a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Feed {
+    pub(crate) publisher: ConnectionId,
+    pub(crate) line: usize,
+    /// Stamped into every packet (RFC 3550, section 5.1).
+    pub(crate) csrc: u32,
+}
+
+/// One receive m-line of the client.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) id: SlotId,
+    pub(crate) kind: Kind,
+    pub(crate) mid: Mid,
+    pub(crate) ssrc: Ssrc,
+    /// What the client can take here, by payload type.
+    pub(crate) formats: Vec<(Format, Pt)>,
+    pub(crate) feed: Option<Feed>,
+    pub(crate) selector: Selector,
+    pub(crate) max_height: u16,
+    timeline: Timeline,
+}
+
+/// What a slot makes of a packet.
+#[derive(Debug)]
+pub(crate) enum Offered {
+    /// Send this.
+    Write(RtpWrite),
+    /// Nothing to send.
+    Nothing,
+    /// Nothing to send, and nothing will be without a keyframe.
+    NeedsKeyframe,
+}
+
+impl Slot {
+    pub(crate) fn new(id: SlotId, kind: Kind, mid: Mid, ssrc: Ssrc, chance: u64) -> Self {
+        let clock_rate_hz = match kind {
+            Kind::Audio => Codec::Opus.clock_rate_hz(),
+            Kind::Video => Codec::Vp8.clock_rate_hz(),
+        };
+        Slot {
+            id,
+            kind,
+            mid,
+            ssrc,
+            formats: Vec::new(),
+            feed: None,
+            selector: Selector::default(),
+            max_height: DEFAULT_MAX_HEIGHT,
+            timeline: Timeline::new(clock_rate_hz, chance),
+        }
+    }
+
+    /// Puts somebody else, or nobody, in.
+    pub(crate) fn put(&mut self, feed: Option<Feed>) {
+        self.feed = feed;
+        self.pause();
+    }
+
+    /// Whatever comes next begins at an entry point and goes on in the numbers.
+    pub(crate) fn pause(&mut self) {
+        self.selector.reset();
+        self.timeline.end();
+    }
+
+    /// A packet of the feed.
+    pub(crate) fn offer(&mut self, packet: &Packet, now: Instant) -> Offered {
+        let Some(feed) = self.feed else {
+            return Offered::Nothing;
+        };
+        let Some(pt) = self.payload_type(packet.format) else {
+            return Offered::Nothing;
+        };
+        // Only the layer's newest packets move a switch: a repaired old keyframe is no place to
+        // begin, what follows it has been dropped.
+        match self
+            .selector
+            .admit(packet.layer, packet.entry_point && !packet.late)
+        {
+            Admission::Drop => return Offered::Nothing,
+            Admission::Wait => return Offered::NeedsKeyframe,
+            Admission::Switch => self.timeline.begin(numbers(packet), now),
+            Admission::Forward => {}
+        }
+        let Some(out) = self.timeline.map(numbers(packet), now) else {
+            return Offered::Nothing;
+        };
+        let mut write = RtpWrite::new(
+            pt,
+            out.seq.into(),
+            out.timestamp,
+            packet.arrived,
+            packet.payload.clone(),
+        )
+        .marker(packet.marker)
+        .nackable(self.kind == Kind::Video)
+        .csrc(&[feed.csrc])
+        .ext_vals(packet.extensions.clone());
+        if let Some(patch) = packet.vp8.and_then(|vp8| patch(vp8, out.vp8)) {
+            write = write.vp8_patch(patch);
+        }
+        Offered::Write(write)
+    }
+
+    /// A packet of the feed that carries nothing: its place is closed.
+    pub(crate) fn skip(&mut self, packet: &Packet) {
+        if self.selector.current() == Some(packet.layer) && self.timeline.runs() {
+            self.timeline.skip(packet.seq);
+        }
+    }
+
+    fn payload_type(&self, format: Format) -> Option<Pt> {
+        self.formats
+            .iter()
+            .find(|(known, _)| *known == format)
+            .map(|(_, pt)| *pt)
+    }
+}
+
+fn numbers(packet: &Packet) -> Numbers {
+    Numbers {
+        seq: packet.seq,
+        timestamp: packet.timestamp,
+        vp8: packet.vp8.map_or(Vp8Numbers::default(), |vp8| Vp8Numbers {
+            picture_id: vp8.picture_id(),
+            tl0_pic_idx: vp8.tl0_pic_idx(),
+            key_idx: vp8.key_idx(),
+        }),
+    }
+}
+
+fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
+    let build = |picture_id: Option<u16>| {
+        let mut patch = descriptor.patch();
+        if let Some(picture_id) = picture_id {
+            patch = patch.picture_id(picture_id);
+        }
+        if let Some(index) = numbers.tl0_pic_idx {
+            patch = patch.tl0_pic_idx(index);
+        }
+        if let Some(index) = numbers.key_idx {
+            patch = patch.key_idx(index);
+        }
+        patch.build().ok()
+    };
+    // A descriptor with a picture id of 7 bits takes the low ones (RFC 7741, section 4.2).
+    build(numbers.picture_id).or_else(|| build(numbers.picture_id.map(|id| id & 0x7f)))
+}

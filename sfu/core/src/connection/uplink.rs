@@ -1,0 +1,261 @@
+//! What a connection sends us: published lines, their layers, who takes them, and the keyframe
+//! requests that go back up.
+
+use std::collections::BTreeMap;
+
+use sfu_protocol::ids::{RecordingId, TapeId};
+use sfu_protocol::media::{Codec, Source};
+use str0m::format::{CodecConfig, CodecSpec};
+use str0m::media::{Mid, Pt, Rid};
+use str0m::rtp::{RtpPacket, Ssrc, StreamRx};
+
+use super::negotiate::PlannedLine;
+use crate::io::ConnectionId;
+use crate::media::keyframe::KeyframeGate;
+use crate::media::layer::{self, Layers};
+use crate::media::packet::{Format, MAX_LAYERS, Packet};
+use crate::media::select::Selector;
+
+/// Streams that are remembered by SSRC: each source with its layers, twice over for browsers that
+/// change SSRCs. Beyond it the memory starts over and fills again from `str0m`.
+const MAX_STREAMS: usize = 64;
+
+/// A slot that shows a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subscriber {
+    pub(crate) connection: ConnectionId,
+    pub(crate) slot: usize,
+}
+
+/// A tape that a line is recorded on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TapeFeed {
+    pub(crate) recording: RecordingId,
+    pub(crate) tape: TapeId,
+    pub(crate) selector: Selector,
+}
+
+/// RTCP sender report of a layer: one moment on two clocks (RFC 3550, section 6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SenderReport {
+    pub(crate) ntp: u64,
+    pub(crate) timestamp: u32,
+}
+
+/// One published m-line.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) mid: Mid,
+    pub(crate) source: Source,
+    rids: Vec<Rid>,
+    /// Whether packets are passed on: the track is live, neither muted nor off.
+    pub(crate) flowing: bool,
+    /// As the last packet was.
+    pub(crate) codec: Option<Codec>,
+    pub(crate) layers: Layers,
+    pub(crate) gates: [KeyframeGate; MAX_LAYERS],
+    pub(crate) reports: [Option<SenderReport>; MAX_LAYERS],
+    highest_seq: [u64; MAX_LAYERS],
+    pub(crate) subscribers: Vec<Subscriber>,
+    pub(crate) tapes: Vec<TapeFeed>,
+}
+
+impl Line {
+    fn new(plan: &PlannedLine) -> Self {
+        Line {
+            mid: Mid::from(plan.mid.as_str()),
+            source: plan.source,
+            rids: plan
+                .rids
+                .iter()
+                .map(|rid| Rid::from(rid.as_str()))
+                .collect(),
+            flowing: true,
+            codec: None,
+            layers: Layers::new(plan.rids.len()),
+            gates: Default::default(),
+            reports: Default::default(),
+            highest_seq: Default::default(),
+            subscribers: Vec::new(),
+            tapes: Vec::new(),
+        }
+    }
+
+    /// The rid of a layer; none without simulcast.
+    pub(crate) fn rid(&self, layer: u8) -> Option<Rid> {
+        self.rids.get(usize::from(layer)).copied()
+    }
+
+    fn layer_of(&self, rid: Option<Rid>) -> Option<u8> {
+        match rid {
+            None => self.rids.is_empty().then_some(0),
+            Some(rid) => self
+                .rids
+                .iter()
+                .position(|known| *known == rid)
+                .map(|index| index as u8),
+        }
+    }
+}
+
+/// Everything that a connection publishes.
+#[derive(Debug, Default)]
+pub(crate) struct Uplink {
+    /// By place; a line that ended leaves its place empty, so that places stay names.
+    lines: Vec<Option<Line>>,
+    formats: Vec<(Pt, Format)>,
+    streams: BTreeMap<u32, (usize, u8)>,
+}
+
+/// What an uplink makes of a packet.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Packet(usize, Packet),
+    UnknownTrack,
+    UnknownCodec,
+}
+
+impl Uplink {
+    pub(crate) fn line(&self, index: usize) -> Option<&Line> {
+        self.lines.get(index)?.as_ref()
+    }
+
+    pub(crate) fn line_mut(&mut self, index: usize) -> Option<&mut Line> {
+        self.lines.get_mut(index)?.as_mut()
+    }
+
+    /// The lines with their places.
+    pub(crate) fn lines_mut(&mut self) -> impl Iterator<Item = (usize, &mut Line)> {
+        let places = self.lines.iter_mut().enumerate();
+        places.filter_map(|(index, line)| Some((index, line.as_mut()?)))
+    }
+
+    pub(crate) fn index_of(&self, source: Source) -> Option<usize> {
+        self.lines
+            .iter()
+            .position(|line| line.as_ref().is_some_and(|line| line.source == source))
+    }
+
+    /// Takes over what an offer plans. Answers the lines that ended, with their places.
+    pub(crate) fn apply(
+        &mut self,
+        plan: &[PlannedLine],
+        codecs: &CodecConfig,
+    ) -> Vec<(usize, Line)> {
+        self.streams.clear();
+        self.formats = codecs
+            .params()
+            .iter()
+            .filter_map(|params| Some((params.pt(), format_of(&params.spec())?)))
+            .collect();
+        let keeps = |line: &Line| {
+            plan.iter().any(|planned| {
+                Mid::from(planned.mid.as_str()) == line.mid && planned.source == line.source
+            })
+        };
+        let mut ended = Vec::new();
+        for (index, place) in self.lines.iter_mut().enumerate() {
+            if let Some(line) = place.take_if(|line| !keeps(line)) {
+                ended.push((index, line));
+            }
+        }
+        for planned in plan {
+            if self.index_of(planned.source).is_none() {
+                let line = Some(Line::new(planned));
+                match self.lines.iter_mut().find(|place| place.is_none()) {
+                    Some(place) => *place = line,
+                    None => self.lines.push(line),
+                }
+            }
+        }
+        ended
+    }
+
+    /// Which line and layer a stream is. `find` asks the transport, once for each stream.
+    pub(crate) fn place_of<'a>(
+        &mut self,
+        ssrc: Ssrc,
+        find: impl FnOnce() -> Option<&'a mut StreamRx>,
+    ) -> Option<(usize, u8)> {
+        if let Some(place) = self.streams.get(&*ssrc) {
+            return Some(*place);
+        }
+        let stream = find()?;
+        let place = self.place_of_mid(stream.mid(), stream.rid())?;
+        if self.streams.len() >= MAX_STREAMS {
+            self.streams.clear();
+        }
+        self.streams.insert(*ssrc, place);
+        Some(place)
+    }
+
+    /// Which line and layer a mid and a rid are.
+    pub(crate) fn place_of_mid(&self, mid: Mid, rid: Option<Rid>) -> Option<(usize, u8)> {
+        let find = |line: &Option<Line>| line.as_ref().is_some_and(|line| line.mid == mid);
+        let index = self.lines.iter().position(find)?;
+        let layer = self.line(index)?.layer_of(rid)?;
+        Some((index, layer))
+    }
+
+    /// Reads a packet that was placed.
+    pub(crate) fn read(&mut self, place: Option<(usize, u8)>, rtp: RtpPacket) -> Received {
+        let Some((index, layer)) = place else {
+            return Received::UnknownTrack;
+        };
+        let payload_type = rtp.header.payload_type;
+        let format = self.formats.iter().find(|(pt, _)| *pt == payload_type);
+        let Some(format) = format.map(|(_, format)| *format) else {
+            return Received::UnknownCodec;
+        };
+        let Some(line) = self.line_mut(index) else {
+            return Received::UnknownTrack;
+        };
+        if format.codec.kind() != line.source.kind() {
+            return Received::UnknownCodec;
+        }
+        let seq = *rtp.seq_no;
+        let highest = &mut line.highest_seq[usize::from(layer)];
+        let late = seq < *highest;
+        *highest = seq.max(*highest);
+        let reading = layer::read(format.codec, &rtp.payload);
+        let mut extensions = str0m::rtp::ExtensionValues::default();
+        extensions.audio_level = rtp.header.ext_vals.audio_level;
+        extensions.voice_activity = rtp.header.ext_vals.voice_activity;
+        extensions.video_orientation = rtp.header.ext_vals.video_orientation;
+        let packet = Packet {
+            layer,
+            format,
+            seq,
+            timestamp: rtp.header.timestamp,
+            marker: rtp.header.marker,
+            arrived: rtp.timestamp,
+            late,
+            entry_point: reading.entry_point,
+            height: reading.height,
+            vp8: reading.vp8,
+            level_dbov: rtp.header.ext_vals.audio_level,
+            extensions,
+            payload: rtp.payload,
+        };
+        Received::Packet(index, packet)
+    }
+}
+
+/// Our word for a negotiated codec; none for what we do not forward.
+pub(crate) fn format_of(spec: &CodecSpec) -> Option<Format> {
+    use str0m::format::Codec as Theirs;
+    let (codec, profile) = match spec.codec {
+        Theirs::Opus => (Codec::Opus, 0),
+        Theirs::Vp8 => (Codec::Vp8, 0),
+        Theirs::Vp9 => (Codec::Vp9, spec.format.profile_id.unwrap_or(0)),
+        Theirs::Av1 => (Codec::Av1, u32::from(spec.format.profile.unwrap_or(0))),
+        Theirs::H264 => {
+            // The level (lowest byte) may differ between sender and receiver.
+            let profile = spec.format.profile_level_id.unwrap_or(0x42_00_0a) >> 8;
+            let mode = u32::from(spec.format.packetization_mode.unwrap_or(0));
+            (Codec::H264, mode << 16 | profile)
+        }
+        _ => return None,
+    };
+    Some(Format { codec, profile })
+}

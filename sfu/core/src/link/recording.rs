@@ -1,0 +1,378 @@
+//! Recordings as the shard keeps them: which tapes there are, what of them is not yet durable,
+//! and what a recorder that comes back is sent.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use sfu_protocol::ids::{RecordingId, RoomId, TapeId, TrackId};
+use sfu_protocol::link::{EndReason, FromNode, TapeBody, TapeEnd, TapeEntry, TapeOpened};
+use sfu_protocol::media::{Codec, MediaTime};
+
+use super::ring::Ring;
+use crate::clock::MediaClock;
+use crate::io::PeerId;
+use crate::report::Report;
+
+/// Tapes of one recording: a tape for each time somebody's track begins or changes its codec.
+/// Beyond it a track is not recorded, and the count of packets not recorded says so.
+const MAX_TAPES: usize = 4096;
+
+/// Ended recordings that are remembered, so that a recorder that missed the end is told again.
+const MAX_ENDED: usize = 64;
+
+/// Ended recordings whose entries are still held for a recorder that is away.
+const MAX_ENDED_RINGS: usize = 4;
+
+#[derive(Debug)]
+struct Tape {
+    opened: TapeOpened,
+    closed: Option<(MediaTime, EndReason)>,
+}
+
+#[derive(Debug)]
+struct Recording {
+    room: RoomId,
+    started_at: MediaTime,
+    peer: Option<PeerId>,
+    tapes: BTreeMap<TapeId, Tape>,
+    ring: Ring,
+    ended: Option<(MediaTime, EndReason)>,
+}
+
+/// What a wish to record led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It runs from now on.
+    New,
+    /// It is known; the rest was sent.
+    Again,
+    /// The room is recorded already under another name.
+    Refused,
+}
+
+/// Every recording of a shard.
+#[derive(Debug)]
+pub(crate) struct Tapes {
+    pub(crate) clock: MediaClock,
+    recordings: BTreeMap<RecordingId, Recording>,
+    /// Ended ones, oldest first.
+    ended: VecDeque<RecordingId>,
+    last_tape: u64,
+    ring_limit_bytes: usize,
+    frames: VecDeque<(PeerId, FromNode)>,
+    entries: u64,
+    packets: u64,
+    lost: u64,
+}
+
+impl Tapes {
+    pub(crate) fn new(clock: MediaClock, ring_limit_bytes: usize) -> Self {
+        Tapes {
+            clock,
+            recordings: BTreeMap::new(),
+            ended: VecDeque::new(),
+            last_tape: 0,
+            ring_limit_bytes,
+            frames: VecDeque::new(),
+            entries: 0,
+            packets: 0,
+            lost: 0,
+        }
+    }
+
+    /// The next frame to send.
+    pub(crate) fn next_frame(&mut self) -> Option<(PeerId, FromNode)> {
+        self.frames.pop_front()
+    }
+
+    /// A peer wants a room recorded, or comes back to a recording.
+    pub(crate) fn start(
+        &mut self,
+        recording: RecordingId,
+        room: RoomId,
+        peer: PeerId,
+        have: &[TapeEnd],
+        now: MediaTime,
+    ) -> Start {
+        if let Some(known) = self.recordings.get_mut(&recording) {
+            known.peer = Some(peer);
+            self.send_again(recording, peer, have);
+            return Start::Again;
+        }
+        if self.of_room(room).is_some() {
+            self.repeat_end(recording, peer, now);
+            return Start::Refused;
+        }
+        let ring = Ring::new(self.ring_limit_bytes);
+        self.recordings.insert(
+            recording,
+            Recording {
+                room,
+                started_at: now,
+                peer: Some(peer),
+                tapes: BTreeMap::new(),
+                ring,
+                ended: None,
+            },
+        );
+        self.frames
+            .push_back((peer, FromNode::RecordStarted { recording, at: now }));
+        Start::New
+    }
+
+    /// Whether this recording runs or ran here.
+    pub(crate) fn knows(&self, recording: RecordingId) -> bool {
+        self.recordings.contains_key(&recording)
+    }
+
+    /// Tells a peer again how a recording ended, or that there is none.
+    pub(crate) fn repeat_end(&mut self, recording: RecordingId, peer: PeerId, at: MediaTime) {
+        let ended = self
+            .recordings
+            .get(&recording)
+            .and_then(|known| known.ended);
+        let (at, reason) = ended.unwrap_or((at, EndReason::Unknown));
+        self.frames.push_back((
+            peer,
+            FromNode::RecordEnded {
+                recording,
+                at,
+                reason,
+            },
+        ));
+    }
+
+    /// The running recording of a room.
+    pub(crate) fn of_room(&self, room: RoomId) -> Option<RecordingId> {
+        let mut running = self
+            .recordings
+            .iter()
+            .filter(|(_, recording)| recording.ended.is_none());
+        running
+            .find(|(_, recording)| recording.room == room)
+            .map(|(id, _)| *id)
+    }
+
+    /// The room of a running recording.
+    pub(crate) fn room_of(&self, recording: RecordingId) -> Option<RoomId> {
+        let known = self.recordings.get(&recording)?;
+        known.ended.is_none().then_some(known.room)
+    }
+
+    pub(crate) fn open_tape(
+        &mut self,
+        recording: RecordingId,
+        track: TrackId,
+        name: &str,
+        codec: Codec,
+        at: MediaTime,
+    ) -> Option<TapeId> {
+        let known = self.recordings.get_mut(&recording)?;
+        if known.ended.is_some() || known.tapes.len() >= MAX_TAPES {
+            return None;
+        }
+        self.last_tape = at.0.max(self.last_tape + 1);
+        let tape = TapeId(self.last_tape);
+        let opened = TapeOpened {
+            tape,
+            recording,
+            track,
+            name: name.to_owned(),
+            codec,
+            at,
+        };
+        if let Some(peer) = known.peer {
+            self.frames
+                .push_back((peer, FromNode::TapeOpened(opened.clone())));
+        }
+        let closed = None;
+        known.tapes.insert(tape, Tape { opened, closed });
+        Some(tape)
+    }
+
+    pub(crate) fn write(&mut self, recording: RecordingId, tape: TapeId, entry: TapeEntry) {
+        let Some(known) = self.recordings.get_mut(&recording) else {
+            return;
+        };
+        self.entries += 1;
+        self.packets += u64::from(matches!(entry.body, TapeBody::Rtp { .. }));
+        let frame = known.peer.map(|peer| (peer, entry.clone()));
+        let (index, dropped) = known.ring.push(tape, entry);
+        self.lost += dropped;
+        if let Some((peer, entry)) = frame {
+            let frame = FromNode::Entry {
+                recording,
+                tape,
+                index,
+                entry,
+            };
+            self.frames.push_back((peer, frame));
+        }
+    }
+
+    pub(crate) fn close_tape(
+        &mut self,
+        recording: RecordingId,
+        tape: TapeId,
+        at: MediaTime,
+        reason: EndReason,
+    ) {
+        let Some(known) = self.recordings.get_mut(&recording) else {
+            return;
+        };
+        let next_index = known.ring.next_index(tape);
+        let Some(open) = known
+            .tapes
+            .get_mut(&tape)
+            .filter(|tape| tape.closed.is_none())
+        else {
+            return;
+        };
+        open.closed = Some((at, reason));
+        if let Some(peer) = known.peer {
+            let frame = FromNode::TapeClosed {
+                recording,
+                tape,
+                next_index,
+                at,
+                reason,
+            };
+            self.frames.push_back((peer, frame));
+        }
+    }
+
+    /// Closes every tape and the recording.
+    pub(crate) fn end(&mut self, recording: RecordingId, at: MediaTime, reason: EndReason) {
+        let open: Vec<TapeId> = match self.recordings.get(&recording) {
+            Some(known) if known.ended.is_none() => known.tapes.keys().copied().collect(),
+            _ => return,
+        };
+        for tape in open {
+            self.close_tape(recording, tape, at, reason);
+        }
+        let Some(known) = self.recordings.get_mut(&recording) else {
+            return;
+        };
+        known.ended = Some((at, reason));
+        if let Some(peer) = known.peer {
+            self.frames.push_back((
+                peer,
+                FromNode::RecordEnded {
+                    recording,
+                    at,
+                    reason,
+                },
+            ));
+        }
+        self.ended.push_back(recording);
+        self.forget_old();
+    }
+
+    pub(crate) fn ack(&mut self, recording: RecordingId, tape: TapeId, through: u64) {
+        if let Some(known) = self.recordings.get_mut(&recording) {
+            known.ring.trim(tape, through);
+        }
+    }
+
+    pub(crate) fn peer_gone(&mut self, peer: PeerId) {
+        for known in self.recordings.values_mut() {
+            known.peer.take_if(|holder| *holder == peer);
+        }
+    }
+
+    /// Adds what this shard recorded to its counters.
+    pub(crate) fn count(&self, report: &mut Report) {
+        report.tape_entries = self.entries;
+        report.packets_recorded = self.packets;
+        report.tape_entries_lost = self.lost;
+        let running = self
+            .recordings
+            .values()
+            .filter(|recording| recording.ended.is_none());
+        report.recordings = running.count() as u64;
+        report.ring_bytes = self
+            .recordings
+            .values()
+            .map(|known| known.ring.bytes() as u64)
+            .sum();
+    }
+
+    /// A recorder is back: everything that is open or that it lacks, in order.
+    fn send_again(&mut self, recording: RecordingId, peer: PeerId, have: &[TapeEnd]) {
+        let Some(known) = self.recordings.get(&recording) else {
+            return;
+        };
+        let at = known.started_at;
+        self.frames
+            .push_back((peer, FromNode::RecordStarted { recording, at }));
+        for (tape, state) in &known.tapes {
+            let theirs = have
+                .iter()
+                .find(|end| end.tape == *tape)
+                .map_or(0, |end| end.next_index);
+            self.frames
+                .push_back((peer, FromNode::TapeOpened(state.opened.clone())));
+            let rest = known.ring.rest(*tape, theirs);
+            if let Some((from_index, to_index)) = rest.gap {
+                let frame = FromNode::Gap {
+                    recording,
+                    tape: *tape,
+                    from_index,
+                    to_index,
+                };
+                self.frames.push_back((peer, frame));
+            }
+            for (index, entry) in rest.entries {
+                let frame = FromNode::Entry {
+                    recording,
+                    tape: *tape,
+                    index,
+                    entry,
+                };
+                self.frames.push_back((peer, frame));
+            }
+            if let Some((at, reason)) = state.closed {
+                let frame = FromNode::TapeClosed {
+                    recording,
+                    tape: *tape,
+                    next_index: known.ring.next_index(*tape),
+                    at,
+                    reason,
+                };
+                self.frames.push_back((peer, frame));
+            }
+        }
+        if let Some((at, reason)) = known.ended {
+            self.frames.push_back((
+                peer,
+                FromNode::RecordEnded {
+                    recording,
+                    at,
+                    reason,
+                },
+            ));
+        }
+    }
+
+    fn forget_old(&mut self) {
+        while self.ended.len() > MAX_ENDED {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.recordings.remove(&oldest);
+            }
+        }
+        let full = |recording: &RecordingId| {
+            self.recordings
+                .get(recording)
+                .is_some_and(|known| known.ring.bytes() > 0)
+        };
+        let holding: Vec<RecordingId> = self.ended.iter().copied().filter(full).collect();
+        let spare = holding.len().saturating_sub(MAX_ENDED_RINGS);
+        for recording in &holding[..spare] {
+            if let Some(known) = self.recordings.get_mut(recording) {
+                self.lost += known.ring.drop_all();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! What a payload says about its frame, and which layers of a track flow.
+//!
+//! VP8: RFC 7741 and RFC 6386, section 9.1. VP9: RFC 9628. H.264: RFC 6184. AV1: RTP payload
+//! format for AV1, section 4.4. Only what forwarding needs is read: where a receiver can begin,
+//! and how high the picture is.
+
+use std::time::{Duration, Instant};
+
+use sfu_protocol::media::Codec;
+use str0m::rtp::Vp8Descriptor;
+
+use super::packet::MAX_LAYERS;
+
+/// A layer that was silent for this long while another layer of its track flowed has been
+/// switched off by the publisher (bandwidth, CPU). Chrome stops a layer between two frames, and
+/// the slowest camera in use gives 5 frames a second.
+const LAYER_SILENT_AFTER: Duration = Duration::from_millis(800);
+
+/// Height of the largest layer while no keyframe has said it.
+const ASSUMED_HEIGHT: u16 = 720;
+
+/// What forwarding reads from a payload.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    pub(crate) entry_point: bool,
+    pub(crate) height: Option<u16>,
+    pub(crate) vp8: Option<Vp8Descriptor>,
+}
+
+/// Reads a payload. Anything may be in it.
+pub(crate) fn read(codec: Codec, payload: &[u8]) -> Reading {
+    let entry = |entry_point| Reading {
+        entry_point,
+        ..Reading::default()
+    };
+    match codec {
+        Codec::Opus => entry(true),
+        Codec::Vp8 => read_vp8(payload),
+        Codec::Vp9 => entry(vp9_keyframe(payload).unwrap_or(false)),
+        Codec::H264 => entry(h264_keyframe(payload).unwrap_or(false)),
+        // N of the aggregation header: the first packet of a coded video sequence.
+        Codec::Av1 => entry(payload.first().is_some_and(|header| header & 0x08 != 0)),
+    }
+}
+
+fn read_vp8(payload: &[u8]) -> Reading {
+    let Ok(descriptor) = Vp8Descriptor::parse(payload) else {
+        return Reading::default();
+    };
+    let entry_point = descriptor.starts_keyframe(payload);
+    Reading {
+        entry_point,
+        height: entry_point.then(|| vp8_height(payload)).flatten(),
+        vp8: Some(descriptor),
+    }
+}
+
+/// The start code of a keyframe is followed by width and height, 14 bits each.
+fn vp8_height(payload: &[u8]) -> Option<u16> {
+    /// Longest descriptor (6 bytes) and frame tag (3 bytes).
+    const SEARCHED_BYTES: usize = 12;
+    const START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
+    let start = payload
+        .windows(3)
+        .take(SEARCHED_BYTES)
+        .position(|window| window == START_CODE)?;
+    let height = payload.get(start + 5..start + 7)?;
+    let height = u16::from_le_bytes([height[0], height[1]]) & 0x3fff;
+    (height > 0).then_some(height)
+}
+
+fn vp9_keyframe(payload: &[u8]) -> Option<bool> {
+    let flags = *payload.first()?;
+    let (has_picture_id, inter, has_layers, begins) = (
+        flags & 0x80 != 0,
+        flags & 0x40 != 0,
+        flags & 0x20 != 0,
+        flags & 0x08 != 0,
+    );
+    if inter || !begins {
+        return Some(false);
+    }
+    let mut at = 1;
+    if has_picture_id {
+        at += if payload.get(at)? & 0x80 != 0 { 2 } else { 1 };
+    }
+    // The base of a layered picture: its spatial id is 0.
+    Some(!has_layers || (payload.get(at)? >> 1) & 0x07 == 0)
+}
+
+fn h264_keyframe(payload: &[u8]) -> Option<bool> {
+    const IDR: u8 = 5;
+    const SPS: u8 = 7;
+    const STAP_A: u8 = 24;
+    const FU_A: u8 = 28;
+    let key = |unit: u8| matches!(unit & 0x1f, IDR | SPS);
+    match payload.first()? & 0x1f {
+        STAP_A => {
+            let mut rest = payload.get(1..)?;
+            while rest.len() > 2 {
+                let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+                if key(rest[2]) {
+                    return Some(true);
+                }
+                rest = rest.get(2 + length.max(1)..)?;
+            }
+            Some(false)
+        }
+        FU_A => {
+            let header = *payload.get(1)?;
+            Some(header & 0x80 != 0 && key(header))
+        }
+        unit => Some(key(unit)),
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct LayerState {
+    last_at: Option<Instant>,
+    live: bool,
+    height: Option<u16>,
+}
+
+/// The layers of one track as they arrive.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layers {
+    count: usize,
+    states: [LayerState; MAX_LAYERS],
+}
+
+impl Layers {
+    /// A track that announced so many layers, cut to [`MAX_LAYERS`].
+    pub(crate) fn new(count: usize) -> Self {
+        Layers {
+            count: count.clamp(1, MAX_LAYERS),
+            states: Default::default(),
+        }
+    }
+
+    /// Notes a packet. True when the set of live layers or a height changed, so that whoever
+    /// chose a layer has to choose again.
+    pub(crate) fn observe(&mut self, layer: u8, now: Instant, height: Option<u16>) -> bool {
+        let mut changed = false;
+        for (index, state) in self.states[..self.count].iter_mut().enumerate() {
+            if index == usize::from(layer) {
+                changed |= !state.live || (height.is_some() && height != state.height);
+                state.live = true;
+                state.last_at = Some(now);
+                state.height = height.or(state.height);
+            } else if state.live
+                && state
+                    .last_at
+                    .is_none_or(|last| now.saturating_duration_since(last) > LAYER_SILENT_AFTER)
+            {
+                state.live = false;
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Forgets what flowed: the track was muted or is another one now.
+    pub(crate) fn reset(&mut self) {
+        *self = Layers::new(self.count);
+    }
+
+    /// Live layers from small to large.
+    pub(crate) fn live(&self) -> impl DoubleEndedIterator<Item = u8> + '_ {
+        (0..self.count)
+            .filter(|index| self.states[*index].live)
+            .map(|index| index as u8)
+    }
+
+    /// The height of a layer: as its keyframe said, else from the nearest layer that is known by
+    /// halves and doubles, else the largest is taken to be [`ASSUMED_HEIGHT`].
+    pub(crate) fn height(&self, layer: u8) -> u16 {
+        let wanted = usize::from(layer).min(self.count - 1);
+        let known = (0..self.count)
+            .filter_map(|index| self.states[index].height.map(|height| (index, height)))
+            .min_by_key(|(index, _)| index.abs_diff(wanted))
+            .unwrap_or((self.count - 1, ASSUMED_HEIGHT));
+        let (index, height) = known;
+        if index >= wanted {
+            height >> (index - wanted)
+        } else {
+            height.saturating_mul(1 << (wanted - index))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn vp8_keyframe(height: u16) -> Vec<u8> {
+        let mut payload = vec![0x90, 0x80, 0x81, 0x02, 0x00, 0x00, 0x00, 0x9d, 0x01, 0x2a];
+        payload.extend_from_slice(&1280u16.to_le_bytes());
+        payload.extend_from_slice(&height.to_le_bytes());
+        payload
+    }
+
+    #[test]
+    fn a_vp8_keyframe_says_where_to_begin_and_how_high_it_is() {
+        let reading = read(Codec::Vp8, &vp8_keyframe(720));
+        assert!(reading.entry_point);
+        assert_eq!(reading.height, Some(720));
+        assert_eq!(reading.vp8.and_then(|vp8| vp8.picture_id()), Some(0x0102));
+
+        let mut delta = vp8_keyframe(720);
+        delta[4] |= 1;
+        assert!(!read(Codec::Vp8, &delta).entry_point);
+        let mut continuation = vp8_keyframe(720);
+        continuation[0] &= !0x10;
+        assert!(!read(Codec::Vp8, &continuation).entry_point);
+    }
+
+    #[test]
+    fn entry_points_of_the_other_codecs() {
+        let cases: [(Codec, &[u8], bool); 16] = [
+            (Codec::Opus, &[1], true),
+            (Codec::Vp9, &[0x08, 0], true),
+            (Codec::Vp9, &[0x48, 0], false),
+            (Codec::Vp9, &[0x00, 0], false),
+            (Codec::Vp9, &[0xa8, 0x80, 1, 0x00], true),
+            (Codec::Vp9, &[0xa8, 0x01, 0x02], false),
+            (Codec::Vp9, &[0xa8], false),
+            (Codec::H264, &[0x67], true),
+            (Codec::H264, &[0x65], true),
+            (Codec::H264, &[0x41], false),
+            (Codec::H264, &[0x78, 0, 2, 0x67, 1, 0, 1, 0x68], true),
+            (Codec::H264, &[0x78, 0, 2, 0x41, 1, 0, 1, 0x68], false),
+            (Codec::H264, &[0x7c, 0x85], true),
+            (Codec::H264, &[0x7c, 0x05], false),
+            (Codec::Av1, &[0x08], true),
+            (Codec::Av1, &[0x10], false),
+        ];
+        for (codec, payload, expected) in cases {
+            assert_eq!(
+                read(codec, payload).entry_point,
+                expected,
+                "{codec:?} {payload:x?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_layer_that_falls_silent_while_another_flows_is_not_live() {
+        let t0 = crate::testing::start();
+        let ms = Duration::from_millis;
+        let mut layers = Layers::new(3);
+        assert!(layers.observe(0, t0, None));
+        assert!(layers.observe(2, t0, Some(720)));
+        assert!(!layers.observe(2, t0 + ms(33), None));
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0, 2]);
+        assert!(layers.observe(0, t0 + ms(1000), None));
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn the_only_layer_stays_live_however_slow_it_is() {
+        let t0 = crate::testing::start();
+        let mut layers = Layers::new(1);
+        layers.observe(0, t0, None);
+        assert!(!layers.observe(0, t0 + Duration::from_secs(60), None));
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn heights_that_nobody_said_follow_from_the_nearest_that_is_known() {
+        let t0 = crate::testing::start();
+        let mut layers = Layers::new(3);
+        assert_eq!([0, 1, 2].map(|layer| layers.height(layer)), [180, 360, 720]);
+        layers.observe(1, t0, Some(540));
+        assert_eq!(
+            [0, 1, 2].map(|layer| layers.height(layer)),
+            [270, 540, 1080]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_payload_is_read_without_a_panic(payload in proptest::collection::vec(any::<u8>(), 0..64)) {
+            for codec in [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1] {
+                read(codec, &payload);
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One packet, one layer, one timeline: decisions about media that know no room and no
+//! connection.
+
+pub(crate) mod keyframe;
+pub(crate) mod layer;
+pub(crate) mod packet;
+pub(crate) mod rewrite;
+pub(crate) mod select;

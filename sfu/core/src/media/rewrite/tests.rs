@@ -1,0 +1,138 @@
+use super::*;
+use std::time::Duration;
+
+fn numbers(seq: u64, timestamp: u32, picture_id: u16) -> Numbers {
+    Numbers {
+        seq,
+        timestamp,
+        vp8: Vp8Numbers {
+            picture_id: Some(picture_id),
+            tl0_pic_idx: Some(picture_id as u8),
+            key_idx: Some((picture_id & 0x1f) as u8),
+        },
+    }
+}
+
+fn run(timeline: &mut Timeline, inputs: &[(u64, u32, u16)], now: Instant) -> Vec<Numbers> {
+    inputs
+        .iter()
+        .filter_map(|(seq, timestamp, id)| timeline.map(numbers(*seq, *timestamp, *id), now))
+        .collect()
+}
+
+#[test]
+fn a_switch_goes_on_by_one_and_by_the_time_that_passed() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, 0);
+    timeline.begin(numbers(5_000, 777, 40), t0);
+    let first = run(
+        &mut timeline,
+        &[(5_000, 777, 40), (5_001, 777, 40), (5_002, 3_777, 41)],
+        t0,
+    );
+    assert_eq!(first.iter().map(|n| n.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(first[2].timestamp.wrapping_sub(first[0].timestamp), 3_000);
+
+    let t1 = t0 + Duration::from_millis(100);
+    timeline.begin(numbers(90, 1_000_000, 9_000), t1);
+    let second = run(
+        &mut timeline,
+        &[(90, 1_000_000, 9_000), (91, 1_000_000, 9_000)],
+        t1,
+    );
+    assert_eq!(second.iter().map(|n| n.seq).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(second[0].timestamp.wrapping_sub(first[2].timestamp), 9_000);
+    let id = |n: &Numbers| n.vp8.picture_id.expect("it has one");
+    assert_eq!(id(&second[0]), id(&first[2]) + 1);
+    let tl0 = |n: &Numbers| n.vp8.tl0_pic_idx.expect("it has one");
+    assert_eq!(tl0(&second[0]), tl0(&first[2]).wrapping_add(1));
+}
+
+#[test]
+fn every_number_wraps_and_goes_on() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, u64::MAX);
+    // Output begins at 2^15, timestamp 2^32 - 1, picture id 2^15 - 1 + 1.
+    timeline.begin(numbers(65_534, u32::MAX - 10, 0x7ffe), t0);
+    let out = run(
+        &mut timeline,
+        &[
+            (65_534, u32::MAX - 10, 0x7ffe),
+            (65_535, 2_989, 0x7fff),
+            (65_536, 5_989, 0),
+        ],
+        t0,
+    );
+    assert_eq!(
+        out.iter().map(|n| n.seq).collect::<Vec<_>>(),
+        [32_768, 32_769, 32_770]
+    );
+    assert_eq!(out[1].timestamp.wrapping_sub(out[0].timestamp), 3_000);
+    assert_eq!(out[2].timestamp.wrapping_sub(out[1].timestamp), 3_000);
+    let ids: Vec<_> = out.iter().filter_map(|n| n.vp8.picture_id).collect();
+    assert_eq!(ids, [0, 1, 2]);
+    assert!(
+        out.iter()
+            .all(|n| n.vp8.key_idx.is_some_and(|index| index < 32))
+    );
+}
+
+#[test]
+fn losses_and_reordering_inside_a_segment_keep_their_distance() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, 0);
+    timeline.begin(numbers(100, 0, 0), t0);
+    let out = run(
+        &mut timeline,
+        &[(100, 0, 0), (103, 30, 1), (101, 0, 0), (99, 0, 0)],
+        t0,
+    );
+    assert_eq!(
+        out.iter().map(|n| n.seq).collect::<Vec<_>>(),
+        [1, 4, 2],
+        "what lies before the segment is dropped"
+    );
+}
+
+#[test]
+fn a_packet_left_out_leaves_no_hole_and_late_ones_keep_their_place() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, 0);
+    timeline.begin(numbers(10, 0, 0), t0);
+    let mut seqs: Vec<u64> = run(&mut timeline, &[(10, 0, 0), (12, 0, 0)], t0)
+        .iter()
+        .map(|n| n.seq)
+        .collect();
+    timeline.skip(13);
+    timeline.skip(12);
+    seqs.extend(
+        run(&mut timeline, &[(14, 1, 1), (11, 0, 0)], t0)
+            .iter()
+            .map(|n| n.seq),
+    );
+    assert_eq!(seqs, [1, 3, 4, 2]);
+}
+
+#[test]
+fn places_left_out_are_forgotten_at_the_bound() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, 0);
+    timeline.begin(numbers(0, 0, 0), t0);
+    for seq in 1..=MAX_SHIFTS as u64 {
+        timeline.skip(seq);
+    }
+    assert_eq!(timeline.map(numbers(0, 0, 0), t0), None);
+    let next = timeline.map(numbers(MAX_SHIFTS as u64 + 1, 1, 1), t0);
+    assert_eq!(next.map(|n| n.seq), Some(2));
+}
+
+#[test]
+fn nothing_is_mapped_without_a_segment() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(48_000, 5);
+    assert_eq!(timeline.map(numbers(1, 1, 1), t0), None);
+    timeline.begin(numbers(1, 1, 1), t0);
+    assert!(timeline.runs());
+    timeline.end();
+    assert_eq!(timeline.map(numbers(2, 1, 1), t0), None);
+}

@@ -1,0 +1,105 @@
+//! What a shard counts, as plain values. Names of metrics are the shell's business.
+
+use std::collections::BTreeMap;
+
+/// Why something was not passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropReason {
+    /// A datagram that is not STUN, from an address that ICE has not verified.
+    UnverifiedAddress,
+    /// A STUN message that names no connection of ours.
+    UnknownConnection,
+    /// Neither STUN, DTLS, RTP nor RTCP.
+    NotMedia,
+    /// A packet on a line that publishes nothing.
+    UnknownTrack,
+    /// The track is muted or off.
+    Muted,
+    /// A packet without payload: padding.
+    Padding,
+    /// The codec was not negotiated for the line.
+    UnknownCodec,
+}
+
+impl DropReason {
+    /// Every reason.
+    pub const ALL: [DropReason; 7] = [
+        DropReason::UnverifiedAddress,
+        DropReason::UnknownConnection,
+        DropReason::NotMedia,
+        DropReason::UnknownTrack,
+        DropReason::Muted,
+        DropReason::Padding,
+        DropReason::UnknownCodec,
+    ];
+
+    /// The name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DropReason::UnverifiedAddress => "unverified_address",
+            DropReason::UnknownConnection => "unknown_connection",
+            DropReason::NotMedia => "not_media",
+            DropReason::UnknownTrack => "unknown_track",
+            DropReason::Muted => "muted",
+            DropReason::Padding => "padding",
+            DropReason::UnknownCodec => "unknown_codec",
+        }
+    }
+}
+
+/// How a shard stands and what it did since it started.
+///
+/// Every packet of a publisher is counted once in `packets_in`, and then either once in
+/// `dropped` or in `packets_accepted`; an accepted packet is forwarded to none, one or many
+/// (`packets_forwarded` counts each copy) and recorded by none, one or many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Datagrams sent.
+    pub datagrams_out: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// RTP packets of publishers, decrypted, without duplicates.
+    pub packets_in: u64,
+    /// Of these: offered to subscribers and tapes.
+    pub packets_accepted: u64,
+    /// Packets sent to subscribers.
+    pub packets_forwarded: u64,
+    /// RTP packets on the tapes.
+    pub packets_recorded: u64,
+    /// Tape entries of every kind.
+    pub tape_entries: u64,
+    /// Tape entries dropped from a full ring before they were acknowledged.
+    pub tape_entries_lost: u64,
+    /// Packets sent again because a subscriber asked.
+    pub retransmissions_out: u64,
+    /// Keyframe requests sent to publishers.
+    pub keyframe_requests_sent: u64,
+    /// Keyframe requests held back because one was just sent.
+    pub keyframe_requests_held: u64,
+    /// DTLS, SRTP and other transport errors. None of them ends a session.
+    pub transport_errors: u64,
+    /// Broken invariants caught at a connection's step. Each is a fault of ours.
+    pub panics: u64,
+    /// What was not passed on, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Rooms now.
+    pub rooms: u64,
+    /// Participants now.
+    pub participants: u64,
+    /// Connections now.
+    pub connections: u64,
+    /// Recordings running now.
+    pub recordings: u64,
+    /// Bytes held for recorders now.
+    pub ring_bytes: u64,
+}
+
+impl Report {
+    pub(crate) fn drop_one(&mut self, reason: DropReason) {
+        *self.dropped.entry(reason).or_default() += 1;
+    }
+}

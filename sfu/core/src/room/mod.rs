@@ -1,0 +1,318 @@
+//! A room: who is here, what they publish, who is shown where. It knows no transport and no
+//! packet; what it wants done is written to [`Effects`], which the shard carries out.
+
+mod mailbox;
+pub(crate) mod permission;
+pub(crate) mod presence;
+mod seat;
+mod slots;
+mod speakers;
+mod tracks;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sfu_protocol::control::RoomEvent;
+use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
+use sfu_protocol::media::Kind;
+use sfu_protocol::signal::{
+    ByeReason, NodeMessage, RecordingNotice, RefusedCode, SlotContent, TrackState,
+};
+
+use crate::io::{ConnectionId, Output};
+use permission::{Action, may};
+pub(crate) use seat::Allowance;
+use seat::Seat;
+use slots::{Candidate, Wish};
+use speakers::Speakers;
+
+/// How long a room without anybody stays, so that a reload by the only participant is no end.
+pub(crate) const EMPTY_LINGER: Duration = Duration::from_secs(5);
+
+/// How long a room that exists only because somebody wants to record it waits for the first
+/// participant.
+const UNOPENED_LINGER: Duration = Duration::from_secs(120);
+
+/// A track to put into a slot, or nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placement {
+    pub(crate) participant: ParticipantId,
+    pub(crate) slot: usize,
+    pub(crate) track: Option<TrackId>,
+}
+
+/// What a room wants done, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Messages to clients.
+    pub(crate) outputs: Vec<Output>,
+    /// What followers are told.
+    pub(crate) events: Vec<RoomEvent>,
+    /// Slots that changed.
+    pub(crate) placements: Vec<Placement>,
+    /// Tracks that begin (true) or cease to flow.
+    pub(crate) flows: Vec<(TrackId, bool)>,
+    /// Transports that are over.
+    pub(crate) dropped: Vec<ConnectionId>,
+}
+
+/// Why a wish was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: RefusedCode,
+    pub(crate) message: &'static str,
+}
+
+impl Refusal {
+    pub(crate) const fn new(code: RefusedCode, message: &'static str) -> Self {
+        Refusal { code, message }
+    }
+}
+
+/// A room.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) id: RoomId,
+    seats: BTreeMap<ParticipantId, Seat>,
+    next_order: u64,
+    speakers: Speakers,
+    speaking: Vec<ParticipantId>,
+    pub(crate) recording: Option<RecordingNotice>,
+    opened: bool,
+    /// Set while nobody is here.
+    closes_at: Option<Instant>,
+}
+
+impl Room {
+    pub(crate) fn new(id: RoomId, now: Instant) -> Self {
+        Room {
+            id,
+            seats: BTreeMap::new(),
+            next_order: 0,
+            speakers: Speakers::default(),
+            speaking: Vec::new(),
+            recording: None,
+            opened: false,
+            closes_at: Some(now + UNOPENED_LINGER),
+        }
+    }
+
+    pub(crate) fn seat(&self, participant: ParticipantId) -> Option<&Seat> {
+        self.seats.get(&participant)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    pub(crate) fn participants(&self) -> impl Iterator<Item = ParticipantId> + '_ {
+        self.seats.keys().copied()
+    }
+
+    /// The participant's transport.
+    pub(crate) fn set_connection(&mut self, participant: ParticipantId, connection: ConnectionId) {
+        if let Some(seat) = self.seats.get_mut(&participant) {
+            seat.connection = Some(connection);
+        }
+    }
+
+    /// Sends a message to one participant.
+    pub(crate) fn tell(
+        &mut self,
+        participant: ParticipantId,
+        message: NodeMessage,
+        effects: &mut Effects,
+    ) {
+        if let Some(seat) = self.seats.get_mut(&participant) {
+            seat.mailbox.send(message, &mut effects.outputs);
+        }
+    }
+
+    /// Sends a message to everyone but one.
+    fn tell_others(&mut self, but: ParticipantId, message: &NodeMessage, effects: &mut Effects) {
+        for seat in self.seats.values_mut().filter(|seat| seat.id != but) {
+            seat.mailbox.send(message.clone(), &mut effects.outputs);
+        }
+    }
+
+    fn tell_all(&mut self, message: &NodeMessage, effects: &mut Effects) {
+        for seat in self.seats.values_mut() {
+            seat.mailbox.send(message.clone(), &mut effects.outputs);
+        }
+    }
+
+    /// Takes a message off a client's budget.
+    pub(crate) fn spend(&mut self, participant: ParticipantId, now: Instant) -> Allowance {
+        self.seats
+            .get_mut(&participant)
+            .map_or(Allowance::Refused, |seat| seat.budget.spend(now))
+    }
+
+    /// Recording began or ended.
+    pub(crate) fn set_recording(&mut self, notice: Option<RecordingNotice>, effects: &mut Effects) {
+        let before = std::mem::replace(&mut self.recording, notice.clone());
+        match (&before, &notice) {
+            (None, Some(started)) => effects.events.push(RoomEvent::RecordingStarted {
+                recording: started.recording,
+            }),
+            (Some(ended), None) => effects.events.push(RoomEvent::RecordingEnded {
+                recording: ended.recording,
+            }),
+            _ => {}
+        }
+        if before != notice {
+            self.tell_all(&NodeMessage::Recording { recording: notice }, effects);
+        }
+    }
+
+    /// Notes how loud somebody is.
+    pub(crate) fn observe_level(&mut self, who: ParticipantId, level_dbov: i8, now: Instant) {
+        self.speakers.observe(who, level_dbov, now);
+    }
+
+    /// When the speakers are computed again.
+    pub(crate) fn speakers_at(&self) -> Option<Instant> {
+        self.speakers.next_at()
+    }
+
+    /// Computes the speakers again.
+    pub(crate) fn tick_speakers(&mut self, now: Instant, effects: &mut Effects) {
+        let Some(named) = self.speakers.tick(now) else {
+            return;
+        };
+        self.speaking = named.to_vec();
+        let participants = self.speaking.clone();
+        effects.events.push(RoomEvent::Speaking {
+            participants: participants.clone(),
+        });
+        self.tell_all(&NodeMessage::Speaking { participants }, effects);
+        self.place_all(effects);
+    }
+
+    /// Puts into every slot what belongs there now, and tells whose slots changed.
+    pub(crate) fn place_all(&mut self, effects: &mut Effects) {
+        let everyone: Vec<ParticipantId> = self.participants().collect();
+        for participant in everyone {
+            self.place(participant, effects);
+        }
+    }
+
+    /// The same for one participant.
+    pub(crate) fn place(&mut self, participant: ParticipantId, effects: &mut Effects) {
+        let Some(seat) = self.seats.get(&participant) else {
+            return;
+        };
+        if seat.slots.is_empty() {
+            return;
+        }
+        let candidates = self.candidates(seat);
+        let speaker = self
+            .speaking
+            .iter()
+            .copied()
+            .find(|who| *who != participant);
+        let open: Vec<(usize, Wish)> = seat
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| slot.as_ref().map(|slot| (index, wish(slot))))
+            .collect();
+        let wishes: Vec<Wish> = open.iter().map(|(_, wish)| *wish).collect();
+        let placed = slots::place(&wishes, &candidates, speaker);
+        let mut changed = Vec::new();
+        let Some(seat) = self.seats.get_mut(&participant) else {
+            return;
+        };
+        for ((index, _), track) in open.into_iter().zip(placed) {
+            let Some(slot) = seat.slots[index]
+                .as_mut()
+                .filter(|slot| slot.content != track)
+            else {
+                continue;
+            };
+            slot.content = track;
+            changed.push(SlotContent {
+                slot: slot.id.clone(),
+                track,
+            });
+            effects.placements.push(Placement {
+                participant,
+                slot: index,
+                track,
+            });
+        }
+        if !changed.is_empty() {
+            seat.mailbox
+                .send(NodeMessage::Slots { slots: changed }, &mut effects.outputs);
+        }
+    }
+
+    /// The tracks that a participant may be shown and can decode.
+    fn candidates(&self, receiver: &Seat) -> Vec<Candidate> {
+        if !may(&receiver.rights, Action::Subscribe) {
+            return Vec::new();
+        }
+        let others = self.seats.values().filter(|seat| seat.id != receiver.id);
+        let mut candidates = Vec::new();
+        for seat in others.filter(|seat| seat.connection.is_some()) {
+            for (source, published) in &seat.tracks {
+                let decodable = published
+                    .codec
+                    .is_none_or(|codec| receiver.codecs.contains(&codec));
+                if published.state == TrackState::Off || !decodable {
+                    continue;
+                }
+                let heard_at = match source.kind() {
+                    Kind::Audio => self.speakers.heard_at(seat.id),
+                    Kind::Video => 0,
+                };
+                candidates.push(Candidate {
+                    track: TrackId {
+                        participant: seat.id,
+                        source: *source,
+                    },
+                    live: published.state == TrackState::Live,
+                    order: seat.order,
+                    heard_at,
+                });
+            }
+        }
+        candidates
+    }
+
+    /// Sends everyone away.
+    pub(crate) fn close(&mut self, bye: ByeReason, now: Instant, effects: &mut Effects) {
+        let everyone: Vec<ParticipantId> = self.participants().collect();
+        for participant in everyone {
+            self.leave(
+                participant,
+                sfu_protocol::signal::LeaveReason::RoomClosed,
+                Some(bye),
+                now,
+                effects,
+            );
+        }
+        self.closes_at = Some(now);
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.seats.is_empty() && self.closes_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether anybody ever came.
+    pub(crate) fn was_opened(&self) -> bool {
+        self.opened
+    }
+}
+
+fn wish(slot: &seat::SeatSlot) -> Wish {
+    Wish {
+        kind: slot.kind,
+        show: slot.show,
+        content: slot.content,
+    }
+}
+
+#[cfg(test)]
+mod tests;

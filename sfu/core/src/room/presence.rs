@@ -1,0 +1,298 @@
+//! Coming, being lost, coming back and going.
+
+use std::time::{Duration, Instant};
+
+use sfu_protocol::control::RoomEvent;
+use sfu_protocol::grant::Grant;
+use sfu_protocol::ids::{ParticipantId, TrackId};
+use sfu_protocol::media::MediaTime;
+use sfu_protocol::signal::{ByeReason, LeaveReason, NodeMessage, SlotContent, TrackState};
+
+use super::permission::{Action, may};
+use super::seat::{Budget, Seat};
+use super::{EMPTY_LINGER, Effects, Refusal, Room};
+use crate::io::{ConnectionId, SignalId};
+use sfu_protocol::signal::RefusedCode;
+
+/// How long a participant whose WebSocket is lost keeps the place. A phone that changes from
+/// wireless to mobile takes up to twenty seconds.
+pub(crate) const LOST_GRACE: Duration = Duration::from_secs(30);
+
+/// How long a client waits before it comes back to a node that is stopping.
+const RETRY_AFTER_DRAIN_MS: u32 = 1_000;
+
+/// A WebSocket that was let in.
+pub(crate) struct Arrival<'a> {
+    pub(crate) signal: SignalId,
+    pub(crate) grant: &'a Grant,
+    pub(crate) resume: Option<(String, u64)>,
+    /// Lets its holder come back to this place.
+    pub(crate) new_key: String,
+    pub(crate) now: Instant,
+    pub(crate) at: MediaTime,
+}
+
+impl Room {
+    /// Somebody comes, or comes back.
+    pub(crate) fn arrive(&mut self, arrival: Arrival<'_>, effects: &mut Effects) {
+        let id = arrival.grant.participant;
+        if let Some(seat) = self.seats.get(&id) {
+            let key = arrival.resume.as_ref().map(|(key, _)| key);
+            if key == Some(&seat.resume_key) {
+                return self.come_back(arrival, effects);
+            }
+            let reason = LeaveReason::Replaced;
+            self.leave(id, reason, Some(ByeReason::Replaced), arrival.now, effects);
+        }
+        self.join(arrival, effects);
+    }
+
+    fn join(&mut self, arrival: Arrival<'_>, effects: &mut Effects) {
+        let id = arrival.grant.participant;
+        self.closes_at = None;
+        if !std::mem::replace(&mut self.opened, true) {
+            effects.events.push(RoomEvent::RoomOpened {});
+        }
+        self.next_order += 1;
+        let joined_at_ms = arrival.at.as_ms();
+        let key = arrival.new_key;
+        let mut seat = Seat::new(
+            arrival.grant,
+            self.next_order,
+            joined_at_ms,
+            key,
+            arrival.now,
+        );
+        seat.mailbox.signal = Some(arrival.signal);
+        effects.events.push(RoomEvent::ParticipantJoined {
+            participant: id,
+            name: seat.name.clone(),
+            role: seat.role,
+        });
+        let shown = seat.visible().then(|| seat.shown());
+        self.seats.insert(id, seat);
+        let joined = self.joined(id, false, arrival.at);
+        self.tell(id, joined, effects);
+        if let Some(participant) = shown {
+            self.tell_others(id, &NodeMessage::ParticipantJoined { participant }, effects);
+        }
+    }
+
+    fn come_back(&mut self, arrival: Arrival<'_>, effects: &mut Effects) {
+        let id = arrival.grant.participant;
+        let joined = self.joined(id, true, arrival.at);
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return;
+        };
+        seat.mailbox.close(&mut effects.outputs);
+        seat.budget = Budget::new(arrival.now);
+        let was_lost = seat.lost_since.take().is_some();
+        let seen = arrival.resume.map_or(0, |(_, seen)| seen);
+        let outputs = &mut effects.outputs;
+        if !seat
+            .mailbox
+            .resume(arrival.signal, seen, joined.clone(), outputs)
+        {
+            seat.mailbox.send(joined, outputs);
+            let slots = seat.slots.iter().flatten().map(|slot| SlotContent {
+                slot: slot.id.clone(),
+                track: slot.content,
+            });
+            let slots = slots.collect();
+            seat.mailbox.send(NodeMessage::Slots { slots }, outputs);
+        }
+        if was_lost && seat.visible() {
+            let back = NodeMessage::ParticipantLost {
+                participant: id,
+                lost: false,
+            };
+            self.tell_others(id, &back, effects);
+        }
+    }
+
+    fn joined(&self, you: ParticipantId, resumed: bool, at: MediaTime) -> NodeMessage {
+        let others = self
+            .seats
+            .values()
+            .filter(|seat| seat.id != you && seat.visible());
+        NodeMessage::Joined {
+            you,
+            room: self.id,
+            participants: others.map(Seat::shown).collect(),
+            recording: self.recording.clone(),
+            resume_key: self
+                .seats
+                .get(&you)
+                .map(|seat| seat.resume_key.clone())
+                .unwrap_or_default(),
+            resumed,
+            server_time_ms: at.as_ms(),
+        }
+    }
+
+    /// A WebSocket is gone. Its participant keeps the place for [`LOST_GRACE`].
+    pub(crate) fn lose(
+        &mut self,
+        id: ParticipantId,
+        signal: SignalId,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return;
+        };
+        if seat.mailbox.signal != Some(signal) {
+            return;
+        }
+        seat.mailbox.signal = None;
+        seat.lost_since = Some(now);
+        if seat.visible() {
+            let lost = NodeMessage::ParticipantLost {
+                participant: id,
+                lost: true,
+            };
+            self.tell_others(id, &lost, effects);
+        }
+    }
+
+    /// Somebody goes. `bye` is said to the client, where it still listens.
+    pub(crate) fn leave(
+        &mut self,
+        id: ParticipantId,
+        reason: LeaveReason,
+        bye: Option<ByeReason>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let Some(mut seat) = self.seats.remove(&id) else {
+            return;
+        };
+        if let Some(reason) = bye {
+            let draining = reason == ByeReason::Draining;
+            let retry_after_ms = draining.then_some(RETRY_AFTER_DRAIN_MS);
+            let bye = NodeMessage::Bye {
+                reason,
+                retry_after_ms,
+            };
+            seat.mailbox.send(bye, &mut effects.outputs);
+        }
+        seat.mailbox.close(&mut effects.outputs);
+        effects.dropped.extend(seat.connection);
+        for (source, published) in &seat.tracks {
+            if published.state != TrackState::Off {
+                effects.events.push(RoomEvent::TrackChanged {
+                    track: TrackId {
+                        participant: id,
+                        source: *source,
+                    },
+                    state: TrackState::Off,
+                    codec: published.codec,
+                });
+            }
+        }
+        effects.events.push(RoomEvent::ParticipantLeft {
+            participant: id,
+            reason,
+        });
+        self.speakers.forget(id, now);
+        if seat.visible() {
+            let left = NodeMessage::ParticipantLeft {
+                participant: id,
+                reason,
+            };
+            self.tell_others(id, &left, effects);
+        }
+        if self.seats.is_empty() {
+            self.closes_at = Some(now + EMPTY_LINGER);
+        }
+        self.place_all(effects);
+    }
+
+    /// A transport is gone by itself. Its participant stays and may offer again.
+    pub(crate) fn disconnect(
+        &mut self,
+        id: ParticipantId,
+        connection: ConnectionId,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let Some(seat) = self.seats.get_mut(&id) else {
+            return;
+        };
+        if seat.connection != Some(connection) {
+            return;
+        }
+        seat.connection = None;
+        seat.slots.clear();
+        let sources: Vec<_> = seat.tracks.keys().copied().collect();
+        for source in sources {
+            self.end_track(
+                TrackId {
+                    participant: id,
+                    source,
+                },
+                effects,
+            );
+        }
+        self.speakers.forget(id, now);
+        self.place_all(effects);
+    }
+
+    /// A host sends somebody out.
+    pub(crate) fn remove(
+        &mut self,
+        by: ParticipantId,
+        whom: ParticipantId,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let allowed = self
+            .seats
+            .get(&by)
+            .is_some_and(|seat| may(&seat.rights, Action::Remove));
+        if !allowed {
+            return Err(Refusal::new(
+                RefusedCode::NotAllowed,
+                "you may not send others out",
+            ));
+        }
+        if !self.seats.contains_key(&whom) {
+            return Err(Refusal::new(
+                RefusedCode::NotFound,
+                "this participant is not here",
+            ));
+        }
+        self.leave(
+            whom,
+            LeaveReason::Removed,
+            Some(ByeReason::Removed),
+            now,
+            effects,
+        );
+        Ok(())
+    }
+
+    /// When somebody's grace is over, or the room is.
+    pub(crate) fn expires_at(&self) -> Option<Instant> {
+        let lost = self.seats.values().filter_map(|seat| seat.lost_since);
+        let lost = lost.map(|since| since + LOST_GRACE).min();
+        lost.into_iter().chain(self.closes_at).min()
+    }
+
+    /// Sends away whose grace is over.
+    pub(crate) fn expire(&mut self, now: Instant, effects: &mut Effects) {
+        let over = |seat: &Seat| {
+            seat.lost_since
+                .is_some_and(|since| since + LOST_GRACE <= now)
+        };
+        let gone: Vec<_> = self
+            .seats
+            .values()
+            .filter(|seat| over(seat))
+            .map(|seat| seat.id)
+            .collect();
+        for id in gone {
+            self.leave(id, LeaveReason::Lost, None, now, effects);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One participant's place in a room: what it may, what it publishes, which slots it has.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sfu_protocol::grant::{Grant, Rights};
+use sfu_protocol::ids::{ParticipantId, TrackId};
+use sfu_protocol::media::{Codec, Kind, Source};
+use sfu_protocol::signal::{Participant, Role, Show, SlotId, Track, TrackState};
+
+use super::mailbox::Mailbox;
+use crate::io::ConnectionId;
+
+/// Signalling messages a client may send in a burst. Opening a room takes about ten.
+const MESSAGE_BURST: u32 = 60;
+
+/// Signalling messages a client may send each second for longer. Dragging a window sends wishes
+/// five times a second.
+const MESSAGES_PER_SECOND: u32 = 20;
+
+/// Messages over the budget that are refused one by one; then the client is sent away.
+const MAX_REFUSED: u32 = 200;
+
+/// What a message costs a client's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    /// Carry it out.
+    Granted,
+    /// Refuse it.
+    Refused,
+    /// Send the client away.
+    Exhausted,
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    tokens: u32,
+    filled_at: Instant,
+    refused: u32,
+}
+
+impl Budget {
+    pub(crate) fn new(now: Instant) -> Self {
+        Budget {
+            tokens: MESSAGE_BURST,
+            filled_at: now,
+            refused: 0,
+        }
+    }
+
+    pub(crate) fn spend(&mut self, now: Instant) -> Allowance {
+        let a_token = Duration::from_secs(1) / MESSAGES_PER_SECOND;
+        let passed =
+            now.saturating_duration_since(self.filled_at).as_micros() / a_token.as_micros();
+        if passed > 0 {
+            let earned = u32::try_from(passed)
+                .unwrap_or(MESSAGE_BURST)
+                .min(MESSAGE_BURST);
+            self.tokens = (self.tokens + earned).min(MESSAGE_BURST);
+            self.filled_at = now;
+        }
+        if self.tokens > 0 {
+            self.tokens -= 1;
+            return Allowance::Granted;
+        }
+        self.refused += 1;
+        if self.refused > MAX_REFUSED {
+            Allowance::Exhausted
+        } else {
+            Allowance::Refused
+        }
+    }
+}
+
+/// A published track as the room keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) state: TrackState,
+    pub(crate) csrc: u32,
+    pub(crate) codec: Option<Codec>,
+}
+
+/// A slot as the room keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeatSlot {
+    pub(crate) id: SlotId,
+    pub(crate) kind: Kind,
+    pub(crate) show: Show,
+    pub(crate) content: Option<TrackId>,
+}
+
+/// A participant in a room.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) id: ParticipantId,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) rights: Rights,
+    pub(crate) joined_at_ms: u64,
+    /// Joining order.
+    pub(crate) order: u64,
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) mailbox: Mailbox,
+    /// Set while the WebSocket is lost.
+    pub(crate) lost_since: Option<Instant>,
+    pub(crate) resume_key: String,
+    pub(crate) tracks: BTreeMap<Source, Published>,
+    /// By place; the places are the connection's.
+    pub(crate) slots: Vec<Option<SeatSlot>>,
+    /// What the client can take.
+    pub(crate) codecs: Vec<Codec>,
+    pub(crate) budget: Budget,
+}
+
+impl Seat {
+    pub(crate) fn new(
+        grant: &Grant,
+        order: u64,
+        joined_at_ms: u64,
+        resume_key: String,
+        now: Instant,
+    ) -> Self {
+        Seat {
+            id: grant.participant,
+            name: grant.name.clone(),
+            role: grant.role,
+            rights: grant.rights.clone(),
+            joined_at_ms,
+            order,
+            connection: None,
+            mailbox: Mailbox::default(),
+            lost_since: None,
+            resume_key,
+            tracks: BTreeMap::new(),
+            slots: Vec::new(),
+            codecs: Vec::new(),
+            budget: Budget::new(now),
+        }
+    }
+
+    /// Whether others see it.
+    pub(crate) fn visible(&self) -> bool {
+        !self.rights.hidden && self.role != Role::Observer
+    }
+
+    /// As others see it.
+    pub(crate) fn shown(&self) -> Participant {
+        Participant {
+            id: self.id,
+            name: self.name.clone(),
+            role: self.role,
+            joined_at_ms: self.joined_at_ms,
+            lost: self.lost_since.is_some(),
+            tracks: self
+                .tracks
+                .keys()
+                .filter_map(|source| self.track(*source))
+                .collect(),
+        }
+    }
+
+    /// A track as others see it; none while it is off.
+    pub(crate) fn track(&self, source: Source) -> Option<Track> {
+        let published = self.tracks.get(&source)?;
+        (published.state != TrackState::Off).then(|| Track {
+            id: TrackId {
+                participant: self.id,
+                source,
+            },
+            state: published.state,
+            csrc: published.csrc,
+            codec: published.codec,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_a_burst_then_a_rate_then_has_to_go() {
+        let t0 = crate::testing::start();
+        let mut budget = Budget::new(t0);
+        for _ in 0..MESSAGE_BURST {
+            assert_eq!(budget.spend(t0), Allowance::Granted);
+        }
+        assert_eq!(budget.spend(t0), Allowance::Refused);
+        let later = t0 + Duration::from_secs(1);
+        for _ in 0..MESSAGES_PER_SECOND {
+            assert_eq!(budget.spend(later), Allowance::Granted);
+        }
+        for _ in 1..MAX_REFUSED {
+            assert_eq!(budget.spend(later), Allowance::Refused);
+        }
+        assert_eq!(budget.spend(later), Allowance::Exhausted);
+    }
+}

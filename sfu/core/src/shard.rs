@@ -1,0 +1,321 @@
+//! Owns its rooms and connections, and orders: takes one input, passes it to whoever decides,
+//! carries out what they want. Decisions live in the leaves.
+
+mod carry;
+mod control;
+mod signal;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
+use str0m::config::DtlsCert;
+
+use crate::clock::MediaClock;
+use crate::connection::ConnectionEvent;
+use crate::connection::uplink::Subscriber;
+use crate::deadlines::Wake;
+use crate::demux::Route;
+use crate::forward;
+use crate::io::{ConnectionId, Deadline, Departures, Input, Output, SignalId};
+use crate::link::{Followers, Tapes};
+use crate::report::{DropReason, Report};
+use crate::room::{Effects, Room};
+use crate::stage::Stage;
+
+/// How much one shard takes on.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Participants of one room. Further ones are refused with `limit_reached`.
+    pub participants_per_room: usize,
+    /// Rooms of this shard. Further ones are refused with `limit_reached`.
+    pub rooms: usize,
+    /// Bytes of tape entries that are kept for a recorder that has not acknowledged them. Beyond
+    /// it the oldest are dropped and named as a gap.
+    pub ring_bytes_per_recording: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            participants_per_room: 200,
+            rooms: 2_000,
+            ring_bytes_per_recording: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// What a shard is made of.
+pub struct ShardConfig {
+    /// Its number on the node; written into our ICE user names.
+    pub shard: u16,
+    /// Host candidates. The first is the one that the transport takes for the local address.
+    pub advertise: Vec<SocketAddr>,
+    /// Where the media clock stood at `origin_unix_us`.
+    pub origin: Instant,
+    /// Microseconds since the Unix epoch at `origin`.
+    pub origin_unix_us: u64,
+    /// Seeds every random choice of the shard.
+    pub entropy: [u8; 32],
+    /// The certificate of every connection; made once for a node. None: one each, slowly.
+    pub dtls: Option<DtlsCert>,
+    /// How much it takes on.
+    pub limits: Limits,
+}
+
+/// Makes a certificate for [`ShardConfig::dtls`]. Its randomness is the cryptography library's.
+pub fn make_certificate() -> Option<DtlsCert> {
+    str0m::crypto::from_feature_flags()
+        .dtls_provider
+        .generate_certificate()
+}
+
+/// A room-owning state machine with its own transports. Shares nothing.
+pub struct Shard {
+    clock: MediaClock,
+    chance: ChaCha12Rng,
+    limits: Limits,
+    stage: Stage,
+    tapes: Tapes,
+    followers: Followers,
+    rooms: BTreeMap<RoomId, Room>,
+    signals: BTreeMap<SignalId, (RoomId, ParticipantId)>,
+    outputs: VecDeque<Output>,
+    draining: bool,
+    now: Instant,
+}
+
+impl Shard {
+    /// A shard without rooms.
+    pub fn new(config: ShardConfig) -> Self {
+        let clock = MediaClock {
+            origin: config.origin,
+            origin_unix_us: config.origin_unix_us,
+        };
+        Shard {
+            clock,
+            chance: ChaCha12Rng::from_seed(config.entropy),
+            stage: Stage::new(config.shard, config.advertise, config.dtls),
+            tapes: Tapes::new(clock, config.limits.ring_bytes_per_recording),
+            limits: config.limits,
+            followers: Followers::default(),
+            rooms: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            draining: false,
+            now: config.origin,
+        }
+    }
+
+    /// Takes one input. Datagrams that leave are added to `out`; control waits for
+    /// [`Shard::poll`]. Time never goes back: an earlier `now` counts as the latest seen.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Departures) {
+        let now = now.max(self.now);
+        self.now = now;
+        match input {
+            Input::Datagram { source, bytes, .. } => self.on_datagram(now, source, bytes, out),
+            Input::SignalOpened {
+                signal,
+                grant,
+                resume,
+            } => self.on_signal_opened(now, signal, &grant, resume, out),
+            Input::Signal { signal, message } => self.on_signal(now, signal, message, out),
+            Input::SignalClosed { signal } => self.on_signal_closed(now, signal, out),
+            Input::LinkOpened { peer } => self.followers.opened(peer),
+            Input::Link { peer, frame } => self.on_link(now, peer, frame, out),
+            Input::LinkClosed { peer } => self.on_link_closed(peer),
+            Input::Control { request, body } => self.on_control(now, request, body, out),
+            Input::Tick => {}
+        }
+        self.settle(now, out);
+        self.wake_due(now, out);
+    }
+
+    /// The next piece of control that leaves.
+    pub fn poll(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        let (peer, frame) = self.tapes.next_frame()?;
+        Some(Output::Link { peer, frame })
+    }
+
+    /// When to come back with [`Input::Tick`], and why.
+    pub fn deadline(&self) -> Deadline {
+        self.stage.deadlines.next(self.now)
+    }
+
+    /// How it stands and what it did.
+    pub fn report(&self) -> Report {
+        let mut report = self.stage.report.clone();
+        self.tapes.count(&mut report);
+        report.rooms = self.rooms.len() as u64;
+        report.participants = self.rooms.values().map(|room| room.len() as u64).sum();
+        report
+    }
+
+    fn on_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        bytes: &[u8],
+        out: &mut Departures,
+    ) {
+        self.stage.report.datagrams_in += 1;
+        self.stage.report.bytes_in += bytes.len() as u64;
+        let (id, introduced) = match self.stage.route(source, bytes) {
+            Route::Known(id) => (id, false),
+            Route::Introduced(id) => (id, true),
+            Route::Drop(reason) => return self.stage.report.drop_one(reason),
+        };
+        if self.stage.get(id).is_none() {
+            return self.stage.report.drop_one(DropReason::UnknownConnection);
+        }
+        self.stage.step(id, now, out, |connection, step| {
+            connection.receive(step, source, bytes)
+        });
+        if introduced {
+            self.stage.learn_if_verified(id, source, now);
+        }
+    }
+
+    /// Wakes everyone whose time has come, once.
+    fn wake_due(&mut self, now: Instant, out: &mut Departures) {
+        /// More than every connection and room of a full shard; what is left comes with the next
+        /// tick, whose deadline has passed already.
+        const MAX_WAKES: usize = 10_000;
+        for _ in 0..MAX_WAKES {
+            let Some(wake) = self.stage.deadlines.pop_due(now) else {
+                return;
+            };
+            match wake {
+                Wake::Transport(id) => {
+                    self.stage
+                        .step(id, now, out, |connection, step| connection.tick(step));
+                }
+                Wake::Keyframe(id) => forward::release_keyframes(&mut self.stage, now, out, id),
+                Wake::Speakers(room) => {
+                    self.in_room(room, now, out, |room, effects| {
+                        room.tick_speakers(now, effects)
+                    });
+                }
+                Wake::Expiry(room) => {
+                    self.in_room(room, now, out, |room, effects| room.expire(now, effects));
+                }
+            }
+            self.settle(now, out);
+        }
+    }
+
+    /// Carries out what the connections told, until they are silent.
+    fn settle(&mut self, now: Instant, out: &mut Departures) {
+        while let Some((id, event)) = self.stage.events.pop_front() {
+            match event {
+                ConnectionEvent::Packet { line, packet } => {
+                    let from = (id, line);
+                    let noticed =
+                        forward::forward(&mut self.stage, &mut self.tapes, now, out, from, &packet);
+                    self.on_noticed(now, out, from, noticed);
+                }
+                ConnectionEvent::SenderReport {
+                    line,
+                    layer,
+                    report,
+                } => {
+                    let from = (id, line);
+                    forward::sender_report(
+                        &mut self.stage,
+                        &mut self.tapes,
+                        now,
+                        from,
+                        layer,
+                        report,
+                    );
+                }
+                ConnectionEvent::KeyframeWanted { slot } => {
+                    let to = Subscriber {
+                        connection: id,
+                        slot,
+                    };
+                    forward::picture_lost(&mut self.stage, now, out, to);
+                }
+                ConnectionEvent::Closed => self.on_closed(now, out, id),
+            }
+        }
+    }
+
+    /// What a packet told about its track.
+    fn on_noticed(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        from: (ConnectionId, usize),
+        noticed: forward::Noticed,
+    ) {
+        if noticed == forward::Noticed::default() {
+            return;
+        }
+        let Some((room, track)) = self.track_of(from) else {
+            return;
+        };
+        if let Some(codec) = noticed.codec {
+            self.in_room(room, now, out, |room, effects| {
+                room.set_codec(track, codec, effects)
+            });
+            self.record_line(now, out, room, from, track);
+        }
+        if let (Some(level), Some(room)) = (noticed.level_dbov, self.rooms.get_mut(&room)) {
+            if track.source == sfu_protocol::media::Source::Microphone {
+                room.observe_level(track.participant, level, now);
+                if let Some(at) = room.speakers_at() {
+                    self.stage.deadlines.set(Wake::Speakers(room.id), at);
+                }
+            }
+        }
+    }
+
+    fn on_closed(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
+        let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
+            return;
+        };
+        self.end_connection(now, out, id);
+        self.in_room(room, now, out, |room, effects| {
+            room.disconnect(participant, id, now, effects)
+        });
+    }
+
+    /// Whose line it is.
+    fn track_of(&self, (id, line): (ConnectionId, usize)) -> Option<(RoomId, TrackId)> {
+        let connection = self.stage.get(id)?;
+        let source = connection.uplink.line(line)?.source;
+        let participant = connection.participant;
+        Some((
+            connection.room,
+            TrackId {
+                participant,
+                source,
+            },
+        ))
+    }
+
+    /// Lets a room decide and carries out what it wants.
+    fn in_room<T>(
+        &mut self,
+        room: RoomId,
+        now: Instant,
+        out: &mut Departures,
+        decide: impl FnOnce(&mut Room, &mut Effects) -> T,
+    ) -> Option<T> {
+        let mut effects = Effects::default();
+        let decided = decide(self.rooms.get_mut(&room)?, &mut effects);
+        self.carry_out(now, out, room, effects);
+        Some(decided)
+    }
+
+    fn chance(&mut self) -> u64 {
+        self.chance.next_u64()
+    }
+}

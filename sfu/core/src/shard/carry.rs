@@ -1,0 +1,329 @@
+//! Carries out what rooms want: messages, events, slots, tracks, transports, tapes.
+
+use std::time::Instant;
+
+use sfu_protocol::control::RoomEvent;
+use sfu_protocol::ids::{RecordingId, RoomId, TrackId};
+use sfu_protocol::link::{EndReason, TapeBody, TapeEntry};
+
+use super::Shard;
+use crate::connection::downlink::Feed;
+use crate::connection::uplink::{Line, Subscriber, TapeFeed};
+use crate::deadlines::Wake;
+use crate::forward;
+use crate::io::{ConnectionId, Departures, Output};
+use crate::media::select::Selector;
+use crate::room::{Effects, Placement};
+
+impl Shard {
+    pub(super) fn carry_out(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        room: RoomId,
+        effects: Effects,
+    ) {
+        for output in effects.outputs {
+            if let Output::CloseSignal { signal } = &output {
+                self.signals.remove(signal);
+            }
+            self.outputs.push_back(output);
+        }
+        for event in effects.events {
+            self.tell_followers(now, room, event);
+        }
+        for connection in effects.dropped {
+            self.end_connection(now, out, connection);
+        }
+        for (track, flows) in effects.flows {
+            self.set_flowing(now, out, room, track, flows);
+        }
+        for placement in effects.placements {
+            self.put(now, out, room, placement);
+        }
+        self.after_room(now, room);
+    }
+
+    pub(super) fn tell_followers(&mut self, now: Instant, room: RoomId, event: RoomEvent) {
+        let frames = self.followers.tell(room, self.clock.at(now), event);
+        let outputs = frames
+            .into_iter()
+            .map(|(peer, frame)| Output::Link { peer, frame });
+        self.outputs.extend(outputs);
+    }
+
+    /// Sets a room's deadline, or closes it when it is over.
+    fn after_room(&mut self, now: Instant, id: RoomId) {
+        let Some(room) = self.rooms.get(&id) else {
+            return;
+        };
+        if room.is_over(now) {
+            return self.close_room(now, id, EndReason::RoomClosed);
+        }
+        match room.expires_at() {
+            Some(at) => self.stage.deadlines.set(Wake::Expiry(id), at),
+            None => self.stage.deadlines.clear(Wake::Expiry(id)),
+        }
+        match room.speakers_at() {
+            Some(at) => self.stage.deadlines.set(Wake::Speakers(id), at),
+            None => self.stage.deadlines.clear(Wake::Speakers(id)),
+        }
+    }
+
+    /// Ends an empty room.
+    pub(super) fn close_room(&mut self, now: Instant, id: RoomId, reason: EndReason) {
+        let Some(room) = self.rooms.remove(&id) else {
+            return;
+        };
+        self.stage.deadlines.clear(Wake::Expiry(id));
+        self.stage.deadlines.clear(Wake::Speakers(id));
+        if let Some(recording) = self.tapes.of_room(id) {
+            self.tapes.end(recording, self.clock.at(now), reason);
+            self.tell_followers(now, id, RoomEvent::RecordingEnded { recording });
+        }
+        if room.was_opened() {
+            self.tell_followers(now, id, RoomEvent::RoomClosed {});
+        }
+    }
+
+    /// The line that publishes a track.
+    fn line_of(&self, room: RoomId, track: TrackId) -> Option<(ConnectionId, usize)> {
+        let connection = self.rooms.get(&room)?.seat(track.participant)?.connection?;
+        let line = self.stage.get(connection)?.uplink.index_of(track.source)?;
+        Some((connection, line))
+    }
+
+    /// What fills a slot that shows a track.
+    fn feed_of(&self, room: RoomId, track: TrackId) -> Option<Feed> {
+        let (publisher, line) = self.line_of(room, track)?;
+        let seat = self.rooms.get(&room)?.seat(track.participant)?;
+        let csrc = seat.tracks.get(&track.source)?.csrc;
+        Some(Feed {
+            publisher,
+            line,
+            csrc,
+        })
+    }
+
+    fn put(&mut self, now: Instant, out: &mut Departures, room: RoomId, placement: Placement) {
+        let seat = self
+            .rooms
+            .get(&room)
+            .and_then(|room| room.seat(placement.participant));
+        let Some(connection) = seat.and_then(|seat| seat.connection) else {
+            return;
+        };
+        let slot = placement.slot;
+        let to = Subscriber { connection, slot };
+        let feed = placement.track.and_then(|track| self.feed_of(room, track));
+        forward::put(&mut self.stage, now, out, to, feed);
+    }
+
+    /// Fills the slots of an ended line with what they show now, wherever that comes from.
+    pub(super) fn put_again(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        room: RoomId,
+        line: &Line,
+    ) {
+        for to in &line.subscribers {
+            let Some(connection) = self.stage.get(to.connection) else {
+                continue;
+            };
+            let seat = self
+                .rooms
+                .get(&room)
+                .and_then(|room| room.seat(connection.participant));
+            let shown = seat.and_then(|seat| seat.slots.get(to.slot)?.as_ref()?.content);
+            let feed = shown.and_then(|track| self.feed_of(room, track));
+            forward::put(&mut self.stage, now, out, *to, None);
+            forward::put(&mut self.stage, now, out, *to, feed);
+        }
+    }
+
+    fn set_flowing(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        room: RoomId,
+        track: TrackId,
+        flows: bool,
+    ) {
+        let Some(from) = self.line_of(room, track) else {
+            return;
+        };
+        let line = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1));
+        let changed = line.is_some_and(|line| line.flowing != flows);
+        forward::set_flowing(&mut self.stage, now, out, from, flows);
+        let seat = self
+            .rooms
+            .get(&room)
+            .and_then(|room| room.seat(track.participant));
+        if seat.is_some_and(|seat| seat.track(track.source).is_none()) {
+            return self.track_off(now, from);
+        }
+        if changed {
+            self.write_muted(now, from, !flows);
+        }
+    }
+
+    /// A track is off: its tapes end, and what comes after is a new one.
+    fn track_off(&mut self, now: Instant, from: (ConnectionId, usize)) {
+        let Some(line) = self
+            .stage
+            .get_mut(from.0)
+            .and_then(|c| c.uplink.line_mut(from.1))
+        else {
+            return;
+        };
+        line.codec = None;
+        let feeds = std::mem::take(&mut line.tapes);
+        self.close_tapes(now, &feeds);
+    }
+
+    pub(super) fn close_tapes(&mut self, now: Instant, feeds: &[TapeFeed]) {
+        let at = self.clock.at(now);
+        for feed in feeds {
+            self.tapes
+                .close_tape(feed.recording, feed.tape, at, EndReason::TrackEnded);
+        }
+    }
+
+    fn write_muted(&mut self, now: Instant, from: (ConnectionId, usize), muted: bool) {
+        let Some(line) = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1)) else {
+            return;
+        };
+        for feed in &line.tapes {
+            let entry = TapeEntry {
+                arrived: self.clock.at(now),
+                layer: 0,
+                body: TapeBody::Muted { muted },
+            };
+            self.tapes.write(feed.recording, feed.tape, entry);
+        }
+    }
+
+    /// Ends a transport: its tracks leave every slot and tape, its slots leave every track.
+    pub(super) fn end_connection(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
+        self.stage
+            .step(id, now, out, |connection, step| connection.close(step));
+        let Some(mut connection) = self.stage.remove(id) else {
+            return;
+        };
+        for (index, slot) in connection.slots() {
+            let Some(feed) = slot.feed else {
+                continue;
+            };
+            let gone = Subscriber {
+                connection: id,
+                slot: index,
+            };
+            forward::unsubscribe(&mut self.stage, gone, feed);
+        }
+        for (_, line) in connection.uplink.lines_mut() {
+            self.close_tapes(now, &line.tapes);
+            for to in &line.subscribers {
+                if let Some(slot) = self
+                    .stage
+                    .get_mut(to.connection)
+                    .and_then(|c| c.slot_mut(to.slot))
+                {
+                    slot.put(None);
+                }
+            }
+        }
+    }
+
+    /// Records a line, where its room is being recorded and its codec is known.
+    pub(super) fn record_line(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        room: RoomId,
+        from: (ConnectionId, usize),
+        track: TrackId,
+    ) {
+        let at = self.clock.at(now);
+        let Some(recording) = self.tapes.of_room(room) else {
+            return;
+        };
+        let seat = self
+            .rooms
+            .get(&room)
+            .and_then(|room| room.seat(track.participant));
+        let name = seat.map(|seat| seat.name.clone()).unwrap_or_default();
+        let Some(line) = self
+            .stage
+            .get_mut(from.0)
+            .and_then(|c| c.uplink.line_mut(from.1))
+        else {
+            return;
+        };
+        let Some(codec) = line.codec else {
+            return;
+        };
+        let (before, others): (Vec<_>, Vec<_>) = line
+            .tapes
+            .iter()
+            .copied()
+            .partition(|feed| feed.recording == recording);
+        line.tapes = others;
+        let flowing = line.flowing;
+        self.close_tapes(now, &before);
+        let Some(tape) = self.tapes.open_tape(recording, track, &name, codec, at) else {
+            return;
+        };
+        let feed = TapeFeed {
+            recording,
+            tape,
+            selector: Selector::default(),
+        };
+        if let Some(line) = self
+            .stage
+            .get_mut(from.0)
+            .and_then(|c| c.uplink.line_mut(from.1))
+        {
+            line.tapes.push(feed);
+        }
+        if !flowing {
+            self.write_muted(now, from, true);
+        }
+        forward::choose_again(&mut self.stage, now, out, from);
+    }
+
+    /// Ends a recording that runs.
+    pub(super) fn end_recording(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        recording: RecordingId,
+        reason: EndReason,
+    ) {
+        let Some(id) = self.tapes.room_of(recording) else {
+            return;
+        };
+        self.tapes.end(recording, self.clock.at(now), reason);
+        let publishers = self.connections_of(id);
+        for publisher in publishers {
+            let Some(connection) = self.stage.get_mut(publisher) else {
+                continue;
+            };
+            for (_, line) in connection.uplink.lines_mut() {
+                line.tapes.retain(|feed| feed.recording != recording);
+            }
+        }
+        self.in_room(id, now, out, |room, effects| {
+            room.set_recording(None, effects)
+        });
+    }
+
+    pub(super) fn connections_of(&self, room: RoomId) -> Vec<ConnectionId> {
+        let Some(room) = self.rooms.get(&room) else {
+            return Vec::new();
+        };
+        room.participants()
+            .filter_map(|id| room.seat(id)?.connection)
+            .collect()
+    }
+}

@@ -1,0 +1,184 @@
+//! The connections of a shard, and one step of one of them: the place where a broken invariant
+//! is caught, counted, and costs that connection only.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use sfu_protocol::ids::{ParticipantId, RoomId};
+use str0m::IceCreds;
+use str0m::config::DtlsCert;
+
+use crate::connection::{Connection, ConnectionEvent, Setup, Step};
+use crate::deadlines::{Deadlines, Wake};
+use crate::demux::{Demux, Route, write_ufrag};
+use crate::io::{ConnectionId, Departures};
+use crate::report::Report;
+
+/// Connections of one shard: a place is two bytes in our ICE user name. A shard that is full
+/// refuses offers.
+const MAX_CONNECTIONS: usize = 0xffff;
+
+#[derive(Default)]
+struct Place {
+    generation: u16,
+    connection: Option<Box<Connection>>,
+}
+
+/// Every transport of a shard with what wakes it.
+pub(crate) struct Stage {
+    places: Vec<Place>,
+    free: Vec<u16>,
+    shard: u16,
+    advertise: Vec<SocketAddr>,
+    dtls: Option<DtlsCert>,
+    demux: Demux,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) events: VecDeque<(ConnectionId, ConnectionEvent)>,
+    pub(crate) report: Report,
+}
+
+impl Stage {
+    pub(crate) fn new(shard: u16, advertise: Vec<SocketAddr>, dtls: Option<DtlsCert>) -> Self {
+        Stage {
+            places: Vec::new(),
+            free: Vec::new(),
+            shard,
+            advertise,
+            dtls,
+            demux: Demux::new(shard),
+            deadlines: Deadlines::default(),
+            events: VecDeque::new(),
+            report: Report::default(),
+        }
+    }
+
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        let place = self.places.get(usize::from(id.place))?;
+        place
+            .connection
+            .as_deref()
+            .filter(|connection| connection.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let place = self.places.get_mut(usize::from(id.place))?;
+        place
+            .connection
+            .as_deref_mut()
+            .filter(|connection| connection.id == id)
+    }
+
+    /// Makes a connection; none when the shard is full.
+    pub(crate) fn open(
+        &mut self,
+        room: RoomId,
+        participant: ParticipantId,
+        chance: &mut dyn FnMut() -> u64,
+        now: Instant,
+    ) -> Option<ConnectionId> {
+        let place = match self.free.pop() {
+            Some(place) => place,
+            None if self.places.len() < MAX_CONNECTIONS => {
+                self.places.push(Place::default());
+                (self.places.len() - 1) as u16
+            }
+            None => return None,
+        };
+        let generation = self.places[usize::from(place)].generation;
+        let id = ConnectionId { place, generation };
+        let setup = Setup {
+            id,
+            room,
+            participant,
+            credentials: self.credentials(id, chance),
+            advertise: &self.advertise,
+            dtls: self.dtls.clone(),
+        };
+        let connection = Connection::new(setup, now);
+        self.places[usize::from(place)].connection = Some(Box::new(connection));
+        self.report.connections += 1;
+        Some(id)
+    }
+
+    /// Fresh ICE credentials that name a connection.
+    pub(crate) fn credentials(
+        &self,
+        id: ConnectionId,
+        chance: &mut dyn FnMut() -> u64,
+    ) -> IceCreds {
+        IceCreds {
+            ufrag: write_ufrag(self.shard, id, chance() as u32),
+            pass: format!("{:016x}{:016x}", chance(), chance()),
+        }
+    }
+
+    /// Where a datagram goes.
+    pub(crate) fn route(&self, source: SocketAddr, bytes: &[u8]) -> Route {
+        self.demux.route(source, bytes)
+    }
+
+    /// Remembers a source once its connection has verified it.
+    pub(crate) fn learn_if_verified(&mut self, id: ConnectionId, source: SocketAddr, now: Instant) {
+        if self
+            .get(id)
+            .is_some_and(|connection| connection.accepts(source, now))
+        {
+            self.demux.learn(source, id);
+        }
+    }
+
+    /// One step of one connection. None when it does not exist, or broke.
+    pub(crate) fn step<T>(
+        &mut self,
+        id: ConnectionId,
+        now: Instant,
+        out: &mut Departures,
+        act: impl FnOnce(&mut Connection, &mut Step<'_>) -> T,
+    ) -> Option<T> {
+        let place = self.places.get_mut(usize::from(id.place))?;
+        let connection = place
+            .connection
+            .as_deref_mut()
+            .filter(|connection| connection.id == id)?;
+        let mut step = Step {
+            now,
+            out,
+            events: &mut self.events,
+            report: &mut self.report,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| act(connection, &mut step)));
+        match outcome {
+            Ok(value) => {
+                let wake_at = connection.wake_at;
+                self.deadlines.set(Wake::Transport(id), wake_at);
+                Some(value)
+            }
+            Err(_) => {
+                self.report.panics += 1;
+                tracing::error!(
+                    place = id.place,
+                    "a connection broke an invariant and was dropped"
+                );
+                // What is left of it is not trusted; the shard hears of its end as of any other.
+                self.deadlines.clear(Wake::Transport(id));
+                self.events.push_back((id, ConnectionEvent::Closed));
+                None
+            }
+        }
+    }
+
+    /// Ends a connection and frees its place.
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
+        let place = self.places.get_mut(usize::from(id.place))?;
+        let connection = place.connection.take_if(|connection| connection.id == id)?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(id.place);
+        self.demux.forget(id);
+        self.deadlines.clear(Wake::Transport(id));
+        self.deadlines.clear(Wake::Keyframe(id));
+        self.report.connections -= 1;
+        Some(connection)
+    }
+}
