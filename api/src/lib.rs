@@ -1,6 +1,7 @@
 //! The office: accounts, rooms, grants, recordings.
 
 mod account;
+mod adapters;
 mod admission;
 mod app;
 mod check;
@@ -10,6 +11,7 @@ mod config;
 mod extract;
 mod headers;
 mod idempotency;
+mod jobs;
 mod metrics;
 mod openapi;
 mod passwords;
@@ -21,6 +23,7 @@ mod router;
 mod routes;
 pub mod secrets;
 mod sign_in;
+mod start;
 mod tokens;
 mod views;
 mod web;
@@ -29,3 +32,4 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, IceServer, Registration, SetupConfig};
 pub use openapi::text as openapi_text;
 pub use public_url::{PublicUrl, PublicUrlError};
+pub use start::{Api, StartError, Wiring, sqlite_url};

@@ -26,6 +26,7 @@ pub(crate) struct Page<T> {
     /// Newest first.
     pub(crate) items: Vec<T>,
     /// Give it as `after` for the next page. Null: this was the last.
+    #[schema(required)]
     pub(crate) next: Option<String>,
 }
 

@@ -11,7 +11,7 @@ pub struct Wait {
 }
 
 /// What is counted. Each has its own bound, in the adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Budget {
     /// Wrong passwords for one account, by its address.
     AccountAttempts,

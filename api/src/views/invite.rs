@@ -13,6 +13,7 @@ pub(crate) struct InviteView {
     pub(crate) title: String,
     pub(crate) status: RoomStatus,
     /// Set while the room is being recorded: by whom and since when.
+    #[schema(required)]
     pub(crate) recording: Option<RecordingNotice>,
     /// How many are in the room now.
     pub(crate) participants: u32,

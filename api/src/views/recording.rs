@@ -96,8 +96,10 @@ pub(crate) struct FileView {
     pub(crate) sha256: String,
     pub(crate) content_type: String,
     /// `{participant}:{source}`, for a track.
+    #[schema(required)]
     pub(crate) track: Option<String>,
     /// The participant's name, for a track.
+    #[schema(required)]
     pub(crate) name: Option<String>,
 }
 
@@ -126,6 +128,7 @@ pub(crate) struct HealthView {
     /// Stretches without media that were not a mute.
     pub(crate) gaps: Vec<MissingStretch>,
     /// Largest distance between a participant's sound and picture. Null when nobody sent both.
+    #[schema(required)]
     pub(crate) largest_av_skew_ms: Option<u32>,
 }
 
@@ -157,15 +160,20 @@ pub(crate) struct RecordingView {
     pub(crate) status: RecordingStatus,
     /// The name of who started it.
     pub(crate) started_by: String,
+    #[schema(required)]
     pub(crate) started_at: Option<Timestamp>,
+    #[schema(required)]
     pub(crate) ended_at: Option<Timestamp>,
     /// While finishing: 0 to 100.
+    #[schema(required)]
     pub(crate) progress_percent: Option<u8>,
     /// When failed: what went wrong.
+    #[schema(required)]
     pub(crate) problem: Option<String>,
     /// When ready.
     pub(crate) files: Vec<FileView>,
     /// When ready.
+    #[schema(required)]
     pub(crate) health: Option<HealthView>,
 }
 

@@ -29,9 +29,11 @@ pub(crate) struct RoomView {
     pub(crate) title: String,
     pub(crate) created_at: Timestamp,
     /// Give it to guests. Null when the invite was withdrawn.
+    #[schema(required)]
     pub(crate) invite_url: Option<String>,
     pub(crate) status: RoomStatus,
     /// The meeting that is on, or else the last one.
+    #[schema(required)]
     pub(crate) session_id: Option<Uuid>,
 }
 

@@ -24,6 +24,7 @@ pub(crate) struct SessionSummary {
     pub(crate) title: String,
     pub(crate) started_at: Timestamp,
     /// Null while the meeting is on.
+    #[schema(required)]
     pub(crate) ended_at: Option<Timestamp>,
     /// How many came.
     pub(crate) participants: u32,
@@ -43,6 +44,7 @@ pub(crate) struct ParticipantView {
     /// When they first came.
     pub(crate) joined_at: Timestamp,
     /// When they last left. Null: they are there.
+    #[schema(required)]
     pub(crate) left_at: Option<Timestamp>,
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct SessionView {
     pub(crate) title: String,
     pub(crate) started_at: Timestamp,
     /// Null while the meeting is on.
+    #[schema(required)]
     pub(crate) ended_at: Option<Timestamp>,
     /// In the order of coming.
     pub(crate) participants: Vec<ParticipantView>,

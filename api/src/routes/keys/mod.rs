@@ -20,6 +20,7 @@ pub(crate) struct KeyView {
     pub(crate) prefix: String,
     pub(crate) created_at: Timestamp,
     /// To the minute.
+    #[schema(required)]
     pub(crate) last_used_at: Option<Timestamp>,
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct JoinAnswer {
     /// Keep it: joining again with it keeps `participant_id`.
     rejoin: String,
     /// Set while the room is being recorded.
+    #[schema(required)]
     recording: Option<RecordingNotice>,
     session_id: Uuid,
     title: String,

@@ -1,0 +1,5 @@
+//! What goes on without being asked, one job in each file.
+
+pub(crate) mod presence;
+pub(crate) mod reconcile;
+pub(crate) mod recordings;

@@ -1,0 +1,209 @@
+//! Events of nodes become rows: who came to which session, and when it was over.
+//!
+//! An event may come twice (after a lost link) and is then left alone. A node process that
+//! restarts counts from 1 again; its clock tells that apart from a repeat.
+
+use api_store::StoreError;
+use api_store::event_cursor::{self, Cursor};
+use api_store::participant::{self, Arrival};
+use api_store::room::{self, RoomRow};
+use api_store::session::{self, SessionRow};
+use sfu_protocol::control::{NodeEvent, RoomEvent};
+use sfu_protocol::ids::SessionId;
+use sfu_protocol::signal::LeaveReason;
+use tokio::sync::{mpsc, watch};
+
+use crate::app::{App, SharedApp};
+use crate::closing;
+
+/// Tries of one event when the database fails. After the last the event is given up: the
+/// reconciling job mends what can be mended.
+const MAX_TRIES: u32 = 3;
+
+/// Between two tries.
+const RETRY_MS: u64 = 250;
+
+/// Takes events in until there are no more. After `stop`, those that wait already are taken in.
+pub(crate) async fn run(
+    app: SharedApp,
+    mut events: mpsc::Receiver<NodeEvent>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut cursor = event_cursor::find(&app.store, &app.node)
+        .await
+        .unwrap_or_default();
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = stop.changed() => {
+                events.close();
+                events.recv().await
+            }
+        };
+        let Some(event) = event else { return };
+        let outcome = match take_with_retries(&app, &mut cursor, &event).await {
+            Ok(true) => "taken",
+            Ok(false) => "repeated",
+            Err(error) => {
+                tracing::error!(
+                    room = %event.room, number = event.number, %error,
+                    "an event of a node could not be written and is given up"
+                );
+                "failed"
+            }
+        };
+        app.metrics.node_events.with_label_values(&[outcome]).inc();
+    }
+}
+
+async fn take_with_retries(
+    app: &App,
+    cursor: &mut Cursor,
+    event: &NodeEvent,
+) -> Result<bool, StoreError> {
+    for _ in 1..MAX_TRIES {
+        if let Ok(taken) = take(app, cursor, event).await {
+            return Ok(taken);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(RETRY_MS)).await;
+    }
+    take(app, cursor, event).await
+}
+
+/// Takes one event in. Answers whether it was new.
+pub(crate) async fn take(
+    app: &App,
+    cursor: &mut Cursor,
+    event: &NodeEvent,
+) -> Result<bool, StoreError> {
+    if !is_new(*cursor, event) {
+        return Ok(false);
+    }
+    let written = write(app, event).await?;
+    *cursor = Cursor {
+        number: event.number,
+        at_us: event.at.0,
+    };
+    // An event that wrote nothing may be taken in again, so it needs no durable mark.
+    if written {
+        event_cursor::set(&app.store, &app.node, *cursor).await?;
+    }
+    Ok(true)
+}
+
+/// Whether an event is one that the cursor has not passed.
+fn is_new(cursor: Cursor, event: &NodeEvent) -> bool {
+    event.number > cursor.number || event.at.0 > cursor.at_us
+}
+
+/// Writes what an event says. Answers whether there was anything to write.
+async fn write(app: &App, event: &NodeEvent) -> Result<bool, StoreError> {
+    let concerns_us = matches!(
+        event.event,
+        RoomEvent::RoomOpened {}
+            | RoomEvent::ParticipantJoined { .. }
+            | RoomEvent::ParticipantLeft { .. }
+            | RoomEvent::RoomClosed {}
+    );
+    if !concerns_us {
+        return Ok(false);
+    }
+    let Some(room) = room::find_for_node(&app.store, event.room).await? else {
+        tracing::warn!(room = %event.room, "a node tells of a room that is not in the books");
+        return Ok(false);
+    };
+    let at_ms = i64::try_from(event.at.as_ms()).unwrap_or(i64::MAX);
+    match &event.event {
+        RoomEvent::RoomOpened {} => {
+            let session = current(app, &room, at_ms).await?;
+            session::start(&app.store, room.organisation, session, at_ms).await?;
+        }
+        RoomEvent::ParticipantJoined {
+            participant,
+            name,
+            role,
+        } => {
+            let session = current(app, &room, at_ms).await?;
+            session::start(&app.store, room.organisation, session, at_ms).await?;
+            let arrival = Arrival {
+                organisation: room.organisation,
+                session,
+                participant: *participant,
+                name,
+                role: *role,
+                user: None,
+                at_ms,
+            };
+            participant::join(&app.store, &arrival).await?;
+        }
+        RoomEvent::ParticipantLeft {
+            participant,
+            reason,
+        } => {
+            if let Some(session) = latest(app, &room).await? {
+                let removed = *reason == LeaveReason::Removed;
+                let organisation = room.organisation;
+                participant::leave(
+                    &app.store,
+                    organisation,
+                    session.id,
+                    *participant,
+                    at_ms,
+                    removed,
+                )
+                .await?;
+            }
+        }
+        RoomEvent::RoomClosed {} => closing::close_latest(app, &room, at_ms).await?,
+        _ => {}
+    }
+    Ok(true)
+}
+
+/// The open session of a room. Somebody who comes with a grant of a session that is over (the
+/// room emptied and they returned) opens the next.
+async fn current(app: &App, room: &RoomRow, at_ms: i64) -> Result<SessionId, StoreError> {
+    let fresh = SessionId(app.new_id());
+    let (organisation, title) = (room.organisation, &room.title);
+    Ok(
+        session::open(&app.store, organisation, room.id, fresh, title, at_ms)
+            .await?
+            .id,
+    )
+}
+
+async fn latest(app: &App, room: &RoomRow) -> Result<Option<SessionRow>, StoreError> {
+    session::latest_of_room(&app.store, room.organisation, room.id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sfu_protocol::ids::RoomId;
+    use sfu_protocol::media::MediaTime;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_repeat_is_told_from_a_node_that_counts_from_one_again() {
+        let cursor = Cursor {
+            number: 10,
+            at_us: 1_000,
+        };
+        let event = |number, at_us| NodeEvent {
+            number,
+            room: RoomId(Uuid::nil()),
+            at: MediaTime(at_us),
+            event: RoomEvent::RoomOpened {},
+        };
+        let cases = [
+            (event(11, 1_000), true),
+            (event(11, 900), true),
+            (event(10, 1_000), false),
+            (event(3, 400), false),
+            (event(1, 5_000), true),
+        ];
+        for (event, new) in cases {
+            assert_eq!(is_new(cursor, &event), new, "{event:?}");
+        }
+    }
+}

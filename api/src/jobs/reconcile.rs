@@ -1,0 +1,133 @@
+//! What should be is compared with what is, every half minute, so that a restart or a lost
+//! message on either side heals by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use api_store::recording::{self, RecordingRow};
+use api_store::session::{self, SessionRow};
+use api_store::{StoreError, refresh, room};
+use sfu_protocol::control::{ControlReply, ControlRequest};
+use sfu_protocol::ids::RoomId;
+use sfu_protocol::recording::{RecorderCommand, RecordingStatus};
+use sfu_protocol::signal::ByeReason;
+use tokio::sync::watch;
+
+use crate::app::{App, SharedApp};
+use crate::closing;
+
+const EVERY: Duration = Duration::from_secs(30);
+
+/// A session whose room no node has is over, unless somebody has been given a grant this lately:
+/// they may be on their way, or on their way back after a restart.
+const ARRIVAL_MS: i64 = 120_000;
+
+/// A recording that still runs this long after its session is one that no recorder knows.
+const GIVE_UP_MS: i64 = 10 * 60_000;
+
+/// Sessions and recordings looked at in one round; the rest waits for the next.
+const MAX_ROWS: i64 = 500;
+
+/// Expired refresh tokens are kept this long, so that their reuse is still seen as such.
+const KEEP_EXPIRED_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Compares until `stop`.
+pub(crate) async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
+    let mut rounds = tokio::time::interval(EVERY);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = rounds.tick() => {}
+            _ = stop.changed() => return,
+        }
+        if let Err(error) = round(&app).await {
+            tracing::error!(%error, "a round of reconciling failed; the next is in half a minute");
+        }
+    }
+}
+
+/// One round.
+pub(crate) async fn round(app: &App) -> Result<(), StoreError> {
+    if let Some(here) = rooms_on_nodes(app).await {
+        close_ended_rooms(app, &here).await?;
+        close_empty_sessions(app, &here).await?;
+    }
+    end_outliving_recordings(app).await?;
+    refresh::delete_expired(&app.store, app.now_ms() - KEEP_EXPIRED_MS).await
+}
+
+/// None when a node does not answer: then nothing is known of its rooms.
+async fn rooms_on_nodes(app: &App) -> Option<BTreeSet<RoomId>> {
+    match app.nodes.control(ControlRequest::ListRooms {}).await {
+        Ok(ControlReply::Rooms { rooms }) => Some(rooms.iter().map(|report| report.room).collect()),
+        Ok(ControlReply::Done {}) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a node does not say which rooms it has");
+            None
+        }
+    }
+}
+
+async fn close_ended_rooms(app: &App, here: &BTreeSet<RoomId>) -> Result<(), StoreError> {
+    for &id in here {
+        let ended = room::find_for_node(&app.store, id)
+            .await?
+            .is_some_and(|room| room.ended_at_ms.is_some());
+        if ended {
+            let wish = ControlRequest::CloseRoom {
+                room: id,
+                reason: ByeReason::Ended,
+            };
+            if let Err(error) = app.nodes.control(wish).await {
+                tracing::warn!(room = %id, %error, "an ended room is still on its node");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn close_empty_sessions(app: &App, here: &BTreeSet<RoomId>) -> Result<(), StoreError> {
+    let now_ms = app.now_ms();
+    for session in session::list_open(&app.store, MAX_ROWS).await? {
+        if is_over(&session, here, now_ms) {
+            closing::close(app, &session, now_ms).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an open session is over.
+fn is_over(session: &SessionRow, here: &BTreeSet<RoomId>, now_ms: i64) -> bool {
+    !here.contains(&session.room) && now_ms - session.last_grant_at_ms > ARRIVAL_MS
+}
+
+async fn end_outliving_recordings(app: &App) -> Result<(), StoreError> {
+    let now_ms = app.now_ms();
+    for outliving in recording::list_outliving(&app.store, MAX_ROWS).await? {
+        let session = session::find(&app.store, outliving.organisation, outliving.session).await?;
+        let ended_at_ms = session
+            .and_then(|session| session.ended_at_ms)
+            .unwrap_or(now_ms);
+        if now_ms - ended_at_ms > GIVE_UP_MS {
+            give_up(app, outliving).await?;
+            continue;
+        }
+        let command = RecorderCommand::Stop {
+            recording: outliving.id,
+        };
+        if let Err(error) = app.recorders.send(command).await {
+            tracing::warn!(recording = %outliving.id, %error, "a recording is to end, but no recorder answers");
+        }
+    }
+    Ok(())
+}
+
+async fn give_up(app: &App, outliving: RecordingRow) -> Result<(), StoreError> {
+    tracing::error!(recording = %outliving.id, "no recorder knows a recording; it is given up");
+    let failed = RecordingRow {
+        status: RecordingStatus::Failed,
+        problem: Some("The recorder did not finish this recording.".to_owned()),
+        ..outliving
+    };
+    recording::update(&app.store, &failed, &[]).await
+}
