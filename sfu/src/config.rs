@@ -1,0 +1,271 @@
+//! Every setting of a node: its unit, its default, and what makes it unusable.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+/// Most shards of one node: the user fragment that steers a datagram has room for more, but no
+/// box that one process fills has more cores.
+pub const MAX_SHARDS: u16 = 256;
+
+/// The settings of a node, section `sfu` of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The name of this node, unique in the deployment. Grants are made out to it.
+    pub node_id: String,
+    /// The UDP port of the first shard; shard N listens on `udp_port + N`. 0 lets the system
+    /// choose a free port for each, which only tests want.
+    pub udp_port: u16,
+    /// The address that the UDP sockets are bound to. Loopback until somebody opens it.
+    pub bind_ip: IpAddr,
+    /// The address that clients are told, when it is not `bind_ip`: a public address in front
+    /// of NAT, or one of many when `bind_ip` is `0.0.0.0`.
+    pub advertise_ip: Option<IpAddr>,
+    /// How many shards, each one thread and one UDP port. 0: one for each core.
+    pub shards: u16,
+    /// Values of the `Origin` header that may open the signalling WebSocket, such as
+    /// `https://meet.example.org`. Empty: any, because entering takes a grant, never a cookie.
+    /// A client without the header is no browser and is let through.
+    pub allowed_origins: Vec<String>,
+    /// Most signalling WebSockets at a time, those that have not shown a grant included. One
+    /// more is answered with 503.
+    pub max_sockets: u32,
+    /// The kernel's receive buffer of each UDP socket, in bytes. The kernel may grant less.
+    pub receive_buffer_bytes: usize,
+    /// The kernel's send buffer of each UDP socket, in bytes. The kernel may grant less.
+    pub send_buffer_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            node_id: "node-1".to_owned(),
+            udp_port: 7882,
+            bind_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            advertise_ip: None,
+            shards: 0,
+            allowed_origins: Vec::new(),
+            max_sockets: 4096,
+            receive_buffer_bytes: 8 * 1024 * 1024,
+            send_buffer_bytes: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// What makes a configuration unusable. The text names the setting and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A grant could not name this node.
+    #[error("sfu.node_id is empty: give this node a name")]
+    NoNodeId,
+    /// More shards than a node can have.
+    #[error("sfu.shards is {0}: at most {MAX_SHARDS}, or 0 for one on each core")]
+    TooManyShards(u16),
+    /// The last shard's port is past the end.
+    #[error("sfu.udp_port {first} leaves no room for {shards} shards below port 65536")]
+    PortsRunOut {
+        /// The first port.
+        first: u16,
+        /// How many are needed.
+        shards: u16,
+    },
+    /// Clients cannot be told "any address".
+    #[error("sfu.bind_ip is {0}: set sfu.advertise_ip to the address that clients reach")]
+    NothingToAdvertise(IpAddr),
+    /// One socket cannot speak both.
+    #[error("sfu.bind_ip {bind} and sfu.advertise_ip {advertise} are of different IP versions")]
+    MixedVersions {
+        /// The bound address.
+        bind: IpAddr,
+        /// The advertised address.
+        advertise: IpAddr,
+    },
+    /// Nobody could come in.
+    #[error("sfu.max_sockets is 0: nobody could join")]
+    NoSockets,
+    /// An origin that no browser sends.
+    #[error("sfu.allowed_origins has {0:?}: an origin is scheme://host[:port] without a path")]
+    OriginMalformed(String),
+}
+
+impl Config {
+    /// Whether a node can be started with this.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.node_id.trim().is_empty() {
+            return Err(ConfigError::NoNodeId);
+        }
+        if self.shards > MAX_SHARDS {
+            return Err(ConfigError::TooManyShards(self.shards));
+        }
+        let shards = self.shard_count();
+        if self.udp_port != 0 && self.udp_port.checked_add(shards - 1).is_none() {
+            return Err(ConfigError::PortsRunOut {
+                first: self.udp_port,
+                shards,
+            });
+        }
+        if self.max_sockets == 0 {
+            return Err(ConfigError::NoSockets);
+        }
+        self.validate_addresses()?;
+        match self
+            .allowed_origins
+            .iter()
+            .find(|origin| !is_origin(origin))
+        {
+            Some(wrong) => Err(ConfigError::OriginMalformed(wrong.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_addresses(&self) -> Result<(), ConfigError> {
+        match self.advertise_ip {
+            None if self.bind_ip.is_unspecified() => {
+                Err(ConfigError::NothingToAdvertise(self.bind_ip))
+            }
+            Some(advertise) if advertise.is_unspecified() => {
+                Err(ConfigError::NothingToAdvertise(advertise))
+            }
+            Some(advertise) if advertise.is_ipv4() != self.bind_ip.is_ipv4() => {
+                Err(ConfigError::MixedVersions {
+                    bind: self.bind_ip,
+                    advertise,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many shards this node has: as configured, or one for each core.
+    pub fn shard_count(&self) -> u16 {
+        match self.shards {
+            0 => thread::available_parallelism()
+                .map_or(1, |cores| cores.get().min(usize::from(MAX_SHARDS)) as u16),
+            some => some,
+        }
+    }
+
+    /// Where shard `index` binds.
+    pub(crate) fn bind_address(&self, index: u16) -> SocketAddr {
+        let port = match self.udp_port {
+            0 => 0,
+            first => first + index,
+        };
+        SocketAddr::new(self.bind_ip, port)
+    }
+
+    /// The host candidates of a socket that is bound to `bound`. The first is the address that
+    /// its datagrams count as arriving on.
+    pub(crate) fn advertised(&self, bound: SocketAddr) -> Vec<SocketAddr> {
+        let public = self
+            .advertise_ip
+            .map(|address| SocketAddr::new(address, bound.port()));
+        let local = (!bound.ip().is_unspecified()).then_some(bound);
+        let mut addresses: Vec<SocketAddr> = local.into_iter().chain(public).collect();
+        addresses.dedup();
+        addresses
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains(['/', '*', ' '])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(change: impl FnOnce(&mut Config)) -> Result<(), ConfigError> {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("a literal address")
+    }
+
+    #[test]
+    fn the_default_stays_on_loopback_and_is_usable() {
+        let config = Config::default();
+        assert!(config.bind_ip.is_loopback());
+        assert_eq!(config.validate(), Ok(()));
+        assert!(config.shard_count() >= 1);
+    }
+
+    #[test]
+    fn each_unusable_setting_is_named() {
+        let wrong: [(&str, Result<(), ConfigError>); 8] = [
+            ("sfu.node_id", with(|c| c.node_id = " ".into())),
+            ("sfu.shards", with(|c| c.shards = 257)),
+            (
+                "sfu.udp_port",
+                with(|c| {
+                    c.udp_port = 65535;
+                    c.shards = 2;
+                }),
+            ),
+            ("sfu.advertise_ip", with(|c| c.bind_ip = ip("0.0.0.0"))),
+            (
+                "sfu.advertise_ip",
+                with(|c| c.advertise_ip = Some(ip("::1"))),
+            ),
+            (
+                "sfu.advertise_ip",
+                with(|c| c.advertise_ip = Some(ip("0.0.0.0"))),
+            ),
+            ("sfu.max_sockets", with(|c| c.max_sockets = 0)),
+            (
+                "sfu.allowed_origins",
+                with(|c| c.allowed_origins = vec!["meet.example.org".into()]),
+            ),
+        ];
+        for (setting, outcome) in wrong {
+            let problem = outcome.expect_err(setting).to_string();
+            assert!(problem.contains(setting), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_last_port_may_be_used() {
+        let outcome = with(|c| {
+            c.udp_port = 65534;
+            c.shards = 2;
+        });
+        assert_eq!(outcome, Ok(()));
+    }
+
+    #[test]
+    fn clients_are_told_addresses_that_they_can_reach() {
+        let bound = |address: &str| SocketAddr::new(ip(address), 7882);
+        let advertise = |address: Option<&str>| Config {
+            advertise_ip: address.map(ip),
+            ..Config::default()
+        };
+        let cases = [
+            (None, "127.0.0.1", vec!["127.0.0.1"]),
+            (Some("127.0.0.1"), "127.0.0.1", vec!["127.0.0.1"]),
+            (Some("192.0.2.7"), "0.0.0.0", vec!["192.0.2.7"]),
+            (Some("192.0.2.7"), "10.0.0.5", vec!["10.0.0.5", "192.0.2.7"]),
+        ];
+        for (public, local, expected) in cases {
+            let expected: Vec<SocketAddr> = expected.into_iter().map(bound).collect();
+            assert_eq!(advertise(public).advertised(bound(local)), expected);
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        let wrong = toml::from_str::<Config>("udp_prot = 7000");
+        assert!(wrong.is_err());
+        let right = toml::from_str::<Config>("udp_port = 7000").expect("known setting");
+        assert_eq!(right.udp_port, 7000);
+    }
+}

@@ -1,0 +1,378 @@
+//! One UDP socket of one shard: a batch in with one system call, a batch out with one.
+//!
+//! Receiving is recvmmsg(2), sending is sendmmsg(2). They come from two crates because each has
+//! only one half in a form that needs no `unsafe` here and holds no pointer between two calls.
+
+use std::io;
+use std::io::{IoSlice, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::sys::socket::{
+    MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt,
+    sockopt::{RcvBufForce, SndBufForce},
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use sfu_core::io::Departures;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Most datagrams taken by one call. At 64 the cost of the call itself is below 2 % of what the
+/// kernel spends on the datagrams.
+pub(crate) const RECEIVE_BATCH: usize = 64;
+
+/// Longest datagram that is read, in bytes: an Ethernet frame's worth with room for odd links.
+/// A longer one is counted and dropped; neither RTP nor DTLS sends such.
+pub(crate) const MAX_DATAGRAM_BYTES: usize = 2048;
+
+/// Most datagrams given to one call.
+const SEND_BATCH: usize = 64;
+
+/// How long a full send buffer is waited for, once a batch. Then the rest is dropped: the
+/// shard's other participants are worth more than this batch, and what matters is sent again.
+const SEND_PATIENCE: Duration = Duration::from_millis(2);
+
+/// What a socket has seen, counted since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SocketCounts {
+    /// Datagrams handed to the shard.
+    pub(crate) received: u64,
+    /// Datagrams longer than [`MAX_DATAGRAM_BYTES`], dropped.
+    pub(crate) oversized: u64,
+    /// Datagrams that the kernel took.
+    pub(crate) sent: u64,
+    /// Datagrams dropped because the send buffer stayed full.
+    pub(crate) blocked: u64,
+    /// Datagrams that the kernel would not send, such as to an unreachable network.
+    pub(crate) refused: u64,
+}
+
+impl SocketCounts {
+    fn add(&mut self, outcome: SendOutcome) {
+        self.sent += outcome.sent;
+        self.blocked += outcome.blocked;
+        self.refused += outcome.refused;
+    }
+}
+
+/// Opens a UDP socket with large buffers. The kernel may grant less than asked.
+pub(crate) fn open(
+    address: SocketAddr,
+    receive_buffer_bytes: usize,
+    send_buffer_bytes: usize,
+) -> io::Result<UdpSocket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Forcing takes CAP_NET_ADMIN; without it net.core.rmem_max and wmem_max are the limit.
+    if setsockopt(&socket, RcvBufForce, &receive_buffer_bytes).is_err() {
+        socket.set_recv_buffer_size(receive_buffer_bytes)?;
+    }
+    if setsockopt(&socket, SndBufForce, &send_buffer_bytes).is_err() {
+        socket.set_send_buffer_size(send_buffer_bytes)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    tracing::debug!(
+        %address,
+        // Linux reports twice what it was asked for, the other half being its own book-keeping.
+        receive_buffer_bytes = socket.recv_buffer_size()? / 2,
+        send_buffer_bytes = socket.send_buffer_size()? / 2,
+        "UDP socket open"
+    );
+    Ok(socket.into())
+}
+
+/// A socket with the memory for its batches. Belongs to one thread.
+pub(crate) struct BatchSocket {
+    socket: UdpSocket,
+    headers: MultiHeaders<SockaddrStorage>,
+    buffers: Box<[[u8; MAX_DATAGRAM_BYTES]]>,
+    counts: SocketCounts,
+}
+
+impl BatchSocket {
+    pub(crate) fn new(socket: UdpSocket) -> Self {
+        BatchSocket {
+            socket,
+            headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
+            buffers: vec![[0; MAX_DATAGRAM_BYTES]; RECEIVE_BATCH].into_boxed_slice(),
+            counts: SocketCounts::default(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> SocketCounts {
+        self.counts
+    }
+
+    /// Takes one batch and gives each datagram to `each`. Answers how many the kernel had;
+    /// [`RECEIVE_BATCH`] means that there may be more.
+    pub(crate) fn receive(&mut self, mut each: impl FnMut(SocketAddr, &[u8])) -> io::Result<usize> {
+        let mut buffers = self.buffers.iter_mut();
+        let mut slices: [[IoSliceMut<'_>; 1]; RECEIVE_BATCH] = std::array::from_fn(|_| {
+            let buffer = buffers.next().expect("as many buffers as slices");
+            [IoSliceMut::new(buffer)]
+        });
+        let fd = self.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let batch = match recvmmsg(fd, &mut self.headers, slices.iter_mut(), flags, None) {
+            Ok(batch) => batch,
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => return Ok(0),
+            Err(error) => return Err(error.into()),
+        };
+        let mut taken = 0;
+        for message in batch {
+            taken += 1;
+            if message.flags.contains(MsgFlags::MSG_TRUNC) {
+                self.counts.oversized += 1;
+                continue;
+            }
+            if let Some(source) = message.address.as_ref().and_then(to_std) {
+                self.counts.received += 1;
+                each(source, message.iovs().next().unwrap_or_default());
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sends a batch, in order, as far as the kernel takes it. What it does not take is counted
+    /// and gone.
+    pub(crate) fn send(&mut self, departures: &Departures) {
+        let mut waiting = departures.iter();
+        let mut patient = true;
+        loop {
+            let chunk = waiting.by_ref().take(SEND_BATCH);
+            let outcome = send_chunk(&self.socket, chunk, &mut patient);
+            self.counts.add(outcome);
+            if outcome.total() < SEND_BATCH as u64 {
+                return;
+            }
+        }
+    }
+}
+
+fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|&v4| SocketAddr::from(v4));
+    v4.or_else(|| address.as_sockaddr_in6().map(|&v6| SocketAddr::from(v6)))
+}
+
+fn send_chunk<'d>(
+    socket: &UdpSocket,
+    chunk: impl Iterator<Item = (SocketAddr, &'d [u8])>,
+    patient: &mut bool,
+) -> SendOutcome {
+    let parts: Vec<(SocketAddrAny, [IoSlice<'d>; 1])> = chunk
+        .map(|(destination, datagram)| (destination.into(), [IoSlice::new(datagram)]))
+        .collect();
+    let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = Vec::with_capacity(parts.len());
+    controls.resize_with(parts.len(), SendAncillaryBuffer::default);
+    let mut messages: Vec<MMsgHdr<'_>> = parts
+        .iter()
+        .zip(&mut controls)
+        .map(|((address, slices), control)| MMsgHdr::new_with_addr(address, slices, control))
+        .collect();
+    send_all(
+        messages.len(),
+        |from| sendmmsg(socket, &mut messages[from..], SendFlags::DONTWAIT),
+        || std::mem::take(patient) && wait_writable(socket),
+    )
+}
+
+/// Answers true: worth another attempt, which alone sees whether it is writable now.
+fn wait_writable(socket: &UdpSocket) -> bool {
+    let mut fds = [PollFd::new(socket, PollFlags::OUT)];
+    let longest = Timespec {
+        tv_sec: 0,
+        tv_nsec: SEND_PATIENCE.subsec_nanos().into(),
+    };
+    let _ = poll(&mut fds, Some(&longest));
+    true
+}
+
+/// What became of a chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct SendOutcome {
+    sent: u64,
+    blocked: u64,
+    refused: u64,
+}
+
+impl SendOutcome {
+    fn total(self) -> u64 {
+        self.sent + self.blocked + self.refused
+    }
+}
+
+/// Drives `send(from)` over `total` messages. sendmmsg(2) may take only some; an error concerns
+/// the first message of the call, so that one is skipped and the others still go. A full buffer
+/// is given to `wait`, which answers whether to try again.
+fn send_all(
+    total: usize,
+    mut send: impl FnMut(usize) -> Result<usize, Errno>,
+    mut wait: impl FnMut() -> bool,
+) -> SendOutcome {
+    let mut outcome = SendOutcome::default();
+    let mut from = 0;
+    while from < total {
+        match send(from) {
+            Ok(sent) => {
+                outcome.sent += sent as u64;
+                from += sent;
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN | Errno::NOBUFS) if wait() => {}
+            Err(Errno::AGAIN | Errno::NOBUFS) => {
+                outcome.blocked += (total - from) as u64;
+                return outcome;
+            }
+            Err(_) => {
+                outcome.refused += 1;
+                from += 1;
+            }
+        }
+    }
+    outcome
+}
+
+/// The descriptor to sleep on.
+impl std::os::fd::AsFd for BatchSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback() -> BatchSocket {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        BatchSocket::new(open(any, 1 << 20, 1 << 20).expect("a loopback socket"))
+    }
+
+    fn address(socket: &BatchSocket) -> SocketAddr {
+        socket.socket.local_addr().expect("bound")
+    }
+
+    fn take_all(socket: &mut BatchSocket, expected: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut seen = Vec::new();
+        while seen.len() < expected {
+            let taken = socket
+                .receive(|source, bytes| seen.push((source, bytes.to_vec())))
+                .expect("receives");
+            assert!(taken > 0, "only {} of {expected} arrived", seen.len());
+        }
+        seen
+    }
+
+    #[test]
+    fn more_than_a_batch_arrives_whole_in_order_and_with_its_source() {
+        let (mut from, mut to) = (loopback(), loopback());
+        let count = 2 * SEND_BATCH + 5;
+        let mut departures = Departures::new();
+        for n in 0..count {
+            departures.push(address(&to), &vec![n as u8; n + 1]);
+        }
+        from.send(&departures);
+        assert_eq!(from.counts().sent, count as u64);
+        let seen = take_all(&mut to, count);
+        for (n, (source, bytes)) in seen.iter().enumerate() {
+            assert_eq!((*source, bytes), (address(&from), &vec![n as u8; n + 1]));
+        }
+        assert_eq!(to.counts().received, count as u64);
+        assert_eq!(to.receive(|_, _| {}).expect("nothing waits"), 0);
+    }
+
+    #[test]
+    fn an_empty_batch_is_no_call_and_an_empty_datagram_is_one() {
+        let (mut from, mut to) = (loopback(), loopback());
+        from.send(&Departures::new());
+        let mut departures = Departures::new();
+        departures.push(address(&to), b"");
+        from.send(&departures);
+        assert_eq!(take_all(&mut to, 1)[0].1, b"");
+    }
+
+    #[test]
+    fn an_oversized_datagram_is_counted_and_the_next_one_still_arrives() {
+        let (mut from, mut to) = (loopback(), loopback());
+        let mut departures = Departures::new();
+        departures.push(address(&to), &[7; MAX_DATAGRAM_BYTES + 1]);
+        departures.push(address(&to), b"next");
+        from.send(&departures);
+        assert_eq!(take_all(&mut to, 1)[0].1, b"next");
+        assert_eq!(to.counts().oversized, 1);
+    }
+
+    #[test]
+    fn a_datagram_that_cannot_be_sent_does_not_stop_the_others() {
+        let (mut from, mut to) = (loopback(), loopback());
+        let mut departures = Departures::new();
+        // An IPv6 destination on an IPv4 socket.
+        departures.push("[::1]:9".parse().expect("an address"), b"lost");
+        departures.push(address(&to), b"kept");
+        from.send(&departures);
+        assert_eq!(take_all(&mut to, 1)[0].1, b"kept");
+        assert_eq!((from.counts().sent, from.counts().refused), (1, 1));
+    }
+
+    #[test]
+    fn ipv6_sources_are_read() {
+        let any = "[::1]:0".parse().expect("an address");
+        let Ok(to) = open(any, 1 << 16, 1 << 16) else {
+            eprintln!("no IPv6 loopback here");
+            return;
+        };
+        let mut to = BatchSocket::new(to);
+        let from = UdpSocket::bind(any).expect("the second socket as well");
+        from.send_to(b"six", address(&to)).expect("sends");
+        let seen = take_all(&mut to, 1);
+        assert_eq!(seen[0].0, from.local_addr().expect("bound"));
+    }
+
+    #[test]
+    fn send_all_carries_on_after_partial_sends_and_gives_up_on_a_full_buffer() {
+        /// How many messages, what the kernel answers, sent and blocked and refused, waits.
+        type Case = (usize, Vec<Result<usize, Errno>>, (u64, u64, u64), u32);
+        let cases: [Case; 6] = [
+            (5, vec![Ok(5)], (5, 0, 0), 0),
+            (5, vec![Ok(2), Ok(3)], (5, 0, 0), 0),
+            (5, vec![Ok(2), Err(Errno::AGAIN), Ok(3)], (5, 0, 0), 1),
+            (
+                5,
+                vec![Ok(1), Err(Errno::AGAIN), Ok(1), Err(Errno::NOBUFS)],
+                (2, 3, 0),
+                2,
+            ),
+            (3, vec![Err(Errno::NETUNREACH), Ok(2)], (2, 0, 1), 0),
+            (2, vec![Err(Errno::INTR), Ok(2)], (2, 0, 0), 0),
+        ];
+        for (total, script, (sent, blocked, refused), waits) in cases {
+            let mut answers = script.iter();
+            let mut waited = 0;
+            let outcome = send_all(
+                total,
+                |_| *answers.next().expect("no call past the end"),
+                || {
+                    waited += 1;
+                    waited == 1
+                },
+            );
+            let expected = SendOutcome {
+                sent,
+                blocked,
+                refused,
+            };
+            assert_eq!(outcome, expected, "{script:?}");
+            assert_eq!(waited, waits, "{script:?}");
+            assert_eq!(answers.next(), None, "{script:?}");
+        }
+    }
+}
