@@ -23,7 +23,7 @@ export class LevelMeter {
   private readonly levelCell = new Cell(0);
 
   constructor(scope: Scope, track: MediaStreamTrack) {
-    const context = new AudioContext();
+    const context = silentContext();
     const source = context.createMediaStreamSource(new MediaStream([track]));
     const analyser = context.createAnalyser();
     analyser.fftSize = 1024;
@@ -50,4 +50,10 @@ export class LevelMeter {
   get level(): Value<number> {
     return this.levelCell;
   }
+}
+
+/** A context that plays nowhere, where the browser has such: a meter needs no loudspeaker. */
+function silentContext(): AudioContext {
+  const options: AudioContextOptions & { sinkId?: { type: "none" } } = { sinkId: { type: "none" } };
+  return new AudioContext(options);
 }

@@ -162,10 +162,9 @@ export class Session {
   }
 
   private receive(envelope: Envelope): void {
-    // After resuming, a node may repeat what was already processed.
-    if (envelope.type !== "joined" && envelope.seq <= this.lastSeq) return;
-    if (envelope.type === "joined") this.lastSeq = envelope.resumed ? this.lastSeq : envelope.seq;
-    else this.lastSeq = envelope.seq;
+    const seq = seqAfter(this.lastSeq, envelope);
+    if (seq === null) return;
+    this.lastSeq = seq;
     this.roomCell.update((room) => afterMessage(room, envelope, this.wiring.browser.nowMs()));
     switch (envelope.type) {
       case "joined":
@@ -250,4 +249,14 @@ export class Session {
     this.mediaScope.end();
     this.mediaCell.set(null);
   }
+}
+
+/**
+ * The number up to which everything is processed, or null for what was processed before: after
+ * resuming, a node may repeat itself. A new joining counts anew; 0 is outside the count.
+ */
+export function seqAfter(lastSeq: number, envelope: Envelope): number | null {
+  if (envelope.seq === 0) return lastSeq;
+  if (envelope.type === "joined") return envelope.resumed ? lastSeq : envelope.seq;
+  return envelope.seq > lastSeq ? envelope.seq : null;
 }

@@ -5,7 +5,7 @@
 import { Cell, type Value } from "@client";
 import type { Memory } from "../lib/storage";
 import { Problem, problemOf, unreachable } from "./problem";
-import type { AuthAnswer, User } from "./types";
+import type { AuthAnswer, SetupRequest, User } from "./types";
 
 const MARK = "signed_in";
 
@@ -40,7 +40,7 @@ export class Auth {
     this.take(await this.post("/api/auth/login", { email, password }));
   }
 
-  async setUp(owner: { token: string; name: string; email: string; password: string }): Promise<void> {
+  async setUp(owner: SetupRequest): Promise<void> {
     this.take(await this.post("/api/setup", owner));
   }
 

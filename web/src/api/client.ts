@@ -1,65 +1,64 @@
-// Every request that the pages make, one function each. A refused access token is renewed once.
+// Every request that the pages make, one function each, checked against the generated types.
+// A refused access token is renewed once.
 
+import createClient, { type Client } from "openapi-fetch";
 import { type Auth, bearer } from "./auth";
-import { Problem, problemOf, unreachable } from "./problem";
-import type { Invitation, JoinAnswer, Page, Recording, RoomView, SessionRecord, SessionSummary } from "./types";
+import { problemOf, unreachable } from "./problem";
+import type { paths } from "./schema.gen";
+import type { JoinWishes } from "./types";
 
-export interface JoinWishes {
-  name?: string;
-  invite?: string;
-  rejoin?: string;
+/** What openapi-fetch gives back: the body of a success, or that of a refusal. */
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
 }
 
 export class Api {
-  constructor(
-    private readonly fetcher: typeof fetch,
-    private readonly auth: Auth,
-  ) {}
+  private readonly client: Client<paths>;
 
-  setupState = () => this.get<{ needs_owner: boolean }>("/api/setup");
-  rooms = () => this.get<Page<RoomView>>("/api/rooms");
-  room = (id: string) => this.get<RoomView>(`/api/rooms/${encodeURIComponent(id)}`);
-  invitation = (token: string) => this.get<Invitation>(`/api/invites/${encodeURIComponent(token)}`);
-  sessions = () => this.get<Page<SessionSummary>>("/api/sessions");
-  session = (id: string) => this.get<SessionRecord>(`/api/sessions/${encodeURIComponent(id)}`);
-
-  createRoom = (title?: string) => this.post<RoomView>("/api/rooms", title === undefined ? {} : { title });
-  startDemo = (room: string, participants: number) => this.post<null>(`/api/rooms/${room}/demo`, { participants });
-  join = (room: string, wishes: JoinWishes) => this.post<JoinAnswer>(`/api/rooms/${room}/join`, wishes);
-  endMeeting = (room: string) => this.post<null>(`/api/rooms/${room}/end`, {});
-  startRecording = (room: string) => this.post<Recording>(`/api/rooms/${room}/recordings`, {});
-  stopRecording = (recording: string) => this.post<Recording>(`/api/recordings/${recording}/stop`, {});
-
-  private get<T>(path: string): Promise<T> {
-    return this.request<T>("GET", path);
+  constructor(fetcher: typeof fetch, auth: Auth, baseUrl: string) {
+    this.client = createClient<paths>({ baseUrl, fetch: authorised(fetcher, auth) });
   }
 
-  private post<T>(path: string, body: unknown): Promise<T> {
-    return this.request<T>("POST", path, body);
-  }
+  setupState = () => taken(this.client.GET("/api/setup"));
+  room = (id: string) => taken(this.client.GET("/api/rooms/{id}", path({ id })));
+  invitation = (token: string) => taken(this.client.GET("/api/invites/{token}", path({ token })));
+  session = (id: string) => taken(this.client.GET("/api/sessions/{id}", path({ id })));
+  sessions = (after?: string) => taken(this.client.GET("/api/sessions", { params: { query: { after } } }));
 
-  private async request<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const first = await this.send(method, path, body);
-    const refused = first.status === 401 && this.auth.accessToken() !== null;
-    const answer = refused && (await this.auth.refresh()) ? await this.send(method, path, body) : first;
-    const read: unknown = answer.status === 204 ? null : await answer.json().catch(() => null);
-    if (!answer.ok) throw problemOf(answer.status, read);
-    return read as T;
-  }
-
-  private send(method: string, path: string, body: unknown): Promise<Response> {
-    return this.fetcher(path, {
-      method,
-      headers: {
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...bearer(this.auth.accessToken()),
-      },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin",
-    }).catch(() => {
-      throw unreachable();
-    });
-  }
+  createRoom = (title?: string) => taken(this.client.POST("/api/rooms", { body: { title } }));
+  startDemo = (id: string, participants: number) =>
+    taken(this.client.POST("/api/rooms/{id}/demo", { ...path({ id }), body: { participants } }));
+  join = (id: string, wishes: JoinWishes) =>
+    taken(this.client.POST("/api/rooms/{id}/join", { ...path({ id }), body: wishes }));
+  endMeeting = (id: string) => taken(this.client.POST("/api/rooms/{id}/end", path({ id })));
+  startRecording = (id: string) => taken(this.client.POST("/api/rooms/{id}/recordings", path({ id })));
+  stopRecording = (id: string) => taken(this.client.POST("/api/recordings/{id}/stop", path({ id })));
 }
 
-export { Problem };
+function path<T>(parameters: T): { params: { path: T } } {
+  return { params: { path: parameters } };
+}
+
+async function taken<T>(asked: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await asked;
+  if (!response.ok) throw problemOf(response.status, error);
+  return data as T;
+}
+
+/** Fetches with the access token; on 401 with a renewed one, once. */
+function authorised(fetcher: typeof fetch, auth: Auth): (request: Request) => Promise<Response> {
+  const send = (request: Request) => {
+    for (const [name, value] of Object.entries(bearer(auth.accessToken()))) request.headers.set(name, value);
+    return fetcher(request).catch(() => {
+      throw unreachable();
+    });
+  };
+  return async (request) => {
+    const again = request.clone();
+    const first = await send(request);
+    if (first.status !== 401 || auth.accessToken() === null) return first;
+    return (await auth.refresh()) ? send(again) : first;
+  };
+}

@@ -12,7 +12,7 @@ export function realServices(): Services {
   const kept = memoryIn(() => window.localStorage);
   const auth = new Auth(fetcher, kept);
   return {
-    api: new Api(fetcher, auth),
+    api: new Api(fetcher, auth, window.location.origin),
     auth,
     browser: realBrowser(),
     // Absent on pages that are not secure, whatever the types say.

@@ -126,6 +126,7 @@ export class Meeting {
     const { entrance, api } = this.wiring;
     if (entrance.kind === "invite") return entrance.token;
     const room = await api.room(entrance.id);
+    if (room.invite_url == null) throw new Problem("no_invite", 404, "You have no right to open this meeting.");
     return room.invite_url.split("/").at(-1) ?? "";
   }
 
@@ -157,7 +158,7 @@ export class Meeting {
   }
 
   private enterRoom(roomId: string, name: string, answer: JoinAnswer): void {
-    const { api, auth, browser, origin, pixelRatio, scope } = this.wiring;
+    const { api, browser, origin, pixelRatio, scope } = this.wiring;
     this.visit = scope.child();
     const room = new RoomView({
       scope: this.visit,
@@ -166,7 +167,6 @@ export class Meeting {
       capture: this.capture,
       notes: this.notes,
       roomId,
-      name: auth.user.get()?.name ?? name,
       inviteUrl: `${origin}/j/${this.inviteToken ?? ""}`,
       answer,
       rejoin: () => this.join(roomId, name),

@@ -1,12 +1,12 @@
 // Plain words for how a recording stands and how well it went.
 
-import type { Recording, RecordingHealth } from "../api/types";
+import type { Recording, RecordingHealth, RecordingStatus } from "../api/types";
 import { countText, durationText } from "../lib/format";
 
 export type Tone = "teal" | "gray" | "red";
 
 /** One recording's status for people. */
-export function statusWords(recording: Pick<Recording, "status" | "progress_percent">): { text: string; tone: Tone } {
+export function statusWords(recording: Pick<Recording, "status"> & Partial<Pick<Recording, "progress_percent">>): { text: string; tone: Tone } {
   switch (recording.status) {
     case "starting":
       return { text: "Recording starts", tone: "gray" };
@@ -18,19 +18,18 @@ export function statusWords(recording: Pick<Recording, "status" | "progress_perc
       return { text: "Recording ready", tone: "teal" };
     case "failed":
       return { text: "Recording failed", tone: "red" };
-    default:
-      return { text: recording.status, tone: "gray" };
   }
 }
 
-/** A meeting's recordings in a word: the one that needs attention first. */
-export function recordingsWords(recordings: readonly Recording[]): { text: string; tone: Tone } {
-  const order = ["failed", "recording", "starting", "finishing", "ready"];
-  const [first] = [...recordings].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
+/** The one that needs attention first. */
+const ORDER: readonly RecordingStatus[] = ["failed", "recording", "starting", "finishing", "ready"];
+
+/** A meeting's recordings in a word. */
+export function recordingsWords(statuses: readonly RecordingStatus[]): { text: string; tone: Tone } {
+  const first = ORDER.find((status) => statuses.includes(status));
   if (first === undefined) return { text: "Not recorded", tone: "gray" };
-  const words = statusWords(first);
-  if (first.status === "ready" && recordings.length > 1) return { ...words, text: `${recordings.length} recordings ready` };
-  return words;
+  const words = statusWords({ status: first });
+  return first === "ready" && statuses.length > 1 ? { ...words, text: `${statuses.length} recordings ready` } : words;
 }
 
 /** A recording whose sound and picture are farther apart than this looks wrong to people (ITU-R BT.1359). */

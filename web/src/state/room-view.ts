@@ -34,7 +34,6 @@ export interface RoomViewWiring {
   capture: Capture;
   notes: Notes;
   roomId: string;
-  name: string;
   inviteUrl: string;
   answer: JoinAnswer;
   /** Joins again as the same participant. */
@@ -57,8 +56,7 @@ export class RoomView {
   constructor(private readonly wiring: RoomViewWiring) {
     const { browser, scope, capture } = wiring;
     this.session = new Session({ browser, scope, capture, renew: () => this.renew() });
-    const { name } = wiring;
-    const { role } = wiring.answer;
+    const { name, role } = wiring.answer;
     this.people = derive(
       [this.session.room, capture.source("microphone"), capture.source("camera"), capture.source("screen")],
       (room, microphone, camera, screen) => people(room, { name, role, microphone, camera, screen }),

@@ -22,7 +22,7 @@ export function Trouble({ title, children, testId, urgent = true }: TroubleProps
       data-testid={testId}
       styles={{
         root: { borderColor: "var(--danger-text)", background: "light-dark(#fff5f5, #2b1c1e)" },
-        title: { color: "var(--danger-text)" },
+        label: { color: "var(--danger-text)" },
         icon: { color: "var(--danger-text)" },
         message: { color: "var(--mantine-color-text)" },
       }}

@@ -1,5 +1,5 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { problemText } from "../../api/problem";
@@ -18,7 +18,12 @@ export function HomePage() {
   const user = useValue(auth.user);
   const [busy, setBusy] = useState<"meeting" | "demo" | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
-  const sessions = useQuery({ queryKey: ["sessions"], queryFn: api.sessions });
+  const sessions = useInfiniteQuery({
+    queryKey: ["sessions"],
+    queryFn: ({ pageParam }) => api.sessions(pageParam ?? undefined),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+  });
   const start = async (kind: "meeting" | "demo") => {
     setBusy(kind);
     setFailure(null);
@@ -71,10 +76,15 @@ export function HomePage() {
             Your meetings
           </h2>
           <MeetingList
-            sessions={sessions.data?.items}
+            sessions={sessions.data?.pages.flatMap(({ items }) => items)}
             failure={sessions.error === null ? null : problemText(sessions.error)}
             onRetry={() => void sessions.refetch()}
           />
+          {sessions.hasNextPage && (
+            <Button variant="default" mt="md" loading={sessions.isFetchingNextPage} onClick={() => void sessions.fetchNextPage()}>
+              Show older meetings
+            </Button>
+          )}
         </section>
       </Stack>
     </Page>

@@ -1,7 +1,7 @@
 import { Anchor, Badge, Button, Text } from "@mantine/core";
 import { Link } from "react-router";
 import type { SessionSummary } from "../../api/types";
-import { durationText, whenText } from "../../lib/format";
+import { countText, durationText, whenText } from "../../lib/format";
 import { recordingsWords } from "../../state/recording-words";
 import { Trouble } from "../../ui/Trouble";
 import classes from "./MeetingList.module.css";
@@ -38,7 +38,7 @@ export function MeetingList({ sessions, failure, onRetry }: MeetingListProps) {
 function MeetingRow({ session }: { session: SessionSummary }) {
   const live = session.ended_at == null;
   const lasted = live ? null : new Date(session.ended_at ?? 0).getTime() - new Date(session.started_at).getTime();
-  const recording = recordingsWords(session.recordings ?? []);
+  const recording = recordingsWords(session.recordings);
   return (
     <li className={classes.row} data-testid="session-item">
       <div className={classes.what}>
@@ -48,14 +48,15 @@ function MeetingRow({ session }: { session: SessionSummary }) {
         <Text size="sm" c="dimmed">
           {whenText(session.started_at)}
           {lasted !== null && `, ${durationText(lasted)}`}
+          {`, ${countText(session.participants, "person", "people")}`}
         </Text>
       </div>
       {live && (
-        <Badge variant="filled" color="teal">
+        <Badge variant="filled" color="teal" tt="none">
           Going on now
         </Badge>
       )}
-      <Badge variant="outline" color={recording.tone} className={classes[recording.tone]}>
+      <Badge variant="outline" tt="none" color={recording.tone} className={classes[recording.tone]}>
         {recording.text}
       </Badge>
     </li>

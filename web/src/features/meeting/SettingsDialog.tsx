@@ -24,7 +24,7 @@ export function SettingsDialog({ meeting, opened, onClose }: SettingsDialogProps
   const { wishes } = useServices();
   const { shortcuts } = useValue(wishes.value);
   return (
-    <Modal opened={opened} onClose={onClose} title="Settings" centered transitionProps={{ duration: 0 }}>
+    <Modal opened={opened} onClose={onClose} title="Settings" centered transitionProps={{ duration: 0 }} closeButtonProps={{ "aria-label": "Close" }}>
       <Stack>
         <DeviceTrouble meeting={meeting} device="camera" />
         <DeviceTrouble meeting={meeting} device="microphone" />

@@ -131,8 +131,8 @@ function RecordButton({ room }: { room: RoomView }) {
   return (
     <ToolbarButton
       icon={running ? <StopIcon /> : <RecordIcon />}
-      label={running ? "Stop rec." : "Record"}
-      title={running ? "Stop the recording" : "Record the meeting"}
+      label={running ? "Stop recording" : "Record"}
+      title={running ? "Stop recording" : "Record the meeting"}
       tone={running ? "on" : undefined}
       busy={busy}
       onClick={() => void room.toggleRecording()}

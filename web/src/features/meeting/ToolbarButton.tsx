@@ -23,7 +23,7 @@ export function ToolbarButton({ icon, label, title = label, shortcut, count, pre
   return (
     <UnstyledButton
       className={`${classes.button} ${tone === undefined ? "" : classes[tone]} ${pressed === true ? classes.pressed : ""}`}
-      aria-label={count === undefined ? title : `${title}, ${count}`}
+      aria-label={count === undefined ? title : `${title}: ${count}`}
       aria-keyshortcuts={shortcut}
       aria-expanded={pressed}
       aria-busy={busy}
@@ -33,9 +33,11 @@ export function ToolbarButton({ icon, label, title = label, shortcut, count, pre
     >
       <span className={classes.icon}>
         {icon}
-        {count !== undefined && <span className={classes.count}>{count}</span>}
       </span>
-      <span className={classes.label}>{label}</span>
+      <span className={classes.label}>
+        {label}
+        {count !== undefined && `: ${count}`}
+      </span>
     </UnstyledButton>
   );
 }

@@ -4,7 +4,7 @@ import { bytesText, whenText } from "../../lib/format";
 import { healthWords, statusWords } from "../../state/recording-words";
 import { CheckIcon, DownloadIcon, WarningIcon } from "../../ui/icons";
 import { Trouble } from "../../ui/Trouble";
-import { FileTable } from "./FileTable";
+import { FileList } from "./FileList";
 import classes from "./Session.module.css";
 
 interface RecordingSectionProps {
@@ -22,7 +22,7 @@ export function RecordingSection({ recording, number }: RecordingSectionProps) {
       <Status recording={recording} />
       {composed !== undefined && <Player file={composed} />}
       {recording.health != null && <Health recording={recording} />}
-      <FileTable files={recording.files} />
+      <FileList files={recording.files} />
     </section>
   );
 }
@@ -32,7 +32,8 @@ function Status({ recording }: { recording: Recording }) {
   return (
     <>
       <p role="status" data-testid="session-status" data-status={status}>
-        <strong>{statusWords(recording).text}.</strong> Started by {recording.started_by}, {whenText(recording.started_at)}.
+        <strong>{statusWords(recording).text}.</strong> Started by {recording.started_by}
+        {recording.started_at != null && `, ${whenText(recording.started_at)}`}.
       </p>
       {status === "finishing" && (
         <>
