@@ -1,0 +1,257 @@
+use std::time::Duration;
+
+use sfu_core::shard::Limits;
+use sfu_protocol::ids::TrackId;
+use sfu_protocol::media::Source;
+use sfu_protocol::signal::{ClientMessage, NodeMessage, Role, Show, SlotId, TrackState, Want};
+use str0m::rtp::{RtpPacket, Vp8Descriptor};
+
+use crate::world::{Client, Publish, World, camera, microphone, participant, said};
+
+fn csrc_of(client: &Client, track: TrackId) -> Option<u32> {
+    let announced = |message: &&NodeMessage| match message {
+        NodeMessage::TrackChanged { track: t } if t.id == track => Some(t.csrc),
+        _ => None,
+    };
+    let joined = |message: &&NodeMessage| match message {
+        NodeMessage::Joined { participants, .. } => {
+            let mut tracks = participants
+                .iter()
+                .flat_map(|participant| &participant.tracks);
+            tracks.find(|t| t.id == track).map(|t| t.csrc)
+        }
+        _ => None,
+    };
+    let messages = said(client);
+    messages
+        .iter()
+        .find_map(announced)
+        .or_else(|| messages.iter().find_map(joined))
+}
+
+/// Sequence numbers, timestamps and picture ids of one slot go on without a step.
+fn assert_continuous(packets: &[&RtpPacket]) {
+    for pair in packets.windows(2) {
+        assert_eq!(
+            *pair[1].seq_no,
+            *pair[0].seq_no + 1,
+            "sequence numbers have no hole"
+        );
+        let step = pair[1]
+            .header
+            .timestamp
+            .wrapping_sub(pair[0].header.timestamp);
+        assert!(step < 90_000, "timestamps go on: {step}");
+        let id = |packet: &RtpPacket| Vp8Descriptor::parse(&packet.payload).ok()?.picture_id();
+        if let (Some(before), Some(after)) = (id(pair[0]), id(pair[1])) {
+            let step = after.wrapping_sub(before) & 0x7fff;
+            assert!(step <= 2, "picture ids go on: {before} {after}");
+        }
+    }
+}
+
+fn height_of_first(packets: &[&RtpPacket]) -> u16 {
+    let payload = &packets[0].payload;
+    assert_eq!(payload[4] & 1, 0, "the first packet begins a keyframe");
+    u16::from_le_bytes([payload[12], payload[13]])
+}
+
+fn want(slot: &str, show: Show, max_height: u16) -> ClientMessage {
+    let want = Want {
+        slot: SlotId(slot.to_owned()),
+        show,
+        max_height,
+        priority: 0,
+    };
+    ClientMessage::Want { wants: vec![want] }
+}
+
+#[test]
+fn a_new_subscriber_gets_a_keyframe_first_and_a_continuous_stream_with_the_tracks_csrc() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 60);
+
+    let client = &world.clients[ben];
+    let packets: Vec<_> = client.packets.iter().collect();
+    assert!(packets.len() > 100, "{}", packets.len());
+    assert_eq!(height_of_first(&packets), 180);
+    assert_continuous(&packets);
+    let csrc = csrc_of(client, camera(1)).expect("it was announced");
+    assert!(
+        packets
+            .iter()
+            .all(|p| p.header.csrc_count == 1 && p.header.csrc[0] == csrc)
+    );
+    assert!(
+        world.clients[ann].packets.is_empty(),
+        "nobody gets the own track"
+    );
+    let report = world.shard.report();
+    let dropped: u64 = report.dropped.values().sum();
+    assert_eq!(report.packets_in, report.packets_accepted + dropped);
+    assert_eq!(report.packets_forwarded, packets.len() as u64);
+}
+
+#[test]
+fn the_layer_that_fits_the_height_is_sent_and_switches_leave_no_seam() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 3 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    let slot = world.clients[ben].slots[0].to_string();
+    world.say(ben, want(&slot, Show::Auto, 180));
+    world.stream(ann, Source::Camera, &[0, 1, 2], 40);
+    let small = world.clients[ben].packets.len();
+    assert!(small > 60);
+    world.say(ben, want(&slot, Show::Auto, 720));
+    world.stream(ann, Source::Camera, &[0, 1, 2], 40);
+    let large = world.clients[ben].packets.len();
+    // The publisher stops its largest layer: the best live one takes over.
+    world.stream(ann, Source::Camera, &[0, 1], 80);
+
+    let packets: Vec<_> = world.clients[ben].packets.iter().collect();
+    assert_continuous(&packets);
+    let heights: Vec<u16> = packets
+        .iter()
+        .filter(|p| p.payload.len() > 12)
+        .map(|p| u16::from_le_bytes([p.payload[12], p.payload[13]]))
+        .collect();
+    assert_eq!(heights, [180, 720, 360]);
+    assert!(packets.len() > large + 60);
+    assert!(
+        large - small > 60,
+        "the small layer went on until the large one could begin"
+    );
+}
+
+#[test]
+fn keyframe_requests_of_many_become_few() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    world.stream(ann, Source::Camera, &[0], 3);
+    for n in 2..6 {
+        world.join(n, Role::Guest, &[], (0, 1));
+    }
+    world.stream(ann, Source::Camera, &[0], 60);
+    let requests = world.clients[ann].senders[0].keyframe_requests;
+    assert!((1..=4).contains(&requests), "{requests}");
+    assert!(
+        world.clients[1..]
+            .iter()
+            .all(|client| !client.packets.is_empty())
+    );
+}
+
+#[test]
+fn a_muted_track_is_not_forwarded_and_comes_back_at_a_keyframe() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 20);
+    let set = |state| ClientMessage::SetTrack {
+        source: Source::Camera,
+        state,
+    };
+    world.say(ann, set(TrackState::Muted));
+    let before = world.clients[ben].packets.len();
+    world.stream(ann, Source::Camera, &[0], 20);
+    assert_eq!(world.clients[ben].packets.len(), before);
+    world.say(ann, set(TrackState::Live));
+    world.stream(ann, Source::Camera, &[0], 20);
+
+    let packets: Vec<_> = world.clients[ben].packets.iter().collect();
+    assert!(packets.len() > before + 20);
+    height_of_first(&packets[before..]);
+    assert_continuous(&packets);
+    world.say(ann, set(TrackState::Off));
+    assert!(
+        said(&world.clients[ben])
+            .iter()
+            .any(|m| matches!(m, NodeMessage::TrackEnded { .. }))
+    );
+    let emptied =
+        |m: &&NodeMessage| matches!(m, NodeMessage::Slots { slots } if slots[0].track.is_none());
+    assert!(said(&world.clients[ben]).iter().any(emptied));
+}
+
+#[test]
+fn voices_are_forwarded_and_the_speaker_is_named() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Microphone], (1, 0));
+    let ben = world.join(2, Role::Guest, &[Publish::Microphone], (1, 0));
+    world.stream(ann, Source::Microphone, &[0], 30);
+    let packets: Vec<_> = world.clients[ben].packets.iter().collect();
+    assert!(packets.len() >= 29, "{}", packets.len());
+    for pair in packets.windows(2) {
+        assert_eq!(*pair[1].seq_no, *pair[0].seq_no + 1);
+    }
+    assert_eq!(packets[0].header.ext_vals.audio_level, Some(-20));
+    let speaking = NodeMessage::Speaking {
+        participants: vec![participant(1)],
+    };
+    assert!(said(&world.clients[ben]).contains(&&speaking));
+    world.run(Duration::from_secs(3));
+    assert!(said(&world.clients[ben]).contains(&&NodeMessage::Speaking {
+        participants: vec![]
+    }));
+    assert!(csrc_of(&world.clients[ben], microphone(1)).is_some());
+}
+
+#[test]
+fn a_slot_goes_on_without_a_seam_when_somebody_else_is_put_in() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[Publish::Camera { layers: 1 }], (0, 0));
+    let eve = world.join(3, Role::Guest, &[], (0, 1));
+    let slot = world.clients[eve].slots[0].to_string();
+    let both = |world: &mut World| {
+        for _ in 0..30 {
+            world.send_frame(ann, Source::Camera, &[0]);
+            world.send_frame(ben, Source::Camera, &[0]);
+            world.run(Duration::from_millis(33));
+        }
+    };
+    both(&mut world);
+    world.say(eve, want(&slot, Show::Track(camera(2)), 720));
+    both(&mut world);
+    let packets: Vec<_> = world.clients[eve].packets.iter().collect();
+    assert_continuous(&packets);
+    let mut csrcs: Vec<u32> = packets.iter().map(|p| p.header.csrc[0]).collect();
+    csrcs.dedup();
+    let client = &world.clients[eve];
+    let expected: Vec<u32> = [1, 2]
+        .iter()
+        .filter_map(|n| csrc_of(client, camera(*n)))
+        .collect();
+    assert_eq!(csrcs, expected);
+}
+
+#[test]
+fn a_new_track_needs_one_more_offer_and_disturbs_nobody() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 1));
+    let ben = world.join(2, Role::Guest, &[Publish::Camera { layers: 1 }], (0, 1));
+    for _ in 0..20 {
+        world.send_frame(ann, Source::Camera, &[0]);
+        world.send_frame(ben, Source::Camera, &[0]);
+        world.run(Duration::from_millis(33));
+    }
+    let keyframes = world.clients[ben].senders[0].keyframe_requests;
+    world.offer(ann, &[Publish::Microphone], (1, 1));
+    for _ in 0..20 {
+        world.send_frame(ann, Source::Camera, &[0]);
+        world.send_frame(ben, Source::Camera, &[0]);
+        world.run(Duration::from_millis(33));
+    }
+    let packets: Vec<_> = world.clients[ann].packets.iter().collect();
+    assert_continuous(&packets);
+    assert!(packets.len() > 60);
+    assert_eq!(world.clients[ben].senders[0].keyframe_requests, keyframes);
+    assert!(
+        said(&world.clients[ben])
+            .iter()
+            .any(|m| matches!(m, NodeMessage::TrackChanged { track } if track.id == microphone(1)))
+    );
+}
