@@ -1,7 +1,8 @@
 //! One file of one track, as it was received: nothing is encoded anew.
 //!
 //! WebM for VP8, VP9, AV1 and Opus; MP4 for H.264. Times are those of the recording's clock: a track
-//! that began late begins late in its file, so that files laid over each other are in step.
+//! that began late begins late in its file (in an MP4 its first picture stands until then), so that
+//! files laid over each other are in step.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -200,22 +201,35 @@ fn write_mp4(
         if frame.data.is_empty() {
             continue;
         }
-        let at = (frame.at_us * 9 / 100).max(before.saturating_add(1));
-        before = at;
-        let mut packet = Packet::copy(&frame.data);
-        packet.set_pts(Some(at));
-        packet.set_dts(Some(at));
-        packet.set_duration((lasts_us * 9 / 100).max(1));
-        if frame.keyframe {
-            packet.set_flags(Flags::KEY);
+        let mut write = |at: i64, lasts: i64| {
+            let mut packet = Packet::copy(&frame.data);
+            packet.set_pts(Some(at));
+            packet.set_dts(Some(at));
+            packet.set_duration(lasts.max(1));
+            if frame.keyframe {
+                packet.set_flags(Flags::KEY);
+            }
+            packet.rescale_ts(unit, into);
+            packet.set_stream(0);
+            packet.write_interleaved(&mut output)
+        };
+        let at = in_units(frame.at_us).max(before.saturating_add(1));
+        // An MP4 that begins late is cut short by browsers, which take the length of its track for
+        // the end of the file. So the first picture stands from zero on.
+        if tally.file.frames == 0 && at > 0 {
+            write(0, at)?;
         }
-        packet.rescale_ts(unit, into);
-        packet.set_stream(0);
-        packet.write_interleaved(&mut output)?;
+        write(at, in_units(lasts_us))?;
+        before = at;
         tally.count(frame.at_us, lasts_us);
     }
     output.write_trailer()?;
     Ok(tally.file)
+}
+
+/// Microseconds in units of H.264's clock.
+fn in_units(time_us: i64) -> i64 {
+    time_us * i64::from(Codec::H264.clock_rate_hz()) / 1_000_000
 }
 
 /// An MP4 whose parameter sets FFmpeg's muxer takes from the first keyframe, as Annex B has them.

@@ -105,7 +105,7 @@ fn open_vp8(
     video.set_gop(1_000_000);
     let mut options = Dictionary::new();
     options.set("deadline", "realtime");
-    options.set("cpu-used", "8");
+    options.set("cpu-used", "16");
     options.set("lag-in-frames", "0");
     options.set("threads", "1");
     video.open_as_with(codec, options)

@@ -42,7 +42,7 @@ const DIGIT_PX: f32 = 64.0;
 const NAME_PX: f32 = 34.0;
 const CLOCK: Rect = Rect {
     x: 32,
-    y: 232,
+    y: 190,
     width: 320,
     height: 96,
 };
