@@ -85,10 +85,10 @@ impl Demux {
         }
         let list = self.addresses.entry(id).or_default();
         list.push_back(source);
-        if list.len() > MAX_ADDRESSES_PER_CONNECTION {
-            if let Some(oldest) = list.pop_front() {
-                self.by_address.remove(&oldest);
-            }
+        if list.len() > MAX_ADDRESSES_PER_CONNECTION
+            && let Some(oldest) = list.pop_front()
+        {
+            self.by_address.remove(&oldest);
         }
     }
 

@@ -116,15 +116,15 @@ fn to_tapes(
     for feed in &mut line.tapes {
         let entry_point = packet.entry_point && !packet.late;
         let admission = feed.selector.admit(packet.layer, entry_point);
-        if admission == Admission::Switch {
-            if let Some(report) = line.reports[usize::from(packet.layer)] {
-                let body = body_of(report);
-                tapes.write(
-                    feed.recording,
-                    feed.tape,
-                    entry(tapes, now, packet.layer, body),
-                );
-            }
+        if admission == Admission::Switch
+            && let Some(report) = line.reports[usize::from(packet.layer)]
+        {
+            let body = body_of(report);
+            tapes.write(
+                feed.recording,
+                feed.tape,
+                entry(tapes, now, packet.layer, body),
+            );
         }
         match admission {
             Admission::Drop => {}

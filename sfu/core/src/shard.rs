@@ -267,12 +267,12 @@ impl Shard {
             });
             self.record_line(now, out, room, from, track);
         }
-        if let (Some(level), Some(room)) = (noticed.level_dbov, self.rooms.get_mut(&room)) {
-            if track.source == sfu_protocol::media::Source::Microphone {
-                room.observe_level(track.participant, level, now);
-                if let Some(at) = room.speakers_at() {
-                    self.stage.deadlines.set(Wake::Speakers(room.id), at);
-                }
+        if let (Some(level), Some(room)) = (noticed.level_dbov, self.rooms.get_mut(&room))
+            && track.source == sfu_protocol::media::Source::Microphone
+        {
+            room.observe_level(track.participant, level, now);
+            if let Some(at) = room.speakers_at() {
+                self.stage.deadlines.set(Wake::Speakers(room.id), at);
             }
         }
     }

@@ -42,6 +42,10 @@ pub(crate) struct Slot {
 
 /// What a slot makes of a packet.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made for each packet: boxing it would allocate"
+)]
 pub(crate) enum Offered {
     /// Send this.
     Write(RtpWrite),

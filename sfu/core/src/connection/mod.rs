@@ -39,6 +39,10 @@ const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 /// What happened on a connection, in order.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made for each packet: boxing it would allocate"
+)]
 pub(crate) enum ConnectionEvent {
     /// A publisher's packet on a line.
     Packet { line: usize, packet: Packet },
@@ -381,10 +385,10 @@ impl Connection {
         report.datagrams_out += 1;
         report.bytes_out += bytes.len() as u64;
         // RFC 7983: RTP and RTCP begin with 128 to 191; str0m's payload types tell them apart.
-        if let [128..=191, second, ..] = bytes {
-            if self.rtx_types & 1 << (second & 0x7f) != 0 {
-                report.retransmissions_out += 1;
-            }
+        if let [128..=191, second, ..] = bytes
+            && self.rtx_types & 1 << (second & 0x7f) != 0
+        {
+            report.retransmissions_out += 1;
         }
     }
 

@@ -7,7 +7,7 @@ use sfu_protocol::ids::{RecordingId, TapeId};
 use sfu_protocol::media::{Codec, Source};
 use str0m::format::{CodecConfig, CodecSpec};
 use str0m::media::{Mid, Pt, Rid};
-use str0m::rtp::{RtpPacket, Ssrc, StreamRx};
+use str0m::rtp::{ExtensionValues, RtpPacket, Ssrc, StreamRx};
 
 use super::negotiate::PlannedLine;
 use crate::io::ConnectionId;
@@ -109,6 +109,10 @@ pub(crate) struct Uplink {
 
 /// What an uplink makes of a packet.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made for each packet: boxing it would allocate"
+)]
 pub(crate) enum Received {
     Packet(usize, Packet),
     UnknownTrack,
@@ -218,10 +222,12 @@ impl Uplink {
         let late = seq < *highest;
         *highest = seq.max(*highest);
         let reading = layer::read(format.codec, &rtp.payload);
-        let mut extensions = str0m::rtp::ExtensionValues::default();
-        extensions.audio_level = rtp.header.ext_vals.audio_level;
-        extensions.voice_activity = rtp.header.ext_vals.voice_activity;
-        extensions.video_orientation = rtp.header.ext_vals.video_orientation;
+        let extensions = ExtensionValues {
+            audio_level: rtp.header.ext_vals.audio_level,
+            voice_activity: rtp.header.ext_vals.voice_activity,
+            video_orientation: rtp.header.ext_vals.video_orientation,
+            ..ExtensionValues::default()
+        };
         let packet = Packet {
             layer,
             format,

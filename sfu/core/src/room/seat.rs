@@ -163,7 +163,7 @@ impl Seat {
     /// A track as others see it; none while it is off.
     pub(crate) fn track(&self, source: Source) -> Option<Track> {
         let published = self.tracks.get(&source)?;
-        (published.state != TrackState::Off).then(|| Track {
+        (published.state != TrackState::Off).then_some(Track {
             id: TrackId {
                 participant: self.id,
                 source,

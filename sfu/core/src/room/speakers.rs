@@ -75,10 +75,10 @@ impl Speakers {
 
     /// Somebody left or was muted.
     pub(crate) fn forget(&mut self, who: ParticipantId, now: Instant) {
-        if let Some(voice) = self.voices.remove(&who) {
-            if voice.speaks {
-                self.next_at.get_or_insert(now + WINDOW);
-            }
+        if let Some(voice) = self.voices.remove(&who)
+            && voice.speaks
+        {
+            self.next_at.get_or_insert(now + WINDOW);
         }
     }
 

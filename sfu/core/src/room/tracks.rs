@@ -193,11 +193,11 @@ impl Room {
         let Some(seat) = self.seats.get_mut(&track.participant) else {
             return;
         };
-        if let Some(published) = seat.tracks.get_mut(&track.source) {
-            if published.state != TrackState::Off {
-                published.state = TrackState::Off;
-                self.track_changed(track, effects);
-            }
+        if let Some(published) = seat.tracks.get_mut(&track.source)
+            && published.state != TrackState::Off
+        {
+            published.state = TrackState::Off;
+            self.track_changed(track, effects);
         }
         if let Some(seat) = self.seats.get_mut(&track.participant) {
             seat.tracks.remove(&track.source);

@@ -1,6 +1,5 @@
 //! One shard, a few clients, and the datagrams and messages between them.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -27,7 +26,6 @@ const STEP: Duration = Duration::from_millis(5);
 /// What a client publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Publish {
-    Nothing,
     Camera { layers: usize },
     Microphone,
 }
@@ -44,7 +42,6 @@ pub(crate) struct Sender {
 pub(crate) struct Client {
     pub(crate) rtc: Rtc,
     pub(crate) signal: SignalId,
-    pub(crate) participant: ParticipantId,
     pub(crate) address: SocketAddr,
     pub(crate) messages: Vec<Envelope>,
     pub(crate) closed: bool,
@@ -53,8 +50,6 @@ pub(crate) struct Client {
     pub(crate) slots: Vec<Mid>,
     pending: Option<SdpPendingOffer>,
     revision: u32,
-    wake_at: Instant,
-    outgoing: VecDeque<ClientMessage>,
 }
 
 pub(crate) struct World {
@@ -147,7 +142,6 @@ impl World {
         self.clients.push(Client {
             rtc,
             signal,
-            participant: participant(n),
             address,
             messages: Vec::new(),
             closed: false,
@@ -156,8 +150,6 @@ impl World {
             slots: Vec::new(),
             pending: None,
             revision: 0,
-            wake_at: self.now,
-            outgoing: VecDeque::new(),
         });
         self.input(Input::SignalOpened {
             signal,
@@ -194,7 +186,6 @@ impl World {
         let mut api = client.rtc.sdp_api();
         for wanted in publish {
             let (kind, source, layers) = match wanted {
-                Publish::Nothing => continue,
                 Publish::Microphone => (MediaKind::Audio, Source::Microphone, 1),
                 Publish::Camera { layers } => (MediaKind::Video, Source::Camera, *layers),
             };
@@ -394,7 +385,6 @@ impl Client {
                 }
                 str0m::Output::Event(_) => {}
                 str0m::Output::Timeout(at) => {
-                    self.wake_at = at;
                     if at > now {
                         return;
                     }
@@ -454,8 +444,11 @@ impl Client {
             let mut write = RtpWrite::new(pt, seq.into(), (frame / 2) as u32 * 3_000, now, payload);
             write = write.marker(index + 1 == count).nackable(!audio);
             if audio {
-                let mut extensions = str0m::rtp::ExtensionValues::default();
-                extensions.audio_level = Some(-20);
+                let extensions = str0m::rtp::ExtensionValues {
+                    audio_level: Some(-20),
+                    voice_activity: Some(true),
+                    ..Default::default()
+                };
                 write = write.ext_vals(extensions);
             }
             writes.push(write);

@@ -25,7 +25,9 @@ fn entry(at: u64) -> TapeEntry {
     TapeEntry {
         arrived: MediaTime(at),
         layer: 0,
-        body: TapeBody::Muted { muted: at % 2 == 0 },
+        body: TapeBody::Muted {
+            muted: at.is_multiple_of(2),
+        },
     }
 }
 
