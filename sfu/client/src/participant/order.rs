@@ -134,6 +134,8 @@ impl Order {
         self.lost += (highest + 1).saturating_sub(from).saturating_sub(present);
         self.next = None;
         self.floor = self.floor.max(from).max(1);
+        // The frame that waits is incomplete even when it is a keyframe.
+        self.held = self.held.split_off(&(from + 1));
         if !self.find_keyframe() {
             self.floor = highest + 1;
             self.held.clear();
@@ -185,8 +187,7 @@ impl Order {
     /// The packet with the marker, when every packet up to it is here and of one timestamp.
     fn last_of_frame(&self, first: u64) -> Option<u64> {
         let timestamp = self.held.get(&first)?.timestamp;
-        let mut expected = first;
-        for (&seq, piece) in self.held.range(first..) {
+        for (expected, (&seq, piece)) in (first..).zip(self.held.range(first..)) {
             if seq != expected {
                 return None;
             }
@@ -197,7 +198,6 @@ impl Order {
             if piece.marker {
                 return Some(seq);
             }
-            expected += 1;
         }
         None
     }
@@ -298,6 +298,26 @@ mod tests {
             assert!(order.lapse(now));
             assert!(!order.lapse(now), "once is enough");
         }
+    }
+
+    #[test]
+    fn a_keyframe_that_stays_incomplete_is_given_up_as_well() {
+        let now = Instant::now();
+        let mut order = Order::default();
+        for (seq, piece) in stream(3).into_iter().filter(|(s, _)| *s != 101) {
+            order.receive(now, seq, piece);
+        }
+        assert_eq!(all(&mut order, now), []);
+        let given_up = order.deadline().expect("it waits for a packet");
+        assert!(order.lapse(given_up), "another keyframe is needed");
+        let next = stream(7).into_iter().skip(6);
+        for (seq, piece) in next {
+            order.receive(given_up, seq, piece);
+        }
+        assert_eq!(
+            all(&mut order, given_up),
+            [(3, true), (4, false), (5, false), (6, true)]
+        );
     }
 
     #[test]
