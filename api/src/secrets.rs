@@ -71,6 +71,11 @@ impl Secrets {
         &self.grant_public_pem
     }
 
+    /// The key that the TURN relay shares: credentials are made here and checked there.
+    pub fn turn_key(&self) -> [u8; KEY_BYTES] {
+        self.derive("turn credentials")
+    }
+
     /// The key for one purpose.
     pub(crate) fn derive(&self, purpose: &str) -> [u8; KEY_BYTES] {
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &self.master);
