@@ -71,6 +71,16 @@ impl Metrics {
     }
 }
 
+#[cfg(test)]
+impl Metrics {
+    /// How many requests of a route had a status.
+    pub(crate) fn requests_of(&self, method: &str, route: &str, status: &str) -> u64 {
+        self.requests
+            .with_label_values(&[method, route, status])
+            .get()
+    }
+}
+
 /// Counts a request and its time.
 pub(crate) async fn measure(
     State(app): State<SharedApp>,

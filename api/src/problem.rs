@@ -76,7 +76,6 @@ codes! {
     TooManyRequests TOO_MANY_REQUESTS "too_many_requests" "Too many requests; wait a little";
     TooManyAttempts TOO_MANY_REQUESTS "too_many_attempts" "Too many wrong attempts; wait a little";
     Internal INTERNAL_SERVER_ERROR "internal" "A fault on our side";
-    NodeUnavailable SERVICE_UNAVAILABLE "node_unavailable" "The media node cannot be reached";
     RecorderUnavailable SERVICE_UNAVAILABLE "recorder_unavailable" "The recorder cannot be reached";
     DemoUnavailable SERVICE_UNAVAILABLE "demo_unavailable" "The demo participants cannot be started";
     Busy SERVICE_UNAVAILABLE "busy" "Too much is going on; wait a little";
@@ -161,11 +160,6 @@ impl Problem {
     pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Problem {
         tracing::error!(%cause, "a request failed by a fault of ours");
         Problem::of(Code::Internal)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn code(&self) -> Code {
-        self.code
     }
 }
 

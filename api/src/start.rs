@@ -1,6 +1,6 @@
 //! Opening the office: books, keys, neighbours, jobs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use api_store::setup::CompleteSetupError;
@@ -37,7 +37,7 @@ pub struct Wiring {
     pub public_url: PublicUrl,
     /// The node for which grants are signed.
     pub node: NodeId,
-    /// `sqlite:` or `postgres:`; see [`sqlite_url`].
+    /// `sqlite:...?mode=rwc` or `postgres:`.
     pub database_url: String,
     /// Where the recorder puts finished files.
     pub objects_dir: PathBuf,
@@ -157,9 +157,13 @@ impl Api {
     }
 }
 
-/// The URL of the database in a data folder.
-pub fn sqlite_url(data_dir: &Path) -> String {
-    format!("sqlite://{}/colloquy.db?mode=rwc", data_dir.display())
+/// Brings the schema up to date without opening the office.
+///
+/// # Errors
+/// When the database cannot be reached or a migration fails.
+pub async fn migrate(database_url: &str) -> Result<(), StoreError> {
+    Store::open(database_url).await?.close().await;
+    Ok(())
 }
 
 /// The office before its jobs begin.
