@@ -83,3 +83,84 @@ async fn count(app: &App, account: &str, source: &Source) -> Result<(), Problem>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::testing::{PASSWORD, TestApp};
+
+    #[tokio::test]
+    async fn the_right_password_signs_in_whatever_the_case_of_the_address() {
+        let test = TestApp::open().await;
+        test.register("ada@example.org").await;
+        let answer = test.login("Ada@Example.org ", PASSWORD).await;
+        let person = answer.person();
+        assert_eq!(answer.json()["expires_at"], "2026-01-31T09:40:00Z");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        test.get("/api/me")
+            .by(&person)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        test.clock.advance(10 * 60_000);
+        assert_eq!(
+            test.get("/api/me").by(&person).send().await.code(),
+            "unauthenticated"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
+        let test = TestApp::open().await;
+        test.register("ada@example.org").await;
+        let wrong = test.login("ada@example.org", "wrong horse").await;
+        let unknown = test.login("eve@example.org", "wrong horse").await;
+        assert_eq!(wrong.code(), "credentials_wrong");
+        assert_eq!(wrong.body, unknown.body);
+        assert_eq!(wrong.status, unknown.status);
+    }
+
+    #[tokio::test]
+    async fn guessing_is_slowed_for_accounts_that_exist_and_that_do_not() {
+        for email in ["ada@example.org", "nobody@example.org"] {
+            let test = TestApp::open().await;
+            test.register("ada@example.org").await;
+            for _ in 0..5 {
+                assert_eq!(
+                    test.login(email, "wrong horse").await.code(),
+                    "credentials_wrong"
+                );
+            }
+            assert_eq!(
+                test.login(email, PASSWORD).await.code(),
+                "too_many_attempts"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_good_sign_in_clears_the_wrong_ones() {
+        let test = TestApp::open().await;
+        test.register("ada@example.org").await;
+        for _ in 0..3 {
+            for _ in 0..4 {
+                test.login("ada@example.org", "wrong horse").await;
+            }
+            test.login("ada@example.org", PASSWORD)
+                .await
+                .expect(StatusCode::OK);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_of_a_megabyte_is_refused_before_it_is_hashed() {
+        let test = TestApp::open().await;
+        test.register("ada@example.org").await;
+        let long = "x".repeat(60_000);
+        assert_eq!(
+            test.login("ada@example.org", &long).await.code(),
+            "credentials_wrong"
+        );
+    }
+}

@@ -25,3 +25,39 @@ pub(crate) async fn logout(
     let jar = sign_in::end(&app, &headers).await?;
     Ok((StatusCode::NO_CONTENT, jar))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn signing_out_ends_the_cookie_and_the_access_token_at_once() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        let out = test
+            .post("/api/auth/logout")
+            .cookie(&person.cookie)
+            .send()
+            .await;
+        assert_eq!(out.status, StatusCode::NO_CONTENT);
+        assert!(
+            out.header("set-cookie").contains("Max-Age=0"),
+            "{}",
+            out.header("set-cookie")
+        );
+        assert_eq!(
+            test.get("/api/me").by(&person).send().await.code(),
+            "unauthenticated"
+        );
+        let refresh = test
+            .post("/api/auth/refresh")
+            .cookie(&person.cookie)
+            .send()
+            .await;
+        assert_eq!(refresh.code(), "refresh_invalid");
+        let nobody = test.post("/api/auth/logout").send().await;
+        assert_eq!(nobody.status, StatusCode::NO_CONTENT);
+    }
+}

@@ -52,3 +52,30 @@ pub(crate) async fn register(
         Err(InsertUserError::Store(error)) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::config::{Config, SetupConfig};
+    use crate::testing::{PASSWORD, TestApp};
+
+    #[tokio::test]
+    async fn registration_is_closed_unless_opened() {
+        let test = TestApp::with(Config::default(), SetupConfig::default()).await;
+        let body = json!({"name": "Ada", "email": "ada@example.org", "password": PASSWORD});
+        let answer = test.post("/api/auth/register").json(&body).send().await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.code(), "registration_closed");
+    }
+
+    #[tokio::test]
+    async fn an_address_is_taken_in_any_writing() {
+        let test = TestApp::open().await;
+        test.register("ada@example.org").await;
+        let body = json!({"name": "Eve", "email": " ADA@example.org", "password": PASSWORD});
+        let answer = test.post("/api/auth/register").json(&body).send().await;
+        assert_eq!(answer.code(), "email_taken");
+    }
+}

@@ -50,3 +50,43 @@ pub(crate) async fn read(
         participants: u32::try_from(present).unwrap_or(u32::MAX),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn an_invite_tells_what_it_opens_and_a_guess_tells_nothing() {
+        let test = TestApp::open().await;
+        let (_, room, invite, _) = test.meeting().await;
+        let told = test
+            .get(&format!("/api/invites/{invite}"))
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        let expected = json!({
+            "room_id": room.to_string(), "title": "Monday", "status": "live",
+            "recording": null, "participants": 1,
+        });
+        assert_eq!(told, expected);
+        let other = format!("{}A", &invite[..invite.len() - 1]);
+        for guess in ["x", &other, &"x".repeat(4_000)] {
+            let answer = test.get(&format!("/api/invites/{guess}")).send().await;
+            assert_eq!(answer.code(), "invite_invalid");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_guesses_is_slowed() {
+        let test = TestApp::open().await;
+        let mut slowed = 0;
+        for _ in 0..310 {
+            let answer = test.get("/api/invites/guess").send().await;
+            slowed += u32::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+        }
+        assert_eq!(slowed, 10);
+    }
+}

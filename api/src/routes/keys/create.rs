@@ -69,3 +69,76 @@ pub(crate) async fn create(
     let key = KeyView::from(&row);
     Ok((StatusCode::CREATED, Json(KeyCreated { key, secret })))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::{TestApp, text};
+
+    #[tokio::test]
+    async fn a_key_is_shown_once_and_opens_until_it_is_deleted() {
+        let test = TestApp::open().await;
+        let owner = test.register("ada@example.org").await;
+        let made = test
+            .post("/api/keys")
+            .by(&owner)
+            .json(&json!({"name": "site"}))
+            .send()
+            .await;
+        let made = made.expect(StatusCode::CREATED);
+        let secret = text(&made["secret"]);
+        assert!(
+            secret.starts_with("colloquy_") && secret.starts_with(text(&made["key"]["prefix"]))
+        );
+        let room = test
+            .post("/api/rooms")
+            .bearer(secret)
+            .send()
+            .await
+            .expect(StatusCode::CREATED);
+        let path = format!("/api/rooms/{}", text(&room["id"]));
+        test.get(&path)
+            .by(&owner)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        let listed = test.get("/api/keys").by(&owner).send().await;
+        assert!(!String::from_utf8_lossy(&listed.body).contains(secret));
+        assert_eq!(
+            listed.json()["items"][0]["last_used_at"],
+            "2026-01-31T09:30:00Z"
+        );
+        let gone = test
+            .delete(&format!("/api/keys/{}", text(&made["key"]["id"])))
+            .by(&owner);
+        assert_eq!(gone.send().await.status, StatusCode::NO_CONTENT);
+        assert_eq!(
+            test.get(&path).bearer(secret).send().await.code(),
+            "unauthenticated"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_key_makes_no_keys_and_there_is_a_bound() {
+        let test = TestApp::open().await;
+        let owner = test.register("ada@example.org").await;
+        let make = || {
+            test.post("/api/keys")
+                .by(&owner)
+                .json(&json!({"name": "k"}))
+                .send()
+        };
+        let first = make().await.expect(StatusCode::CREATED);
+        let by_key = test.post("/api/keys").bearer(text(&first["secret"]));
+        assert_eq!(
+            by_key.json(&json!({"name": "k"})).send().await.code(),
+            "not_allowed"
+        );
+        for _ in 1..super::MAX_KEYS {
+            make().await.expect(StatusCode::CREATED);
+        }
+        assert_eq!(make().await.code(), "key_limit");
+    }
+}

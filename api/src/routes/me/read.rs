@@ -17,3 +17,35 @@ use crate::views::UserView;
 pub(crate) async fn read(person: SignedIn) -> Json<UserView> {
     Json(UserView::from(&person.user))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn nobody_and_other_tokens_of_ours_are_refused() {
+        let test = TestApp::open().await;
+        let (host, room, _, answer) = test.meeting().await;
+        let _ = (host, room);
+        let nobody = test.get("/api/me").send().await;
+        assert_eq!(nobody.code(), "unauthenticated");
+        assert_eq!(nobody.header("www-authenticate"), "Bearer");
+        for name in ["grant", "rejoin"] {
+            let token = crate::testing::text(&answer[name]);
+            let refused = test.get("/api/me").bearer(token).send().await;
+            assert_eq!(refused.code(), "unauthenticated", "{name}");
+        }
+        for header in ["Basic YTpi", "Bearer", "Bearer ", "nonsense"] {
+            let refused = test
+                .get("/api/me")
+                .header("authorization", header)
+                .send()
+                .await;
+            assert_eq!(refused.code(), "unauthenticated", "{header}");
+        }
+        let guest = test.post("/api/rooms").json(&json!({})).send().await;
+        assert_eq!(guest.code(), "unauthenticated");
+    }
+}

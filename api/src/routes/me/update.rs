@@ -93,3 +93,71 @@ async fn must_know(app: &App, person: &SignedIn, password: &str) -> Result<(), P
         .await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::{PASSWORD, TestApp};
+
+    #[tokio::test]
+    async fn a_new_name_is_shown_at_once_and_a_bad_one_is_refused() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        let named = test
+            .patch("/api/me")
+            .by(&person)
+            .json(&json!({"name": " Countess "}));
+        assert_eq!(
+            named.send().await.expect(StatusCode::OK)["name"],
+            "Countess"
+        );
+        let me = test
+            .get("/api/me")
+            .by(&person)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(me["name"], "Countess");
+        let bad = test
+            .patch("/api/me")
+            .by(&person)
+            .json(&json!({"name": ""}))
+            .send()
+            .await;
+        assert_eq!(bad.code(), "invalid");
+    }
+
+    #[tokio::test]
+    async fn a_new_password_needs_the_old_one_and_ends_every_other_sign_in() {
+        let test = TestApp::open().await;
+        let here = test.register("ada@example.org").await;
+        let elsewhere = test.login("ada@example.org", PASSWORD).await.person();
+        let change = |current: &str| {
+            let body = json!({"new_password": "battery staple", "current_password": current});
+            test.patch("/api/me").by(&here).json(&body).send()
+        };
+        assert_eq!(change("wrong horse").await.code(), "credentials_wrong");
+        let without = json!({"new_password": "battery staple"});
+        let without = test.patch("/api/me").by(&here).json(&without).send().await;
+        assert_eq!(without.code(), "invalid");
+        change(PASSWORD).await.expect(StatusCode::OK);
+        test.get("/api/me")
+            .by(&here)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(
+            test.get("/api/me").by(&elsewhere).send().await.code(),
+            "unauthenticated"
+        );
+        assert_eq!(
+            test.login("ada@example.org", PASSWORD).await.code(),
+            "credentials_wrong"
+        );
+        test.login("ada@example.org", "battery staple")
+            .await
+            .expect(StatusCode::OK);
+    }
+}

@@ -45,3 +45,61 @@ pub(crate) async fn stop(
     }
     Ok(Json(RecordingView::load(&app, &recording).await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use axum::http::StatusCode;
+    use sfu_protocol::recording::{RecorderCommand, RecordingStatus};
+
+    use crate::testing::{TestApp, report, text};
+
+    #[tokio::test]
+    async fn the_host_stops_and_stopping_again_changes_nothing() {
+        let test = TestApp::open().await;
+        let (host, _, recording) = test.recorded_meeting().await;
+        let id = text(&recording["id"]);
+        let path = format!("/api/recordings/{id}/stop");
+        assert_eq!(test.post(&path).send().await.code(), "unauthenticated");
+        test.post(&path)
+            .by(&host)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        let stop = RecorderCommand::Stop {
+            recording: id.parse().expect("an id"),
+        };
+        let commands = || test.neighbours.commands.lock().expect("whole").clone();
+        assert_eq!(commands().last(), Some(&stop));
+        let sent = commands().len();
+        test.report(report(&recording, RecordingStatus::Finishing))
+            .await;
+        let again = test
+            .post(&path)
+            .by(&host)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(again["status"], "finishing");
+        assert_eq!(commands().len(), sent);
+    }
+
+    #[tokio::test]
+    async fn without_a_recorder_stopping_is_refused_and_can_be_tried_again() {
+        let test = TestApp::open().await;
+        let (host, _, recording) = test.recorded_meeting().await;
+        let path = format!("/api/recordings/{}/stop", text(&recording["id"]));
+        test.neighbours.away.store(true, Ordering::SeqCst);
+        assert_eq!(
+            test.post(&path).by(&host).send().await.code(),
+            "recorder_unavailable"
+        );
+        test.neighbours.away.store(false, Ordering::SeqCst);
+        test.post(&path)
+            .by(&host)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+    }
+}

@@ -77,3 +77,123 @@ async fn make(app: &App, caller: &Caller, title: String) -> Result<RoomRow, Prob
     api_store::invite::insert(&app.store, &invite, &tokens::hash(&token)).await?;
     Ok(room)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::{TestApp, text};
+
+    #[tokio::test]
+    async fn a_room_is_idle_and_has_a_link_for_guests() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        let room = test
+            .post("/api/rooms")
+            .by(&person)
+            .send()
+            .await
+            .expect(StatusCode::CREATED);
+        assert_eq!(
+            (&room["title"], &room["status"]),
+            (&json!("Meeting"), &json!("idle"))
+        );
+        assert_eq!(room["created_at"], "2026-01-31T09:30:00Z");
+        assert_eq!(room["session_id"], json!(null));
+        let link = text(&room["invite_url"]);
+        let token = link
+            .strip_prefix("http://127.0.0.1:8080/j/")
+            .expect("a link of ours");
+        assert_eq!(token.len(), 43);
+        let again = test
+            .get(&format!("/api/rooms/{}", text(&room["id"])))
+            .by(&person);
+        assert_eq!(
+            again.send().await.expect(StatusCode::OK)["invite_url"],
+            room["invite_url"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_title_that_cannot_be_shown_is_refused() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        for title in ["", "a\u{0}b", &"x".repeat(81)] {
+            let ask = test
+                .post("/api/rooms")
+                .by(&person)
+                .json(&json!({"title": title}));
+            assert_eq!(ask.send().await.code(), "invalid", "{title:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_repeat_with_the_same_key_gets_the_same_room() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        let ask = |key: &str, title: &str| {
+            let ask = test
+                .post("/api/rooms")
+                .by(&person)
+                .header("idempotency-key", key);
+            ask.json(&json!({"title": title})).send()
+        };
+        let first = ask("k1", "Monday").await;
+        let repeat = ask("k1", "Monday").await;
+        assert_eq!((first.status, &first.body), (repeat.status, &repeat.body));
+        assert_eq!(ask("k1", "Tuesday").await.code(), "idempotency_key_reused");
+        assert_ne!(ask("k2", "Monday").await.body, first.body);
+        assert_eq!(ask("", "Monday").await.code(), "idempotency_key_invalid");
+        assert_eq!(
+            ask(&"k".repeat(129), "Monday").await.code(),
+            "idempotency_key_invalid"
+        );
+        let rooms = test
+            .get("/api/rooms")
+            .by(&person)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(rooms["items"].as_array().map(Vec::len), Some(2));
+        test.clock.advance(24 * 60 * 60 * 1_000 + 1);
+        let person = test
+            .login("ada@example.org", crate::testing::PASSWORD)
+            .await
+            .person();
+        let ask = test
+            .post("/api/rooms")
+            .by(&person)
+            .header("idempotency-key", "k1");
+        let later = ask.json(&json!({"title": "Monday"})).send().await;
+        assert_ne!(later.expect(StatusCode::CREATED)["id"], first.json()["id"]);
+    }
+
+    #[tokio::test]
+    async fn of_requests_with_one_key_at_once_one_is_carried_out() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        let ask = || {
+            test.post("/api/rooms")
+                .by(&person)
+                .header("idempotency-key", "k")
+                .send()
+        };
+        let answers = tokio::join!(ask(), ask(), ask());
+        for answer in [answers.0, answers.1, answers.2] {
+            let waits = answer.status == StatusCode::CONFLICT;
+            assert!(
+                waits || answer.status == StatusCode::CREATED,
+                "{}",
+                answer.status
+            );
+        }
+        let rooms = test
+            .get("/api/rooms")
+            .by(&person)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(rooms["items"].as_array().map(Vec::len), Some(1));
+    }
+}

@@ -80,3 +80,59 @@ pub(crate) async fn demo(
         .map_err(|error| Problem::with_detail(Code::DemoUnavailable, error.0))?;
     Ok(StatusCode::ACCEPTED)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn as_many_as_asked_come_each_with_a_grant_of_their_own() {
+        let test = TestApp::open().await;
+        let (host, room, ..) = test.meeting().await;
+        let path = format!("/api/rooms/{room}/demo");
+        let ask = test.post(&path).by(&host).json(&json!({"participants": 3}));
+        ask.send().await.expect(StatusCode::ACCEPTED);
+        let demos = test.neighbours.demos.lock().expect("whole").clone();
+        assert_eq!(demos.len(), 1);
+        assert_eq!(
+            (demos[0].room, demos[0].url.as_str()),
+            (room, "ws://127.0.0.1:8080/rtc")
+        );
+        assert_eq!(demos[0].guests.len(), 3);
+        for guest in &demos[0].guests {
+            let grant = test.grant(&json!({"grant": guest.grant}));
+            assert_eq!(
+                (grant.participant, &grant.name),
+                (guest.participant, &guest.name)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn too_few_too_many_a_guest_and_no_one_to_play_them_are_refused() {
+        let test = TestApp::open().await;
+        let (host, room, ..) = test.meeting().await;
+        let path = format!("/api/rooms/{room}/demo");
+        let ask = |count: u8| {
+            test.post(&path)
+                .by(&host)
+                .json(&json!({"participants": count}))
+                .send()
+        };
+        assert_eq!(ask(0).await.code(), "invalid");
+        assert_eq!(ask(7).await.code(), "invalid");
+        let guest = test
+            .post(&path)
+            .json(&json!({"participants": 1}))
+            .send()
+            .await;
+        assert_eq!(guest.code(), "unauthenticated");
+        test.neighbours.away.store(true, Ordering::SeqCst);
+        assert_eq!(ask(1).await.code(), "demo_unavailable");
+    }
+}

@@ -41,3 +41,93 @@ pub(crate) async fn end(
     closing::close_latest(&app, &room, app.now_ms()).await?;
     Ok(StatusCode::ACCEPTED)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use axum::http::StatusCode;
+    use serde_json::json;
+    use sfu_protocol::control::ControlRequest;
+    use sfu_protocol::recording::RecorderCommand;
+    use sfu_protocol::signal::ByeReason;
+
+    use crate::jobs::reconcile;
+    use crate::testing::{TestApp, text};
+
+    #[tokio::test]
+    async fn ending_closes_the_room_its_session_and_its_recording() {
+        let test = TestApp::open().await;
+        let (host, room, recording) = test.recorded_meeting().await;
+        test.clock.advance(5_000);
+        let end = test
+            .post(&format!("/api/rooms/{room}/end"))
+            .by(&host)
+            .send()
+            .await;
+        end.expect(StatusCode::ACCEPTED);
+        let wish = ControlRequest::CloseRoom {
+            room,
+            reason: ByeReason::Ended,
+        };
+        assert_eq!(*test.neighbours.wishes.lock().expect("whole"), [wish]);
+        let id = text(&recording["id"]).parse().expect("an id");
+        let last = test
+            .neighbours
+            .commands
+            .lock()
+            .expect("whole")
+            .last()
+            .cloned();
+        assert_eq!(last, Some(RecorderCommand::Stop { recording: id }));
+        let path = format!("/api/sessions/{}", text(&recording["session_id"]));
+        let session = test
+            .get(&path)
+            .by(&host)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(session["ended_at"], "2026-01-31T09:30:05Z");
+        assert_eq!(
+            session["participants"][0]["left_at"],
+            "2026-01-31T09:30:05Z"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_guest_cannot_end() {
+        let test = TestApp::open().await;
+        let (_, room, invite, _) = test.meeting().await;
+        let guest = test
+            .join(room, None, json!({"name": "Robin", "invite": invite}))
+            .await;
+        let path = format!("/api/rooms/{room}/end");
+        assert_eq!(test.post(&path).send().await.code(), "unauthenticated");
+        for name in ["grant", "rejoin"] {
+            let refused = test.post(&path).bearer(text(&guest[name])).send().await;
+            assert_eq!(refused.code(), "unauthenticated", "{name}");
+        }
+        assert!(test.neighbours.wishes.lock().expect("whole").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_away_is_asked_again() {
+        let test = TestApp::open().await;
+        let (host, room, ..) = test.meeting().await;
+        test.neighbours.away.store(true, Ordering::SeqCst);
+        let end = test
+            .post(&format!("/api/rooms/{room}/end"))
+            .by(&host)
+            .send()
+            .await;
+        end.expect(StatusCode::ACCEPTED);
+        test.neighbours.away.store(false, Ordering::SeqCst);
+        test.neighbours.rooms.lock().expect("whole").push(room);
+        reconcile::round(&test.app).await.expect("a round");
+        let wish = ControlRequest::CloseRoom {
+            room,
+            reason: ByeReason::Ended,
+        };
+        assert_eq!(*test.neighbours.wishes.lock().expect("whole"), [wish]);
+    }
+}

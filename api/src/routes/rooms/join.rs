@@ -99,3 +99,7 @@ async fn notice(app: &App, room: &RoomRow) -> Result<Option<RecordingNotice>, Pr
         api_store::recording::running_in_room(&app.store, room.organisation, room.id).await?;
     Ok(running.as_ref().map(RecordingNotice::from))
 }
+
+#[cfg(test)]
+#[path = "join_tests.rs"]
+mod tests;

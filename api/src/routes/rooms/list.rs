@@ -34,3 +34,40 @@ pub(crate) async fn list(
     }
     Ok(Json(Page { items, next }))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::testing::{TestApp, text};
+
+    #[tokio::test]
+    async fn pages_follow_the_cursor_newest_first() {
+        let test = TestApp::open().await;
+        let person = test.register("ada@example.org").await;
+        let mut made = Vec::new();
+        for _ in 0..3 {
+            test.clock.advance(1_000);
+            made.insert(0, test.room(&person).await.0.to_string());
+        }
+        let mut seen = Vec::new();
+        let mut path = "/api/rooms?limit=2".to_owned();
+        loop {
+            let page = test
+                .get(&path)
+                .by(&person)
+                .send()
+                .await
+                .expect(StatusCode::OK);
+            let items = page["items"].as_array().expect("items").clone();
+            seen.extend(items.iter().map(|room| text(&room["id"]).to_owned()));
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            path = format!("/api/rooms?limit=2&after={next}");
+        }
+        assert_eq!(seen, made);
+        let wrong = test.get("/api/rooms?after=x").by(&person).send().await;
+        assert_eq!(wrong.code(), "cursor_invalid");
+    }
+}

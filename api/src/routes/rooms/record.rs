@@ -93,3 +93,109 @@ fn fresh(app: &App, caller: &Caller, session: &SessionRow) -> RecordingRow {
         health: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use axum::http::StatusCode;
+    use serde_json::json;
+    use sfu_protocol::recording::RecorderCommand;
+
+    use crate::testing::{TestApp, text};
+
+    #[tokio::test]
+    async fn the_host_records_and_whoever_comes_later_is_told_before_entering() {
+        let test = TestApp::open().await;
+        let (host, room, invite, _) = test.meeting().await;
+        let path = format!("/api/rooms/{room}/recordings");
+        let recording = test
+            .post(&path)
+            .by(&host)
+            .send()
+            .await
+            .expect(StatusCode::CREATED);
+        assert_eq!(
+            (&recording["status"], &recording["started_by"]),
+            (&json!("starting"), &json!("Ada"))
+        );
+        let command = RecorderCommand::Start {
+            recording: text(&recording["id"]).parse().expect("an id"),
+            room,
+            session: text(&recording["session_id"]).parse().expect("an id"),
+            title: "Monday".to_owned(),
+            started_by: "Ada".to_owned(),
+        };
+        assert_eq!(*test.neighbours.commands.lock().expect("whole"), [command]);
+        let told = test
+            .get(&format!("/api/invites/{invite}"))
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        assert_eq!(told["recording"]["started_by"], "Ada");
+        assert_eq!(
+            (&told["participants"], &told["status"]),
+            (&json!(1), &json!("live"))
+        );
+        let guest = test
+            .join(room, None, json!({"name": "Robin", "invite": invite}))
+            .await;
+        assert_eq!(guest["recording"]["recording_id"], recording["id"]);
+    }
+
+    #[tokio::test]
+    async fn a_guest_cannot_record_and_an_empty_room_is_not_recorded() {
+        let test = TestApp::open().await;
+        let host = test.register("ada@example.org").await;
+        let (room, invite) = test.room(&host).await;
+        let path = format!("/api/rooms/{room}/recordings");
+        assert_eq!(
+            test.post(&path).by(&host).send().await.code(),
+            "room_not_live"
+        );
+        let guest = test
+            .join(room, None, json!({"name": "Robin", "invite": invite}))
+            .await;
+        assert_eq!(test.post(&path).send().await.code(), "unauthenticated");
+        let refused = test.post(&path).bearer(text(&guest["grant"])).send().await;
+        assert_eq!(refused.code(), "unauthenticated");
+        assert!(test.neighbours.commands.lock().expect("whole").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_room_is_recorded_once_at_a_time_and_a_repeat_with_the_key_is_no_second() {
+        let test = TestApp::open().await;
+        let (host, room, ..) = test.meeting().await;
+        let path = format!("/api/rooms/{room}/recordings");
+        let ask = || {
+            test.post(&path)
+                .by(&host)
+                .header("idempotency-key", "k")
+                .send()
+        };
+        let first = ask().await.expect(StatusCode::CREATED);
+        assert_eq!(ask().await.expect(StatusCode::CREATED)["id"], first["id"]);
+        assert_eq!(
+            test.post(&path).by(&host).send().await.code(),
+            "recording_running"
+        );
+        assert_eq!(test.neighbours.commands.lock().expect("whole").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_a_recorder_the_recording_fails_and_can_be_tried_again() {
+        let test = TestApp::open().await;
+        let (host, room, ..) = test.meeting().await;
+        let path = format!("/api/rooms/{room}/recordings");
+        let ask = || {
+            test.post(&path)
+                .by(&host)
+                .header("idempotency-key", "k")
+                .send()
+        };
+        test.neighbours.away.store(true, Ordering::SeqCst);
+        assert_eq!(ask().await.code(), "recorder_unavailable");
+        test.neighbours.away.store(false, Ordering::SeqCst);
+        ask().await.expect(StatusCode::CREATED);
+    }
+}

@@ -38,3 +38,31 @@ pub(crate) async fn list(
     }
     Ok(Json(Page { items, next }))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn meetings_to_which_somebody_came_are_listed_with_their_counts() {
+        let test = TestApp::open().await;
+        let (host, room, recording) = test.recorded_meeting().await;
+        let (empty, _) = test.room(&host).await;
+        test.join(empty, Some(&host), json!({})).await;
+        let page = test
+            .get("/api/sessions")
+            .by(&host)
+            .send()
+            .await
+            .expect(StatusCode::OK);
+        let expected = json!({"items": [{
+            "id": recording["session_id"], "room_id": room.to_string(), "title": "Monday",
+            "started_at": "2026-01-31T09:30:00Z", "ended_at": null,
+            "participants": 1, "present": 1, "recordings": ["starting"],
+        }], "next": null});
+        assert_eq!(page, expected);
+    }
+}
