@@ -1,1 +1,22 @@
-//! The measure: what a box can hold.
+//! The measure: what a box can hold, seen by participants without a browser.
+//!
+//! A run is a [`scenario`] (who publishes, who watches, in which rooms, and what is claimed) held
+//! on a [`target`] (who is measured). The participants are real: WebSocket, ICE, DTLS, SRTP over
+//! UDP. Their pictures carry marks, so a viewer knows which frame it decoded and how long it
+//! took. What was seen becomes a [`report`], with warnings where it should not be trusted.
+//!
+//! | folder | one file each |
+//! |---|---|
+//! | `target` | who is measured: a deployment by its URL, one spawned for the run |
+//! | `scenario` | what is held, and the claim that it fails when it is not met |
+//! | `measure` | histogram, what a viewer saw, a process's CPU time |
+//! | `report` | a table, JSON, warnings |
+
+mod cli;
+mod measure;
+mod meeting;
+mod report;
+mod scenario;
+mod target;
+
+pub use cli::{Arguments, run};

@@ -1,0 +1,74 @@
+//! A running deployment, by its public URL. Rooms and grants come from its API as anybody's do,
+//! so a run measures what people get.
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::json;
+use sfu_client::driver::JoinTarget;
+
+use super::http::Http;
+use super::{RoomKey, Target};
+
+/// Signed in to a deployment.
+pub(crate) struct Deployment {
+    http: Http,
+}
+
+#[derive(Deserialize)]
+struct SignedIn {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    id: String,
+    invite_url: String,
+}
+
+#[derive(Deserialize)]
+struct Admitted {
+    grant: String,
+    url: String,
+}
+
+impl Deployment {
+    /// Signs in with a password.
+    pub(crate) async fn sign_in(url: &str, email: &str, password: &str) -> anyhow::Result<Self> {
+        let mut http = Http::new(url)?;
+        let who = json!({ "email": email, "password": password });
+        let SignedIn { access_token } = http.post("/api/auth/login", &who).await?;
+        http.sign_with(access_token);
+        Ok(Deployment { http })
+    }
+}
+
+#[async_trait]
+impl Target for Deployment {
+    fn name(&self) -> String {
+        self.http.base().to_owned()
+    }
+
+    fn process_id(&self) -> Option<u32> {
+        None
+    }
+
+    async fn open_room(&mut self) -> anyhow::Result<RoomKey> {
+        let title = json!({ "title": "Bench" });
+        let opened: Opened = self.http.post("/api/rooms", &title).await?;
+        // The invite is the last part of its link.
+        let invite = opened.invite_url.rsplit('/').next().unwrap_or_default();
+        Ok(RoomKey {
+            invite: invite.to_owned(),
+            id: opened.id,
+        })
+    }
+
+    async fn admit(&mut self, room: &RoomKey, name: &str) -> anyhow::Result<JoinTarget> {
+        let path = format!("/api/rooms/{}/join", room.id);
+        let guest = json!({ "name": name, "invite": room.invite });
+        let Admitted { grant, url } = self.http.post_as_guest(&path, &guest).await?;
+        Ok(JoinTarget { ws_url: url, grant })
+    }
+
+    async fn close(self: Box<Self>) {}
+}

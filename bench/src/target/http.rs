@@ -1,0 +1,112 @@
+//! JSON over plain HTTP: as much of a client as a bench needs.
+
+use anyhow::Context;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, header};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Longest answer that is read.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// One deployment's HTTP side.
+pub(crate) struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    base: String,
+    bearer: Option<String>,
+}
+
+impl Http {
+    /// For URLs below `base`, such as `http://127.0.0.1:8080`.
+    pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            base.starts_with("http://"),
+            "{base:?}: the bench speaks plain http://, so measure behind the TLS proxy"
+        );
+        Ok(Http {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            base: base.trim_end_matches('/').to_owned(),
+            bearer: None,
+        })
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Signs every later request.
+    pub(crate) fn sign_with(&mut self, access_token: String) {
+        self.bearer = Some(access_token);
+    }
+
+    /// Whether a GET is answered with success.
+    pub(crate) async fn is_ok(&self, path: &str) -> bool {
+        self.ask(Method::GET, path, None, false).await.is_ok()
+    }
+
+    /// Posts as whoever signed in.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
+        self.read(path, body, true).await
+    }
+
+    /// Posts as a stranger.
+    pub(crate) async fn post_as_guest<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
+        self.read(path, body, false).await
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        signed: bool,
+    ) -> anyhow::Result<T> {
+        let answer = self.ask(Method::POST, path, Some(body), signed).await?;
+        serde_json::from_slice(&answer).with_context(|| format!("the answer of POST {path}"))
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        signed: bool,
+    ) -> anyhow::Result<Bytes> {
+        let what = format!("{method} {}{path}", self.base);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = self.bearer.as_ref().filter(|_| signed) {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let response = self
+            .client
+            .request(request.body(Full::from(body))?)
+            .await
+            .with_context(|| what.clone())?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
+            .collect()
+            .await
+            .map_err(|error| anyhow::anyhow!("{what}: {error}"))?
+            .to_bytes();
+        anyhow::ensure!(
+            status.is_success(),
+            "{what}: {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        Ok(body)
+    }
+}

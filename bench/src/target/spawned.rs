@@ -1,0 +1,138 @@
+//! A deployment of this very program, started for the run on loopback with a fresh data
+//! directory, and ended after it.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sfu_client::driver::JoinTarget;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
+
+use super::deployment::Deployment;
+use super::http::Http;
+use super::{RoomKey, Target};
+
+/// How long it may take until it is ready: a first start makes its secrets and its database.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often it is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long it may take to drain.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// The owner of a deployment that lives as long as one run, on loopback.
+const OWNER_EMAIL: &str = "bench@example.org";
+
+/// A child process and the way into it.
+pub(crate) struct Spawned {
+    child: Child,
+    deployment: Deployment,
+    /// Removed when the run is over.
+    _directory: TempDir,
+}
+
+impl Spawned {
+    /// Starts `serve` and waits until it is ready.
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let directory = TempDir::new().context("a data directory for the run")?;
+        let program = std::env::current_exe().context("the path of this program")?;
+        let (http_port, udp_port, turn_port) = (free_tcp()?, free_udp()?, free_udp()?);
+        let url = format!("http://127.0.0.1:{http_port}");
+        // Only this process knows it, and only for the run.
+        let password = Uuid::new_v4().to_string();
+        let mut child = Command::new(program)
+            .arg("serve")
+            .env("COLLOQUY__HTTP__LISTEN", format!("127.0.0.1:{http_port}"))
+            .env("COLLOQUY__HTTP__PUBLIC_URL", &url)
+            .env("COLLOQUY__DATA__DIR", directory.path())
+            .env("COLLOQUY__SFU__UDP_PORT", udp_port.to_string())
+            .env("COLLOQUY__TURN__PORT", turn_port.to_string())
+            .env("COLLOQUY__SETUP__OWNER_EMAIL", OWNER_EMAIL)
+            .env("COLLOQUY__SETUP__OWNER_PASSWORD", &password)
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .context("this program could not be started again")?;
+        wait_until_ready(&mut child, &Http::new(&url)?).await?;
+        let deployment = Deployment::sign_in(&url, OWNER_EMAIL, &password).await?;
+        Ok(Spawned {
+            child,
+            deployment,
+            _directory: directory,
+        })
+    }
+}
+
+async fn wait_until_ready(child: &mut Child, http: &Http) -> anyhow::Result<()> {
+    let until = Instant::now() + START_DEADLINE;
+    while !http.is_ok("/readyz").await {
+        if let Some(status) = child.try_wait()? {
+            anyhow::bail!("the spawned deployment ended with {status}");
+        }
+        anyhow::ensure!(
+            Instant::now() < until,
+            "the spawned deployment is not ready after {START_DEADLINE:?}"
+        );
+        sleep(ASK_EVERY).await;
+    }
+    Ok(())
+}
+
+/// A port that was free a moment ago.
+fn free_tcp() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+/// A UDP port that was free a moment ago. A node takes one more for each of its shards.
+fn free_udp() -> anyhow::Result<u16> {
+    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+#[async_trait]
+impl Target for Spawned {
+    fn name(&self) -> String {
+        format!("spawned, {}", self.deployment.name())
+    }
+
+    fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    async fn open_room(&mut self) -> anyhow::Result<RoomKey> {
+        self.deployment.open_room().await
+    }
+
+    async fn admit(&mut self, room: &RoomKey, name: &str) -> anyhow::Result<JoinTarget> {
+        self.deployment.admit(room, name).await
+    }
+
+    async fn close(mut self: Box<Self>) {
+        terminate(&self.child);
+        if timeout(STOP_DEADLINE, self.child.wait()).await.is_err() {
+            tracing::warn!("the spawned deployment did not drain in time");
+        }
+    }
+}
+
+/// Asks it to stop as an operator does.
+fn terminate(child: &Child) {
+    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        // Should it fail, dropping the child ends it.
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+}
