@@ -1,161 +1,83 @@
-//! Text as a [`Mask`]: names, initials, the clock.
-//!
-//! The font is in the binary, so that a machine without fonts draws names too. It has Latin with
-//! every accent, Greek, Cyrillic and more; what it lacks is drawn as the font's own empty box.
+//! A participant's name in a tile, in its box, with the mark of who is muted.
 
-use std::sync::LazyLock;
+use ffmpeg::frame::Video;
+use ffmpeg_next as ffmpeg;
+use recorder_core::layout::Tile;
 
-use ab_glyph::{Font, FontRef, Glyph, GlyphId, PxScale, ScaleFont, point};
+use super::lettering;
+use super::mask::{self, Colour, Mask};
 
-use super::mask::Mask;
+/// The colour of every name and letter.
+pub(super) const TEXT: Colour = Colour::rgb(244, 245, 247);
+const SHADE: Colour = Colour::rgb(10, 11, 13);
+const MUTED: Colour = Colour::rgb(255, 112, 112);
 
-static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
-    FontRef::try_from_slice(include_bytes!("font/DejaVuSans.ttf")).expect("the font we ship reads")
-});
+/// How much of the picture the box behind a name hides, of 255.
+const SHADE_COVERAGE: u8 = 185;
 
-/// The most characters of a text that are looked at. A longer name never fits a tile anyway.
-const MAX_TEXT_CHARS: usize = 128;
-
-/// One line of text, `size_px` high from ascender to descender, cut with an ellipsis at
-/// `max_width_px`.
-pub(super) fn text(line: &str, size_px: f32, max_width_px: f32) -> Mask {
-    let font = FONT.as_scaled(PxScale::from(size_px));
-    let (glyphs, width) = set(&font, &printable(line), max_width_px);
-    let mut mask = Mask::empty(width.ceil() as usize + 1, size_px.ceil() as usize + 1);
-    for glyph in glyphs {
-        let Some(outline) = FONT.outline_glyph(glyph) else {
-            continue;
-        };
-        let bounds = outline.px_bounds();
-        outline.draw(|x, y, covered| {
-            let (x, y) = (
-                bounds.min.x as i64 + i64::from(x),
-                bounds.min.y as i64 + i64::from(y),
-            );
-            if x >= 0 && y >= 0 && (x as usize) < mask.width && (y as usize) < mask.height {
-                let pixel = &mut mask.coverage[y as usize * mask.width + x as usize];
-                *pixel = (*pixel).max((covered.clamp(0.0, 1.0) * 255.0) as u8);
-            }
-        });
-    }
-    mask
+/// A name in its box, with the mark of who is muted.
+pub(super) struct Label {
+    left: u32,
+    top: u32,
+    shade: Mask,
+    text: Mask,
+    text_at: (u32, u32),
+    mark: Option<(Mask, u32, u32)>,
 }
 
-/// The first letters of the first and the last word, or "?" for a name without any.
-pub(super) fn initials(name: &str) -> String {
-    let printed = printable(name);
-    let mut words = printed.split_whitespace().filter_map(|word| {
-        word.chars()
-            .find(|character| character.is_alphanumeric())
-            .map(|character| character.to_uppercase().to_string())
-    });
-    match (words.next(), words.next_back()) {
-        (Some(first), Some(last)) => first + &last,
-        (Some(only), None) => only,
-        _ => "?".to_owned(),
-    }
-}
-
-/// Without what cannot be seen: controls, and the marks that turn the direction of a line.
-fn printable(line: &str) -> String {
-    line.chars()
-        .filter(|character| {
-            !character.is_control()
-                && !matches!(*character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        })
-        .take(MAX_TEXT_CHARS)
-        .collect()
-}
-
-/// Places the glyphs of a line; leaves out from the end what does not fit and says so with an
-/// ellipsis. The second value is the line's width.
-fn set(
-    font: &impl ScaleFont<&'static FontRef<'static>>,
-    line: &str,
-    max_width: f32,
-) -> (Vec<Glyph>, f32) {
-    let ellipsis = font.glyph_id('…');
-    let ellipsis_width = font.h_advance(ellipsis);
-    let mut glyphs: Vec<Glyph> = Vec::new();
-    let mut caret = 0.0;
-    let mut before: Option<GlyphId> = None;
-    for character in line.chars() {
-        let id = font.glyph_id(character);
-        caret += before.map_or(0.0, |before| font.kern(before, id));
-        if caret + font.h_advance(id) > max_width {
-            while caret + ellipsis_width > max_width
-                && let Some(last) = glyphs.pop()
-            {
-                caret = last.position.x;
-            }
-            if caret + ellipsis_width <= max_width {
-                glyphs.push(placed(font, ellipsis, caret));
-                caret += ellipsis_width;
-            }
-            break;
-        }
-        glyphs.push(placed(font, id, caret));
-        caret += font.h_advance(id);
-        before = Some(id);
-    }
-    (glyphs, caret)
-}
-
-fn placed(font: &impl ScaleFont<&'static FontRef<'static>>, id: GlyphId, x: f32) -> Glyph {
-    let mut glyph = id.with_scale(font.scale());
-    glyph.position = point(x, font.ascent());
-    glyph
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ink(mask: &Mask) -> u64 {
-        mask.coverage.iter().map(|pixel| u64::from(*pixel)).sum()
-    }
-
-    #[test]
-    fn accented_names_have_letters_of_their_own() {
-        let plain = text("Zoe Muller", 24.0, 400.0);
-        let accented = text("Zoë Müller", 24.0, 400.0);
-        assert!(ink(&accented) > ink(&plain));
-        for name in ["Łukasz Żółć", "Ngọc Ánh", "Ζωή", "Юлия", "Þórr Ðæ"] {
-            for character in name.chars() {
-                assert_ne!(FONT.glyph_id(character), GlyphId(0), "{character}");
-            }
+impl Label {
+    /// The label of a tile, prepared once: it is drawn with every picture.
+    pub(super) fn new(tile: &Tile) -> Self {
+        let rect = tile.rect;
+        let size = (rect.height as f32 / 18.0).clamp(13.0, 26.0);
+        let pad = (size * 0.45) as u32;
+        let mark = tile.muted.then(|| muted_mark(size as usize));
+        let mark_space = mark.as_ref().map_or(0, |mark| mark.width as u32 + pad / 2);
+        let room = rect.width.saturating_sub(4 * pad + mark_space);
+        let text = lettering::text(tile.name.trim(), size, room as f32);
+        let width = text.width as u32 + 2 * pad + mark_space;
+        let height = text.height as u32 + pad;
+        let left = rect.x + pad;
+        let top = (rect.y + rect.height).saturating_sub(height + pad);
+        let inner = top + pad / 2;
+        Label {
+            shade: Mask::rounded(width as usize, height as usize, size * 0.3, SHADE_COVERAGE),
+            left,
+            top,
+            text,
+            text_at: (left + pad + mark_space, inner),
+            mark: mark.map(|mark| (mark, left + pad, inner)),
         }
     }
 
-    #[test]
-    fn what_the_font_lacks_is_still_drawn_as_something() {
-        assert!(ink(&text("山田 太郎", 24.0, 400.0)) > 0);
-        assert!(ink(&text("🎉", 24.0, 400.0)) > 0);
-    }
-
-    #[test]
-    fn no_text_however_odd_is_wider_than_asked_or_crashes() {
-        let long = "W".repeat(10_000);
-        for line in ["", " ", "\0\n\r", "\u{202e}abc", "é\u{301}\u{301}", &long] {
-            for (size, width) in [(1.0, 0.0), (14.0, 3.0), (24.0, 200.0)] {
-                let mask = text(line, size, width);
-                assert!(mask.width as f32 <= width + 2.0, "{line:?}");
-            }
+    /// Lays the label over a picture.
+    pub(super) fn draw(&self, into: &mut Video) {
+        mask::lay(into, &self.shade, self.left, self.top, SHADE);
+        if let Some((mark, left, top)) = &self.mark {
+            mask::lay(into, mark, *left, *top, MUTED);
         }
+        mask::lay(into, &self.text, self.text_at.0, self.text_at.1, TEXT);
     }
+}
 
-    #[test]
-    fn initials_are_of_the_first_and_the_last_word() {
-        for (name, expected) in [
-            ("Ada Lovelace", "AL"),
-            ("ada", "A"),
-            ("Jean-Luc  van der Berg", "JB"),
-            ("émile zola", "ÉZ"),
-            ("(guest) 2", "G2"),
-            ("", "?"),
-            ("\u{202e} - !", "?"),
-        ] {
-            assert_eq!(initials(name), expected, "{name:?}");
-        }
-    }
+/// A microphone with a stroke through it, in a square of `size` pixels.
+fn muted_mark(size: usize) -> Mask {
+    let unit = size as f32 / 20.0;
+    Mask::shape(size, size, 255, |x, y| {
+        let (x, y) = (x / unit, y / unit);
+        let capsule = along(x, y, (10.0, 5.5), (10.0, 9.5)) - 2.8;
+        let cradle = ((x - 10.0).hypot(y - 9.5) - 5.0).abs().max(9.5 - y) - 0.7;
+        let stand = along(x, y, (10.0, 14.5), (10.0, 17.0)) - 0.8;
+        let foot = along(x, y, (7.0, 17.2), (13.0, 17.2)) - 0.8;
+        let stroke = along(x, y, (3.5, 3.5), (16.5, 16.5));
+        let microphone = capsule.min(cradle).min(stand).min(foot).max(2.2 - stroke);
+        microphone.min(stroke - 0.9) * unit
+    })
+}
+
+/// The distance of a point from a line between two others.
+fn along(x: f32, y: f32, from: (f32, f32), to: (f32, f32)) -> f32 {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let share = (((x - from.0) * dx + (y - from.1) * dy) / (dx * dx + dy * dy)).clamp(0.0, 1.0);
+    (x - from.0 - dx * share).hypot(y - from.1 - dy * share)
 }

@@ -17,12 +17,14 @@ mod canvas;
 mod decode;
 mod encode;
 mod label;
+mod lettering;
 mod limiter;
 mod mask;
 mod mix;
 mod probe;
 mod reel;
 mod render;
+mod scale;
 pub mod synthetic;
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,8 @@ type Stereo = [f32; 2];
 
 /// How late an Opus encoder's sound comes out of the decoder, in samples at 48 kHz: the look-ahead
 /// of libopus in its ordinary modes (RFC 7845, section 4.2, "pre-skip"). Browsers and this
-/// module's own encoder use it, and RTP has no field that says so. Not taking it off would put all sound 6.5 ms late.
+/// module's own encoder use it, and RTP has no field that says so. Not taking it off would put
+/// all sound 6.5 ms late.
 const OPUS_LOOKAHEAD_SAMPLES: i64 = 312;
 
 /// What this machine's FFmpeg lacks, by FFmpeg's names; empty when everything is there.

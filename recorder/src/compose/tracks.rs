@@ -1,7 +1,7 @@
 //! One file of one track, as it was received: nothing is encoded anew.
 //!
-//! WebM for VP8, VP9, AV1 and Opus; MP4 for H.264. Times are those of the recording's clock: a track
-//! that began late begins late in its file (in an MP4 its first picture stands until then), so that
+//! WebM for VP8, VP9, AV1 and Opus; MP4 for H.264. Times are those of the recording's clock: a
+//! track that began late begins late in its file (in an MP4 its first picture stands until then), so that
 //! files laid over each other are in step.
 
 use std::fs::File;
@@ -63,8 +63,8 @@ pub fn track_extension(codec: Codec) -> &'static str {
     }
 }
 
-/// Writes a track to `out`, which is made or overwritten; after an error what is there is not a file anybody should keep.
-/// Frames before the recording's start are left out.
+/// Writes a track to `out`, which is made or overwritten; after an error what is there is not a
+/// file anybody should keep. Frames before the recording's start are left out.
 pub fn write_track(source: TrackFrames, out: &Path) -> Result<TrackFile, TrackFileError> {
     prepare();
     let codec = source.codec;

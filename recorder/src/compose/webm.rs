@@ -54,7 +54,7 @@ pub(super) struct Writer<W> {
     out: W,
     video: bool,
     segment_from: u64,
-    info_at: u64,
+    about_at: u64,
     tracks_at: u64,
     seek_head_at: u64,
     duration_at: u64,
@@ -80,12 +80,12 @@ impl<W: Write + Seek> Writer<W> {
         let segment_from = head.len() as u64;
         let seek_head_at = head.len() as u64;
         head.extend(seek_head(0, 0, 0));
-        let info_at = head.len() as u64;
-        let (info, duration_in_info) = info(title);
-        let info = element(INFO, &info);
+        let about_at = head.len() as u64;
+        let (about, duration_before_end) = about(title);
+        let about = element(INFO, &about);
         // The length of an id and size in front of the content.
-        let duration_at = info_at + (info.len() - duration_in_info) as u64;
-        head.extend(info);
+        let duration_at = about_at + (about.len() - duration_before_end) as u64;
+        head.extend(about);
         let tracks_at = head.len() as u64;
         head.extend(element(TRACKS, &element(0xae, &track_entry(track))));
         out.write_all(&head)?;
@@ -93,7 +93,7 @@ impl<W: Write + Seek> Writer<W> {
             out,
             video: matches!(track, Track::Video { .. }),
             segment_from,
-            info_at,
+            about_at,
             tracks_at,
             seek_head_at,
             duration_at,
@@ -155,7 +155,7 @@ impl<W: Write + Seek> Writer<W> {
         let (all, from) = (self.written, self.segment_from);
         self.patch(from - 8, &wide_size(all - from))?;
         self.patch(self.duration_at, &(self.ends_ms as f64).to_be_bytes())?;
-        let places = seek_head(self.info_at - from, self.tracks_at - from, cues_at - from);
+        let places = seek_head(self.about_at - from, self.tracks_at - from, cues_at - from);
         self.patch(self.seek_head_at, &places)?;
         self.out.seek(SeekFrom::Start(all))?;
         self.out.flush()?;
@@ -217,7 +217,7 @@ fn ebml_head() -> Vec<u8> {
 }
 
 /// The content of Info, and how many bytes before its end the duration's eight bytes begin.
-fn info(title: &str) -> (Vec<u8>, usize) {
+fn about(title: &str) -> (Vec<u8>, usize) {
     let content = [
         number(0x2a_d7b1, TIMESTAMP_SCALE_NS),
         element(0x7ba9, title.as_bytes()),
@@ -276,7 +276,7 @@ fn opus_head(lookahead_samples: u16) -> Vec<u8> {
 }
 
 /// Where Info, Tracks and Cues are. Always as long, so that it can be written before they are.
-fn seek_head(info: u64, tracks: u64, cues: u64) -> Vec<u8> {
+fn seek_head(about: u64, tracks: u64, cues: u64) -> Vec<u8> {
     let entry = |id: u32, place: u64| {
         let place = element(0x53ac, &place.to_be_bytes());
         element(
@@ -284,7 +284,7 @@ fn seek_head(info: u64, tracks: u64, cues: u64) -> Vec<u8> {
             &[element(0x53ab, &id.to_be_bytes()), place].concat(),
         )
     };
-    let entries = [entry(INFO, info), entry(TRACKS, tracks), entry(CUES, cues)];
+    let entries = [entry(INFO, about), entry(TRACKS, tracks), entry(CUES, cues)];
     element(SEEK_HEAD, &entries.concat())
 }
 

@@ -1,8 +1,8 @@
 //! A participant who is not there: real VP8 and Opus of a drawn picture and a made voice.
 //!
 //! The picture is a moving pattern in the participant's colour with the name and a running clock.
-//! The voice babbles in spurts and pauses. Once a second a square flashes white, and a beep begins at
-//! exactly the media time of the first picture with it: the reference by which anyone can
+//! The voice babbles in spurts and pauses. Once a second a square flashes white, and a beep begins
+//! at exactly the media time of the first picture with it: the reference by which anyone can
 //! measure how far sound and picture have moved apart on the way.
 
 mod camera;

@@ -8,7 +8,7 @@ use ffmpeg_next as ffmpeg;
 use recorder_core::layout::Rect;
 
 use super::LAYERS;
-use crate::compose::label;
+use crate::compose::lettering;
 use crate::compose::mask::{self, Colour, Mask};
 
 /// Where the square that flashes is, in the largest layer.
@@ -64,15 +64,16 @@ impl Pattern {
         Pattern {
             rows: rows(width as usize, Colour::rgb(red, green, blue)),
             ball: Colour::rgb(lighter(red), lighter(green), lighter(blue)),
-            name: label::text(name, NAME_PX, FLASH.x as f32 - 96.0),
+            name: lettering::text(name, NAME_PX, FLASH.x as f32 - 96.0),
             digits: "0123456789:."
                 .chars()
-                .map(|character| label::text(&character.to_string(), DIGIT_PX, DIGIT_PX))
+                .map(|character| lettering::text(&character.to_string(), DIGIT_PX, DIGIT_PX))
                 .collect(),
         }
     }
 
-    /// Draws the picture of a time, which is as large as the largest layer; the square is white when `flash`.
+    /// Draws the picture of a time, which is as large as the largest layer; the square is white
+    /// when `flash`.
     pub(super) fn draw(&self, picture: &mut Video, elapsed_us: u64, flash: bool) {
         self.draw_stripes(picture, elapsed_us);
         self.draw_ball(picture, elapsed_us);

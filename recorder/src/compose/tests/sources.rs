@@ -21,8 +21,8 @@ pub(super) fn person(index: usize) -> SyntheticPerson {
     SyntheticPerson::new(NAMES[index % NAMES.len()], index).expect("the encoders are there")
 }
 
-/// What a synthetic participant's camera sends from `from_us` on, in the layer that `layer` names by
-/// picture.
+/// What a synthetic participant's camera sends from `from_us` on, in the layer that `layer` names
+/// by picture.
 pub(super) fn camera(
     index: usize,
     from_us: i64,
@@ -97,34 +97,19 @@ pub(super) fn meeting_of_one(index: usize, from_us: i64, length_us: u64) -> [Tra
 pub(super) fn plain(codec: Codec, colour: &str, from_us: i64, pictures: usize) -> Vec<Frame> {
     let input = format!("color={colour}:size=320x180:rate=15,format=yuv420p");
     let count = pictures.to_string();
-    let mut arguments = vec!["-f", "lavfi", "-i", &input, "-frames:v", &count, "-c:v"];
-    let encoder: &[&str] = match codec {
-        Codec::Vp8 => &["libvpx", "-deadline", "realtime"],
-        Codec::Vp9 => &["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"],
-        Codec::Av1 => &["libaom-av1", "-usage", "realtime", "-cpu-used", "8"],
-        Codec::H264 => &[
-            "libx264",
-            "-tune",
-            "zerolatency",
-            "-x264-params",
-            "aud=1:repeat-headers=1",
-        ],
-        Codec::Opus => &[],
+    let encoder = match codec {
+        Codec::Vp8 => "libvpx -deadline realtime -lag-in-frames 0 -f ivf",
+        Codec::Vp9 => "libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0 -f ivf",
+        Codec::Av1 => "libaom-av1 -usage realtime -cpu-used 8 -lag-in-frames 0 -f ivf",
+        Codec::H264 => "libx264 -tune zerolatency -x264-params aud=1:repeat-headers=1 -f h264",
+        Codec::Opus => unreachable!("a camera sends pictures"),
     };
-    arguments.extend(encoder);
-    let annex_b = codec == Codec::H264;
-    arguments.extend(
-        ["-g", "15", "-lag-in-frames", "0"]
-            .iter()
-            .skip(usize::from(annex_b) * 2),
-    );
-    if annex_b {
-        arguments.truncate(arguments.len() - 2);
-        arguments.extend(["-g", "15"]);
-    }
-    arguments.extend(["-f", if annex_b { "h264" } else { "ivf" }, "-"]);
+    let mut arguments = vec!["-f", "lavfi", "-i", &input, "-frames:v", &count];
+    arguments.extend(["-g", "15", "-c:v"]);
+    arguments.extend(encoder.split(' '));
+    arguments.push("-");
     let bytes = ffmpeg(&arguments);
-    let units = if annex_b {
+    let units = if codec == Codec::H264 {
         access_units(&bytes)
     } else {
         ivf(&bytes)
