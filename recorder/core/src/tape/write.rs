@@ -81,6 +81,11 @@ impl BlockBuilder {
         Ok(())
     }
 
+    /// The index of the first entry.
+    pub fn first_index(&self) -> u64 {
+        self.first_index
+    }
+
     /// The index after the last entry.
     pub fn next_index(&self) -> u64 {
         self.first_index + u64::from(self.count)

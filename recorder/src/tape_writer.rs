@@ -1,0 +1,424 @@
+//! Writes the tapes and the journal of one recording, on a thread of its own.
+//!
+//! Entries are gathered and fsynced in groups; only what is on disk is told to [`Durable`], and
+//! only that is acknowledged. A write or fsync that fails is never tried again on the same file:
+//! the writer lets go of all files, goes on listening, and once the disk takes a file again asks
+//! for a new link, on which the node sends everything after the durable ends. What its ring
+//! could not hold by then is a named gap.
+
+mod journal_file;
+mod tape_file;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use recorder_core::journal::JournalLine;
+use sfu_protocol::ids::TapeId;
+use sfu_protocol::link::{EndReason, TapeEnd, TapeEntry, TapeOpened};
+use sfu_protocol::media::MediaTime;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::durable;
+use crate::metrics::Metrics;
+use crate::spool::Spool;
+use journal_file::JournalFile;
+use tape_file::TapeFile;
+
+/// Messages waiting for the thread. Full while the disk is slow: the link is then read more
+/// slowly, and the node's ring holds what waits.
+pub(crate) const INBOX_MESSAGES: usize = 4096;
+
+/// How long the link waits before it offers a message to a full inbox again.
+const FULL_INBOX_WAIT: Duration = Duration::from_millis(5);
+
+/// Tapes of one recording. A track beyond is not recorded, and the log says so.
+const MAX_TAPES: usize = 4096;
+
+/// How often a disk that failed is tried.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// A closed segment's place, for upload while the recording runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SealedSegment {
+    pub(crate) tape: TapeId,
+    pub(crate) number: u32,
+    pub(crate) path: PathBuf,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum ToWriter {
+    /// A line of the journal.
+    Line(JournalLine),
+    /// A frame of a link; links are counted from 1.
+    Tape { link: u64, frame: TapeFrame },
+    /// The recording ended. `link` is None when it ends without its node.
+    End {
+        link: Option<u64>,
+        at: Option<MediaTime>,
+    },
+}
+
+/// What a link says about a tape.
+#[derive(Debug)]
+pub(crate) enum TapeFrame {
+    Opened(TapeOpened),
+    Entry {
+        tape: TapeId,
+        index: u64,
+        entry: TapeEntry,
+    },
+    Gap {
+        tape: TapeId,
+        to_index: u64,
+    },
+    Closed {
+        tape: TapeId,
+        next_index: u64,
+        at: MediaTime,
+        reason: EndReason,
+    },
+}
+
+/// How the thread stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct WriterState {
+    pub(crate) started_at: Option<MediaTime>,
+    /// Frames about tapes so far.
+    pub(crate) frames: u64,
+    pub(crate) ended: bool,
+}
+
+/// What is on disk, for acknowledgements and for coming back.
+#[derive(Debug)]
+pub(crate) struct Durable {
+    ends: Mutex<BTreeMap<TapeId, u64>>,
+    /// The first link whose frames are taken.
+    first_link: AtomicU64,
+    changed: Arc<Notify>,
+}
+
+impl Durable {
+    fn new(have: &[TapeEnd], changed: Arc<Notify>) -> Self {
+        let ends = have.iter().map(|end| (end.tape, end.next_index)).collect();
+        Durable {
+            ends: Mutex::new(ends),
+            first_link: AtomicU64::new(0),
+            changed,
+        }
+    }
+
+    pub(crate) fn ends(&self) -> Vec<TapeEnd> {
+        let ends = self
+            .ends
+            .lock()
+            .expect("nobody panics while holding the ends");
+        ends.iter()
+            .map(|(tape, next_index)| TapeEnd {
+                tape: *tape,
+                next_index: *next_index,
+            })
+            .collect()
+    }
+
+    /// Frames of earlier links are not taken any more: a new one is wanted.
+    pub(crate) fn wants_link_after(&self, link: u64) -> bool {
+        self.first_link.load(Ordering::Acquire) > link
+    }
+
+    fn reached(&self, reached: BTreeMap<TapeId, u64>) {
+        let mut ends = self
+            .ends
+            .lock()
+            .expect("nobody panics while holding the ends");
+        ends.extend(reached);
+        drop(ends);
+        self.changed.notify_one();
+    }
+
+    fn want_new_link(&self, first_link: u64) {
+        self.first_link.store(first_link, Ordering::Release);
+        self.changed.notify_one();
+    }
+}
+
+/// The way to a running thread. The thread ends, with all on disk, when every copy is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct WriterDoor {
+    inbox: SyncSender<ToWriter>,
+    pub(crate) durable: Arc<Durable>,
+}
+
+impl WriterDoor {
+    /// Hands a message over; waits while the inbox is full. A thread that is gone takes nothing.
+    pub(crate) async fn put(&self, message: ToWriter) {
+        let mut waiting = message;
+        loop {
+            match self.inbox.try_send(waiting) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(message)) => waiting = message,
+            }
+            tokio::time::sleep(FULL_INBOX_WAIT).await;
+        }
+    }
+}
+
+/// What a thread is started with.
+pub(crate) struct WriterStart {
+    pub(crate) spool: Spool,
+    pub(crate) have: Vec<TapeEnd>,
+    pub(crate) fsync_interval: Duration,
+    pub(crate) metrics: Metrics,
+    /// Told whenever [`Durable`] changes.
+    pub(crate) changed: Arc<Notify>,
+    /// Where closed segments are told. When it is full they are uploaded at the end.
+    pub(crate) sealed: mpsc::Sender<SealedSegment>,
+}
+
+/// Starts the thread.
+pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiver<WriterState>)> {
+    let (inbox, messages) = sync_channel(INBOX_MESSAGES);
+    let (state, watched) = watch::channel(WriterState::default());
+    let durable = Arc::new(Durable::new(&start.have, start.changed));
+    let door = WriterDoor {
+        inbox,
+        durable: durable.clone(),
+    };
+    let writer = TapeWriter {
+        journal: JournalFile::open(start.spool.clone())?,
+        spool: start.spool,
+        have: start.have,
+        tapes: BTreeMap::new(),
+        durable,
+        state,
+        sealed: start.sealed,
+        metrics: start.metrics,
+        fsync_interval: start.fsync_interval,
+        dirty_since: None,
+        newest_link: 0,
+        stalled_until: None,
+    };
+    std::thread::Builder::new()
+        .name("tape-writer".to_owned())
+        .spawn(move || writer.run(&messages))?;
+    Ok((door, watched))
+}
+
+struct TapeWriter {
+    spool: Spool,
+    have: Vec<TapeEnd>,
+    journal: JournalFile,
+    tapes: BTreeMap<TapeId, TapeFile>,
+    durable: Arc<Durable>,
+    state: watch::Sender<WriterState>,
+    sealed: mpsc::Sender<SealedSegment>,
+    metrics: Metrics,
+    fsync_interval: Duration,
+    dirty_since: Option<Instant>,
+    newest_link: u64,
+    /// Set while the disk fails: when it is tried next.
+    stalled_until: Option<Instant>,
+}
+
+impl TapeWriter {
+    fn run(mut self, messages: &Receiver<ToWriter>) {
+        loop {
+            match self.next(messages) {
+                Ok(ToWriter::End { link, at }) if self.takes_end(link) => {
+                    self.journal.push(&JournalLine::Ended { at });
+                    self.sync();
+                    self.state.send_modify(|state| state.ended = true);
+                    return;
+                }
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.sync(),
+            }
+            self.keep_time();
+        }
+    }
+
+    fn next(&self, messages: &Receiver<ToWriter>) -> Result<ToWriter, RecvTimeoutError> {
+        let group = self.dirty_since.map(|since| since + self.fsync_interval);
+        match group.into_iter().chain(self.stalled_until).min() {
+            Some(due) => messages.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// An end without a node is always taken; one told by a stale link comes again.
+    fn takes_end(&self, link: Option<u64>) -> bool {
+        link.is_none_or(|link| !self.durable.wants_link_after(link) && self.stalled_until.is_none())
+    }
+
+    fn take(&mut self, message: ToWriter) {
+        match message {
+            ToWriter::Line(line) => {
+                if let JournalLine::Started { at } = line {
+                    self.state.send_modify(|state| {
+                        state.started_at.get_or_insert(at);
+                    });
+                }
+                self.journal.push(&line);
+                self.dirty();
+            }
+            ToWriter::Tape { link, frame } => {
+                self.newest_link = self.newest_link.max(link);
+                let stale = self.durable.wants_link_after(link);
+                if !stale && self.stalled_until.is_none() {
+                    let written = self.take_frame(frame);
+                    self.survive(written);
+                }
+            }
+            ToWriter::End { .. } => {}
+        }
+    }
+
+    fn take_frame(&mut self, frame: TapeFrame) -> io::Result<()> {
+        self.dirty();
+        self.state.send_if_modified(|state| {
+            state.frames += 1;
+            // Watchers only want to know that something comes, not each packet.
+            state.frames == 1
+        });
+        match frame {
+            TapeFrame::Opened(opened) => self.open(&opened),
+            TapeFrame::Entry { tape, index, entry } => {
+                let Some(file) = self.tapes.get_mut(&tape) else {
+                    return Ok(());
+                };
+                let written = file.write(index, &entry)?;
+                self.metrics.entries_missing.inc_by(written.missing);
+                self.tell_sealed(written.sealed);
+                Ok(())
+            }
+            TapeFrame::Gap { tape, to_index } => {
+                let Some(file) = self.tapes.get_mut(&tape) else {
+                    return Ok(());
+                };
+                let missing = file.skip_to(to_index)?;
+                self.metrics.entries_missing.inc_by(missing);
+                tracing::warn!(%tape, missing, "the node's ring overflowed: entries are missing");
+                Ok(())
+            }
+            TapeFrame::Closed {
+                tape,
+                next_index,
+                at,
+                reason,
+            } => {
+                let Some(file) = self.tapes.get_mut(&tape) else {
+                    return Ok(());
+                };
+                let sealed = file.close(next_index, at, reason)?;
+                self.tell_sealed(sealed);
+                Ok(())
+            }
+        }
+    }
+
+    fn open(&mut self, opened: &TapeOpened) -> io::Result<()> {
+        if self.tapes.contains_key(&opened.tape) {
+            return Ok(());
+        }
+        if self.tapes.len() == MAX_TAPES {
+            tracing::error!(track = %opened.track, "too many tapes: this track is not recorded");
+            return Ok(());
+        }
+        let end = self.have.iter().find(|end| end.tape == opened.tape);
+        let next_index = end.map_or(0, |end| end.next_index);
+        let file = TapeFile::open(&self.spool, opened, next_index)?;
+        self.tapes.insert(opened.tape, file);
+        Ok(())
+    }
+
+    fn tell_sealed(&self, sealed: Option<SealedSegment>) {
+        if let Some(segment) = sealed {
+            // Full or gone: the segment is uploaded when the recording is finished.
+            let _ = self.sealed.try_send(segment);
+        }
+    }
+
+    fn dirty(&mut self) {
+        self.dirty_since.get_or_insert_with(Instant::now);
+    }
+
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        if self.stalled_until.is_some_and(|until| now >= until) {
+            self.probe();
+        }
+        if self
+            .dirty_since
+            .is_some_and(|since| now >= since + self.fsync_interval)
+        {
+            self.sync();
+        }
+    }
+
+    /// Puts everything on disk and says so.
+    fn sync(&mut self) {
+        let since = self.dirty_since.take();
+        if self.stalled_until.is_some() {
+            return;
+        }
+        let synced = self.sync_files();
+        if synced.is_ok() {
+            self.metrics.fsyncs.inc();
+            if let Some(since) = since {
+                self.metrics
+                    .fsync_seconds
+                    .observe(since.elapsed().as_secs_f64());
+            }
+        }
+        self.survive(synced);
+    }
+
+    fn sync_files(&mut self) -> io::Result<()> {
+        let mut reached = BTreeMap::new();
+        for (tape, file) in &mut self.tapes {
+            if let Some(synced) = file.sync()? {
+                self.metrics.entries.inc_by(synced.entries);
+                self.metrics.bytes.inc_by(synced.bytes);
+                reached.insert(*tape, synced.next_index);
+            }
+        }
+        self.journal.sync()?;
+        if !reached.is_empty() {
+            self.durable.reached(reached);
+        }
+        Ok(())
+    }
+
+    /// A disk that fails: let go of every file and try again later with new ones.
+    fn survive(&mut self, written: io::Result<()>) {
+        let Err(error) = written else { return };
+        tracing::error!(%error, "tapes cannot be written: entries wait at the node");
+        self.metrics.stalls.inc();
+        for file in self.tapes.values_mut() {
+            file.let_go();
+        }
+        self.journal.let_go();
+        self.stalled_until = Some(Instant::now() + PROBE_EVERY);
+    }
+
+    fn probe(&mut self) {
+        let path = self.spool.dir().join("probe");
+        let probed = durable::replace_file(&path, &[0; 4096]).and_then(|()| self.journal.sync());
+        match probed {
+            Ok(()) => {
+                tracing::info!("tapes can be written again");
+                self.stalled_until = None;
+                self.durable.want_new_link(self.newest_link + 1);
+            }
+            Err(_) => self.stalled_until = Some(Instant::now() + PROBE_EVERY),
+        }
+    }
+}
