@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sfu_client::driver::{self, DriverError, DriverReport, JoinTarget, Options};
+use sfu_client::media::{AudioFrame, EncodedFrame, MediaSource};
 use sfu_client::participant::Publication;
 use sfu_client::synthetic::{LayerShape, Shape, Synthetic};
 use sfu_protocol::media::Source;
@@ -140,14 +141,15 @@ async fn take_part(
     eyes: Viewer,
     mut over: watch::Receiver<bool>,
 ) -> Result<DriverReport, DriverError> {
-    let mut source = Synthetic::new(media.shape(eyes.author));
-    source.set_speaking(part.publishes);
-    let publish = match part.publishes {
-        true => vec![
-            Publication::live(Source::Camera, media.layers),
-            Publication::live(Source::Microphone, 1),
-        ],
-        false => Vec::new(),
+    let (source, publish): (Box<dyn MediaSource + Send>, _) = match part.publishes {
+        true => {
+            let mut source = Synthetic::new(media.shape(eyes.author));
+            source.set_speaking(true);
+            let camera = Publication::live(Source::Camera, media.layers);
+            let microphone = Publication::live(Source::Microphone, 1);
+            (Box::new(source), vec![camera, microphone])
+        }
+        false => (Box::new(Nothing), Vec::new()),
     };
     let options = Options {
         publish,
@@ -162,6 +164,26 @@ async fn take_part(
         let _ = over.wait_for(|over| *over).await;
     };
     driver::run(way_in, options, source, over).await
+}
+
+/// What one who only watches sends.
+struct Nothing;
+
+impl MediaSource for Nothing {
+    fn video(&mut self, _source: Source, _at_us: u64) -> Vec<EncodedFrame> {
+        Vec::new()
+    }
+
+    fn audio(&mut self, _source: Source, _at_us: u64) -> Vec<AudioFrame> {
+        Vec::new()
+    }
+
+    fn request_keyframe(&mut self, _source: Source, _layer: u8) {}
+
+    /// Later than any run: a source that is due at once is asked without end.
+    fn next_at_us(&self) -> u64 {
+        Duration::from_hours(24).as_micros() as u64
+    }
 }
 
 /// Waits until each is connected or has failed, but not for ever.
