@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../web"
 
 # Each stamp holds the hash of what its step was made from: a checkout changes times, not contents.
 packages_stamp=node_modules/.colloquy-packages
-build_stamp=dist/.colloquy-sources
+build_stamp=node_modules/.colloquy-build
 
 hash_of_packages() {
     cat package.json package-lock.json | sha256sum
@@ -31,7 +31,7 @@ install_packages() {
 build() {
     local wanted
     wanted=$(hash_of_sources)
-    [[ -f $build_stamp && $(<"$build_stamp") == "$wanted" ]] && return
+    [[ -f dist/index.html && -f $build_stamp && $(<"$build_stamp") == "$wanted" ]] && return
     npm run --silent build
     printf '%s\n' "$wanted" >"$build_stamp"
 }
