@@ -27,7 +27,8 @@
 //! | `deadlines` | who wakes next, and why |
 //! | `stage` | what one step of one connection may cost |
 //! | `connection` | what is negotiated, received and sent over one transport |
-//! | `forward` | who gets a packet |
+//! | `forward` | a packet's journey |
+//! | `subscribe` | who receives a line, and in which layer |
 //! | `media` | which layer, which numbers, when a keyframe is asked for |
 //! | `room` | who is here, who may what, who is shown where, who speaks |
 //! | `link` | what recorders and followers get, and get again |
@@ -46,5 +47,6 @@ mod link;
 mod media;
 mod room;
 mod stage;
+mod subscribe;
 #[cfg(test)]
 mod testing;

@@ -33,6 +33,19 @@ impl DropReason {
         DropReason::UnknownCodec,
     ];
 
+    /// Whether it is about a publisher's packet, and not about a datagram that never was one.
+    pub fn is_about_packets(self) -> bool {
+        match self {
+            DropReason::UnknownTrack
+            | DropReason::Muted
+            | DropReason::Padding
+            | DropReason::UnknownCodec => true,
+            DropReason::UnverifiedAddress
+            | DropReason::UnknownConnection
+            | DropReason::NotMedia => false,
+        }
+    }
+
     /// The name in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,9 +62,9 @@ impl DropReason {
 
 /// How a shard stands and what it did since it started.
 ///
-/// Every packet of a publisher is counted once in `packets_in`, and then either once in
-/// `dropped` or in `packets_accepted`; an accepted packet is forwarded to none, one or many
-/// (`packets_forwarded` counts each copy) and recorded by none, one or many.
+/// Every packet of a publisher is counted once in `packets_in`, and then once either in
+/// `packets_accepted` or in [`Report::packets_dropped`]; an accepted packet is forwarded to none,
+/// one or many (`packets_forwarded` counts each copy) and recorded by none, one or many.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Datagrams received.
@@ -99,6 +112,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// Packets of publishers that were not passed on.
+    pub fn packets_dropped(&self) -> u64 {
+        let about_packets = self
+            .dropped
+            .iter()
+            .filter(|(reason, _)| reason.is_about_packets());
+        about_packets.map(|(_, count)| count).sum()
+    }
+
     pub(crate) fn drop_one(&mut self, reason: DropReason) {
         *self.dropped.entry(reason).or_default() += 1;
     }

@@ -3,6 +3,7 @@
 
 mod carry;
 mod control;
+mod offer;
 mod signal;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,6 +13,7 @@ use std::time::Instant;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
+use sfu_protocol::signal::{NodeMessage, RefusedCode};
 use str0m::config::DtlsCert;
 
 use crate::clock::MediaClock;
@@ -25,6 +27,7 @@ use crate::link::{Followers, Tapes};
 use crate::report::{DropReason, Report};
 use crate::room::{Effects, Room};
 use crate::stage::Stage;
+use crate::subscribe;
 
 /// How much one shard takes on.
 #[derive(Debug, Clone)]
@@ -196,7 +199,7 @@ impl Shard {
                     self.stage
                         .step(id, now, out, |connection, step| connection.tick(step));
                 }
-                Wake::Keyframe(id) => forward::release_keyframes(&mut self.stage, now, out, id),
+                Wake::Keyframe(id) => subscribe::release_keyframes(&mut self.stage, now, out, id),
                 Wake::Speakers(room) => {
                     self.in_room(room, now, out, |room, effects| {
                         room.tick_speakers(now, effects)
@@ -240,9 +243,10 @@ impl Shard {
                         connection: id,
                         slot,
                     };
-                    forward::picture_lost(&mut self.stage, now, out, to);
+                    subscribe::picture_lost(&mut self.stage, now, out, to);
                 }
                 ConnectionEvent::Closed => self.on_closed(now, out, id),
+                ConnectionEvent::Broke => self.on_broke(now, out, id),
             }
         }
     }
@@ -284,6 +288,22 @@ impl Shard {
         self.end_connection(now, out, id);
         self.in_room(room, now, out, |room, effects| {
             room.disconnect(participant, id, now, effects)
+        });
+    }
+
+    /// A connection broke an invariant of ours: its client is told to begin another.
+    fn on_broke(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
+        let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
+            return;
+        };
+        self.on_closed(now, out, id);
+        let refused = NodeMessage::Refused {
+            about: "offer".to_owned(),
+            code: RefusedCode::Internal,
+            message: "the connection broke and was ended: make a new one".to_owned(),
+        };
+        self.in_room(room, now, out, |room, effects| {
+            room.tell(participant, refused, effects)
         });
     }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_protocol::ids::{ParticipantId, RoomId};
 use str0m::IceCreds;
@@ -19,6 +19,10 @@ use crate::report::Report;
 /// Connections of one shard: a place is two bytes in our ICE user name. A shard that is full
 /// refuses offers.
 const MAX_CONNECTIONS: usize = 0xffff;
+
+/// A transport that has had its step sleeps at least this long, whatever it asks for: no
+/// transport can keep a shard busy by itself.
+const LEAST_SLEEP: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 struct Place {
@@ -151,7 +155,7 @@ impl Stage {
         let outcome = catch_unwind(AssertUnwindSafe(|| act(connection, &mut step)));
         match outcome {
             Ok(value) => {
-                let wake_at = connection.wake_at;
+                let wake_at = connection.wake_at.max(now + LEAST_SLEEP);
                 self.deadlines.set(Wake::Transport(id), wake_at);
                 Some(value)
             }
@@ -163,7 +167,7 @@ impl Stage {
                 );
                 // What is left of it is not trusted; the shard hears of its end as of any other.
                 self.deadlines.clear(Wake::Transport(id));
-                self.events.push_back((id, ConnectionEvent::Closed));
+                self.events.push_back((id, ConnectionEvent::Broke));
                 None
             }
         }
@@ -180,5 +184,52 @@ impl Stage {
         self.deadlines.clear(Wake::Keyframe(id));
         self.report.connections -= 1;
         Some(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage() -> Stage {
+        Stage::new(0, vec![SocketAddr::from(([127, 0, 0, 1], 7000))], None)
+    }
+
+    fn open(stage: &mut Stage, now: Instant) -> ConnectionId {
+        let id = uuid::Uuid::nil();
+        let mut chance = || 5;
+        let opened = stage.open(RoomId(id), ParticipantId(id), &mut chance, now);
+        opened.expect("there is a place")
+    }
+
+    #[test]
+    fn a_broken_invariant_costs_its_connection_only() {
+        let now = crate::testing::start();
+        let mut stage = stage();
+        let (first, second) = (open(&mut stage, now), open(&mut stage, now));
+        let mut out = Departures::new();
+        let broke: Option<()> = stage.step(first, now, &mut out, |_, _| panic!("as the test asks"));
+        assert_eq!(broke, None);
+        assert_eq!(stage.report.panics, 1);
+        assert!(
+            matches!(stage.events.pop_front(), Some((id, ConnectionEvent::Broke)) if id == first)
+        );
+        let step = stage.step(second, now, &mut out, |connection, step| {
+            connection.tick(step)
+        });
+        assert_eq!(step, Some(()));
+    }
+
+    #[test]
+    fn a_place_is_used_again_under_another_name() {
+        let now = crate::testing::start();
+        let mut stage = stage();
+        let first = open(&mut stage, now);
+        assert!(stage.remove(first).is_some());
+        let second = open(&mut stage, now);
+        assert_eq!((second.place, second.generation), (first.place, 1));
+        assert!(stage.get(first).is_none());
+        assert!(stage.remove(first).is_none());
+        assert_eq!(stage.report.connections, 1);
     }
 }

@@ -56,6 +56,8 @@ pub(crate) enum ConnectionEvent {
     KeyframeWanted { slot: usize },
     /// The transport ended.
     Closed,
+    /// A step of it broke an invariant.
+    Broke,
 }
 
 /// What one step of a connection may write to.
@@ -92,7 +94,7 @@ pub(crate) struct Connection {
     pub(crate) uplink: Uplink,
     slots: Vec<Option<Slot>>,
     rtc: Rtc,
-    local: SocketAddr,
+    advertise: Vec<SocketAddr>,
     /// When the transport wants to be woken.
     pub(crate) wake_at: Instant,
     /// Payload types of retransmissions, one bit each.
@@ -126,11 +128,7 @@ impl Connection {
             uplink: Uplink::default(),
             slots: Vec::new(),
             rtc,
-            local: setup
-                .advertise
-                .first()
-                .copied()
-                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9))),
+            advertise: setup.advertise.to_vec(),
             wake_at: now,
             rtx_types: 0,
             closed: false,
@@ -150,8 +148,7 @@ impl Connection {
 
     /// A datagram that is for this connection.
     pub(crate) fn receive(&mut self, step: &mut Step<'_>, source: SocketAddr, bytes: &[u8]) {
-        // The kernel names an address behind a NAT or a wildcard; ICE knows the advertised one.
-        match Receive::new(Protocol::Udp, source, self.local, bytes) {
+        match Receive::new(Protocol::Udp, source, self.local(source), bytes) {
             Ok(datagram) => {
                 let input = Input::Receive(step.now, datagram);
                 self.feed(step, input);
@@ -160,11 +157,23 @@ impl Connection {
         }
     }
 
+    /// The address of ours that ICE takes a datagram to be for: the first advertised one of the
+    /// source's family. The kernel would name one behind a NAT or a wildcard, which ICE does not
+    /// know.
+    fn local(&self, source: SocketAddr) -> SocketAddr {
+        let same_family = |local: &&SocketAddr| local.is_ipv4() == source.is_ipv4();
+        let fitting = self.advertise.iter().find(same_family);
+        fitting
+            .or(self.advertise.first())
+            .copied()
+            .unwrap_or(source)
+    }
+
     /// Whether ICE has verified this address.
     pub(crate) fn accepts(&self, source: SocketAddr, now: Instant) -> bool {
         /// Looks like RTP; only its source is asked about.
         const MEDIA: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        Receive::new(Protocol::Udp, source, self.local, &MEDIA)
+        Receive::new(Protocol::Udp, source, self.local(source), &MEDIA)
             .is_ok_and(|datagram| self.rtc.accepts(&Input::Receive(now, datagram)))
     }
 

@@ -10,10 +10,10 @@ use super::Shard;
 use crate::connection::downlink::Feed;
 use crate::connection::uplink::{Line, Subscriber, TapeFeed};
 use crate::deadlines::Wake;
-use crate::forward;
 use crate::io::{ConnectionId, Departures, Output};
 use crate::media::select::Selector;
 use crate::room::{Effects, Placement};
+use crate::subscribe;
 
 impl Shard {
     pub(super) fn carry_out(
@@ -116,7 +116,7 @@ impl Shard {
         let slot = placement.slot;
         let to = Subscriber { connection, slot };
         let feed = placement.track.and_then(|track| self.feed_of(room, track));
-        forward::put(&mut self.stage, now, out, to, feed);
+        subscribe::put(&mut self.stage, now, out, to, feed);
     }
 
     /// Fills the slots of an ended line with what they show now, wherever that comes from.
@@ -137,8 +137,8 @@ impl Shard {
                 .and_then(|room| room.seat(connection.participant));
             let shown = seat.and_then(|seat| seat.slots.get(to.slot)?.as_ref()?.content);
             let feed = shown.and_then(|track| self.feed_of(room, track));
-            forward::put(&mut self.stage, now, out, *to, None);
-            forward::put(&mut self.stage, now, out, *to, feed);
+            subscribe::put(&mut self.stage, now, out, *to, None);
+            subscribe::put(&mut self.stage, now, out, *to, feed);
         }
     }
 
@@ -155,7 +155,7 @@ impl Shard {
         };
         let line = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1));
         let changed = line.is_some_and(|line| line.flowing != flows);
-        forward::set_flowing(&mut self.stage, now, out, from, flows);
+        subscribe::set_flowing(&mut self.stage, now, out, from, flows);
         let seat = self
             .rooms
             .get(&room)
@@ -219,7 +219,7 @@ impl Shard {
                 connection: id,
                 slot: index,
             };
-            forward::unsubscribe(&mut self.stage, gone, feed);
+            subscribe::unsubscribe(&mut self.stage, gone, feed);
         }
         for (_, line) in connection.uplink.lines_mut() {
             self.close_tapes(now, &line.tapes);
@@ -289,7 +289,7 @@ impl Shard {
         if !flowing {
             self.write_muted(now, from, true);
         }
-        forward::choose_again(&mut self.stage, now, out, from);
+        subscribe::choose_again(&mut self.stage, now, out, from);
     }
 
     /// Ends a recording that runs.

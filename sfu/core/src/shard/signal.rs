@@ -2,29 +2,25 @@
 
 use std::time::Instant;
 
-use rand_chacha::rand_core::RngCore;
 use sfu_protocol::grant::Grant;
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
-use sfu_protocol::media::{Kind, Source};
+use sfu_protocol::media::Source;
 use sfu_protocol::signal::{
-    ByeReason, ClientMessage, Envelope, LeaveReason, NodeMessage, PublishLine, RefusedCode, Slot,
-    SlotId, TrackState, Want,
+    ByeReason, ClientMessage, Envelope, LeaveReason, NodeMessage, RefusedCode, TrackState, Want,
 };
 
 use super::Shard;
-use crate::connection::Negotiated;
-use crate::connection::negotiate::{self, OfferError, Plan};
 use crate::connection::uplink::Subscriber;
-use crate::forward;
-use crate::io::{ConnectionId, Departures, Output, SignalId};
+use crate::io::{Departures, Output, SignalId};
 use crate::room::presence::Arrival;
 use crate::room::{Allowance, Refusal, Room};
+use crate::subscribe;
 
 /// How long a client that was refused for want of room waits before it tries again.
 const RETRY_AFTER_REFUSAL_MS: u32 = 5_000;
 
 /// Who says it.
-type Sayer = (RoomId, ParticipantId);
+pub(super) type Sayer = (RoomId, ParticipantId);
 
 impl Shard {
     pub(super) fn on_signal_opened(
@@ -279,165 +275,9 @@ impl Shard {
             {
                 slot.max_height = max_height;
             }
-            forward::aim(&mut self.stage, now, out, to);
+            subscribe::aim(&mut self.stage, now, out, to);
         }
         Ok(())
-    }
-
-    fn on_offer(
-        &mut self,
-        now: Instant,
-        sayer: Sayer,
-        (revision, sdp, publish): (u32, &str, &[PublishLine]),
-        out: &mut Departures,
-    ) -> Result<(), Refusal> {
-        let (room_id, participant) = sayer;
-        let plan = negotiate::plan(sdp, publish).map_err(refusal_of)?;
-        let room = self.rooms.get(&room_id).ok_or(GONE)?;
-        if !room.may_publish(participant, publish.iter().map(|line| line.source)) {
-            return Err(Refusal::new(
-                RefusedCode::NotAllowed,
-                "you may not publish this",
-            ));
-        }
-        let id = self.connection_for(now, sayer, &plan, out)?;
-        let negotiated = self.negotiate(now, id, sdp, &plan, out)?;
-        for (_, line) in &negotiated.ended {
-            self.close_tapes(now, &line.tapes);
-        }
-        for (slot, feed) in &negotiated.unfed {
-            let to = Subscriber {
-                connection: id,
-                slot: *slot,
-            };
-            forward::unsubscribe(&mut self.stage, to, *feed);
-        }
-        let slots = self.slots_of(id);
-        let answer = NodeMessage::Answer {
-            revision,
-            sdp: negotiated.answer,
-            slots: slots
-                .iter()
-                .map(|(_, slot, kind)| Slot {
-                    slot: slot.clone(),
-                    kind: *kind,
-                })
-                .collect(),
-        };
-        let codecs = self.stage.get(id).map(|c| c.codecs()).unwrap_or_default();
-        let lines: Vec<_> = publish
-            .iter()
-            .map(|line| (line.source, line.state))
-            .collect();
-        let mut draws: Vec<u64> = (0..lines.len() * 9)
-            .map(|_| self.chance.next_u64())
-            .collect();
-        self.in_room(room_id, now, out, |room, effects| {
-            let mut chance = || draws.pop().unwrap_or(1);
-            room.set_connection(participant, id);
-            room.tell(participant, answer, effects);
-            room.set_slots(participant, slots, codecs, effects);
-            room.publish(participant, &lines, &mut chance, effects);
-        });
-        for (_, line) in &negotiated.ended {
-            self.put_again(now, out, room_id, line);
-        }
-        Ok(())
-    }
-
-    /// The participant's transport, or a new one: for the first offer, and when a browser made a
-    /// new peer connection (its certificate differs).
-    fn connection_for(
-        &mut self,
-        now: Instant,
-        sayer: Sayer,
-        plan: &Plan,
-        out: &mut Departures,
-    ) -> Result<ConnectionId, Refusal> {
-        let (room, participant) = sayer;
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(participant));
-        if let Some(id) = seat.and_then(|seat| seat.connection) {
-            let known = self.stage.get(id);
-            if known.is_some_and(|connection| connection.is_with(plan)) {
-                return Ok(id);
-            }
-            self.on_closed(now, out, id);
-        }
-        let chance = &mut self.chance;
-        let opened = self
-            .stage
-            .open(room, participant, &mut || chance.next_u64(), now);
-        opened.ok_or(Refusal::new(
-            RefusedCode::LimitReached,
-            "this node has no place for another connection",
-        ))
-    }
-
-    fn negotiate(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        sdp: &str,
-        plan: &Plan,
-        out: &mut Departures,
-    ) -> Result<Negotiated, Refusal> {
-        let chance = &mut self.chance;
-        let mut chance = || chance.next_u64();
-        let credentials = self.stage.credentials(id, &mut chance);
-        let negotiated = self.stage.step(id, now, out, |connection, step| {
-            connection.negotiate(step, sdp, plan, credentials, &mut chance)
-        });
-        let failed = match negotiated {
-            Some(Ok(negotiated)) => return Ok(negotiated),
-            Some(Err(error)) => refusal_of(error),
-            None => Refusal::new(RefusedCode::Internal, "the offer could not be handled"),
-        };
-        if self
-            .stage
-            .get(id)
-            .is_some_and(|connection| !connection.was_negotiated())
-        {
-            self.end_connection(now, out, id);
-        }
-        Err(failed)
-    }
-
-    fn slots_of(&self, id: ConnectionId) -> Vec<(usize, SlotId, Kind)> {
-        let Some(connection) = self.stage.get(id) else {
-            return Vec::new();
-        };
-        connection
-            .slots()
-            .map(|(index, slot)| (index, slot.id.clone(), slot.kind))
-            .collect()
-    }
-}
-
-const GONE: Refusal = Refusal::new(RefusedCode::NotFound, "the room is gone");
-
-fn refusal_of(error: OfferError) -> Refusal {
-    match error {
-        OfferError::TooLarge => Refusal::new(RefusedCode::LimitReached, "the offer is too large"),
-        OfferError::TooManySlots => Refusal::new(RefusedCode::LimitReached, "too many slots"),
-        OfferError::BadMid => Refusal::new(
-            RefusedCode::OfferUnusable,
-            "every m-line needs a short mid of its own",
-        ),
-        OfferError::BadPublish => Refusal::new(
-            RefusedCode::OfferUnusable,
-            "publish names an m-line that does not send this source",
-        ),
-        OfferError::BadLayers => Refusal::new(
-            RefusedCode::OfferUnusable,
-            "the simulcast layers cannot be used",
-        ),
-        OfferError::Unusable => Refusal::new(
-            RefusedCode::OfferUnusable,
-            "the session description could not be applied",
-        ),
     }
 }
 

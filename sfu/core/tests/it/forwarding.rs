@@ -41,7 +41,7 @@ fn assert_continuous(packets: &[&RtpPacket]) {
             .header
             .timestamp
             .wrapping_sub(pair[0].header.timestamp);
-        assert!(step < 90_000, "timestamps go on: {step}");
+        assert!(step < 180_000, "timestamps go on: {step}");
         let id = |packet: &RtpPacket| Vp8Descriptor::parse(&packet.payload).ok()?.picture_id();
         if let (Some(before), Some(after)) = (id(pair[0]), id(pair[1])) {
             let step = after.wrapping_sub(before) & 0x7fff;
@@ -90,7 +90,7 @@ fn a_new_subscriber_gets_a_keyframe_first_and_a_continuous_stream_with_the_track
         "nobody gets the own track"
     );
     let report = world.shard.report();
-    let dropped: u64 = report.dropped.values().sum();
+    let dropped = report.packets_dropped();
     assert_eq!(report.packets_in, report.packets_accepted + dropped);
     assert_eq!(report.packets_forwarded, packets.len() as u64);
 }
@@ -254,4 +254,92 @@ fn a_new_track_needs_one_more_offer_and_disturbs_nobody() {
             .iter()
             .any(|m| matches!(m, NodeMessage::TrackChanged { track } if track.id == microphone(1)))
     );
+}
+
+#[test]
+fn what_the_network_loses_is_sent_again_in_both_directions() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.lose_every = 13;
+    world.stream(ann, Source::Camera, &[0], 150);
+    world.lose_every = 0;
+    world.stream(ann, Source::Camera, &[0], 15);
+
+    let mut seqs: Vec<u64> = world.clients[ben]
+        .packets
+        .iter()
+        .map(|p| *p.seq_no)
+        .collect();
+    seqs.sort_unstable();
+    assert!(
+        seqs.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "every hole was filled once"
+    );
+    assert!(seqs.len() > 300);
+    assert!(world.shard.report().retransmissions_out > 5);
+}
+
+#[test]
+fn media_goes_on_after_an_ice_restart_from_another_address() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 20);
+    world.restart_ice(ann);
+    world.restart_ice(ben);
+    world.run(Duration::from_secs(1));
+    let before = world.clients[ben].packets.len();
+    world.stream(ann, Source::Camera, &[0], 30);
+    assert!(world.clients[ben].packets.len() > before + 50);
+    assert_eq!(world.shard.report().connections, 2);
+}
+
+#[test]
+fn with_more_voices_than_slots_whoever_begins_to_speak_is_heard() {
+    let mut world = World::new(Limits::default());
+    let quiet = world.join(1, Role::Host, &[Publish::Microphone], (0, 0));
+    let loud = world.join(2, Role::Guest, &[Publish::Microphone], (0, 0));
+    let ben = world.join(3, Role::Guest, &[], (1, 0));
+    world.stream(loud, Source::Microphone, &[0], 30);
+    let csrc = csrc_of(&world.clients[ben], microphone(2)).expect("it was announced");
+    let last = world.clients[ben]
+        .packets
+        .last()
+        .expect("something is heard");
+    assert_eq!(last.header.csrc[0], csrc);
+    world.run(Duration::from_secs(2));
+    world.stream(quiet, Source::Microphone, &[0], 30);
+    let csrc = csrc_of(&world.clients[ben], microphone(1)).expect("it was announced");
+    let last = world.clients[ben]
+        .packets
+        .last()
+        .expect("something is heard");
+    assert_eq!(last.header.csrc[0], csrc);
+}
+
+#[test]
+fn a_participant_that_closes_its_transport_can_offer_a_new_one() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    world.clients[ann].rtc.close().expect("it closes");
+    world.drain_clients();
+    world.run(Duration::from_millis(50));
+    assert!(
+        said(&world.clients[ben])
+            .iter()
+            .any(|m| matches!(m, NodeMessage::TrackEnded { .. }))
+    );
+    assert_eq!(world.shard.report().connections, 1);
+
+    world.new_transport(ann);
+    world.offer(ann, &[Publish::Camera { layers: 1 }], (0, 0));
+    world.run(Duration::from_secs(1));
+    let before = world.clients[ben].packets.len();
+    world.stream(ann, Source::Camera, &[0], 20);
+    let packets: Vec<_> = world.clients[ben].packets.iter().collect();
+    assert!(packets.len() > before + 30);
+    assert_continuous(&packets);
 }

@@ -59,6 +59,9 @@ pub(crate) struct World {
     pub(crate) frames: Vec<(PeerId, FromNode)>,
     pub(crate) replies: Vec<(RequestId, ControlReply)>,
     next_signal: u64,
+    /// Every so many-th datagram of RTP to and from clients is lost; 0: none.
+    pub(crate) lose_every: u64,
+    carried: u64,
     /// Datagrams of clients on their way.
     sent: Vec<(SocketAddr, Vec<u8>)>,
 }
@@ -129,6 +132,8 @@ impl World {
             replies: Vec::new(),
             next_signal: 0,
             sent: Vec::new(),
+            lose_every: 0,
+            carried: 0,
         }
     }
 
@@ -221,6 +226,26 @@ impl World {
         let (offer, pending) = api.apply().expect("something is new");
         client.pending = Some(pending);
         client.revision += 1;
+        self.send_offer(at, offer.to_sdp_string());
+    }
+
+    /// Offers again with new ICE credentials, from a new address.
+    pub(crate) fn restart_ice(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        client.address.set_port(client.address.port() + 10_000);
+        let candidate = Candidate::host(client.address, Protocol::Udp).expect("a host address");
+        let mut api = client.rtc.sdp_api();
+        api.ice_restart(false);
+        let (offer, pending) = api.apply().expect("something is new");
+        client.pending = Some(pending);
+        client.revision += 1;
+        self.send_offer(at, offer.to_sdp_string());
+        // The answer cleared the candidates of before.
+        self.clients[at].rtc.add_local_candidate(candidate);
+    }
+
+    fn send_offer(&mut self, at: usize, sdp: String) {
+        let client = &self.clients[at];
         let publish = client.senders.iter().map(|sender| PublishLine {
             mid: sender.mid.to_string(),
             source: sender.source,
@@ -228,10 +253,21 @@ impl World {
         });
         let message = ClientMessage::Offer {
             revision: client.revision,
-            sdp: offer.to_sdp_string(),
+            sdp,
             publish: publish.collect(),
         };
         self.say(at, message);
+    }
+
+    /// Forgets a client's transport and begins another.
+    pub(crate) fn new_transport(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        client.address.set_port(client.address.port() + 10_000);
+        client.rtc = Rtc::builder().set_rtp_mode(true).build(self.now);
+        let candidate = Candidate::host(client.address, Protocol::Udp).expect("a host address");
+        client.rtc.add_local_candidate(candidate);
+        client.senders.clear();
+        client.slots.clear();
     }
 
     pub(crate) fn say(&mut self, at: usize, message: ClientMessage) {
@@ -291,8 +327,19 @@ impl World {
         client.messages.push(envelope);
     }
 
+    /// Whether the network loses this datagram.
+    fn loses(&mut self, bytes: &[u8]) -> bool {
+        let media =
+            matches!(bytes, [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)));
+        self.carried += u64::from(media);
+        media && self.lose_every > 0 && self.carried.is_multiple_of(self.lose_every)
+    }
+
     fn deliver(&mut self, out: &Departures) {
         for (destination, bytes) in out.iter() {
+            if self.loses(bytes) {
+                continue;
+            }
             let Some(client) = self
                 .clients
                 .iter_mut()
@@ -330,6 +377,9 @@ impl World {
                 return;
             }
             for (source, bytes) in sent {
+                if self.loses(&bytes) {
+                    continue;
+                }
                 let destination = NODE;
                 self.input(Input::Datagram {
                     source,

@@ -1,0 +1,242 @@
+//! Who receives a line, in which layer, and what that asks of its publisher. The slots' and
+//! tapes' side of forwarding; the packets' side is `forward`.
+
+use std::time::Instant;
+
+use sfu_protocol::media::Kind;
+
+use crate::connection::downlink::Feed;
+use crate::connection::uplink::Subscriber;
+use crate::deadlines::Wake;
+use crate::io::{ConnectionId, Departures};
+use crate::media::keyframe::Asked;
+use crate::media::packet::MAX_LAYERS;
+use crate::media::select::choose;
+use crate::stage::Stage;
+
+/// Chooses the layer of every receiver and tape of a line again.
+pub(crate) fn choose_again(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    from: (ConnectionId, usize),
+) {
+    let mut next = 0;
+    while let Some(to) = subscriber(stage, from, next) {
+        next += 1;
+        aim(stage, now, out, to);
+    }
+    let Some(line) = stage
+        .get_mut(from.0)
+        .and_then(|c| c.uplink.line_mut(from.1))
+    else {
+        return;
+    };
+    let best = choose(&line.layers, u16::MAX);
+    let mut wanted = false;
+    for feed in &mut line.tapes {
+        wanted |= feed.selector.aim(best);
+    }
+    if let (true, Some(layer)) = (wanted, best) {
+        want_keyframe(stage, now, out, from, layer);
+    }
+}
+
+/// Aims a slot at the layer that fits what its client asked for.
+pub(crate) fn aim(stage: &mut Stage, now: Instant, out: &mut Departures, to: Subscriber) {
+    let Some(slot) = stage.get(to.connection).and_then(|c| c.slot(to.slot)) else {
+        return;
+    };
+    let (Some(feed), max_height) = (slot.feed, slot.max_height) else {
+        return;
+    };
+    let line = stage
+        .get(feed.publisher)
+        .and_then(|c| c.uplink.line(feed.line));
+    let target = line.and_then(|line| choose(&line.layers, max_height));
+    let slot = stage
+        .get_mut(to.connection)
+        .and_then(|c| c.slot_mut(to.slot));
+    if let (Some(true), Some(layer)) = (slot.map(|slot| slot.selector.aim(target)), target) {
+        want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
+    }
+}
+
+/// Puts a track, or nobody, into a slot.
+pub(crate) fn put(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    to: Subscriber,
+    feed: Option<Feed>,
+) {
+    let Some(slot) = stage
+        .get_mut(to.connection)
+        .and_then(|c| c.slot_mut(to.slot))
+    else {
+        return;
+    };
+    if slot.feed == feed {
+        return;
+    }
+    let before = slot.feed;
+    slot.put(feed);
+    if let Some(before) = before {
+        unsubscribe(stage, to, before);
+    }
+    let Some(feed) = feed else {
+        return;
+    };
+    if let Some(line) = stage
+        .get_mut(feed.publisher)
+        .and_then(|c| c.uplink.line_mut(feed.line))
+    {
+        line.subscribers.push(to);
+        aim(stage, now, out, to);
+    }
+}
+
+/// Takes a slot off the line that filled it.
+pub(crate) fn unsubscribe(stage: &mut Stage, to: Subscriber, feed: Feed) {
+    let publisher = stage.get_mut(feed.publisher);
+    if let Some(line) = publisher.and_then(|c| c.uplink.line_mut(feed.line)) {
+        line.subscribers.retain(|subscriber| *subscriber != to);
+    }
+}
+
+/// Lets a line flow or stops it. Whoever receives it begins again at an entry point.
+pub(crate) fn set_flowing(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    from: (ConnectionId, usize),
+    flowing: bool,
+) {
+    let Some(line) = stage
+        .get_mut(from.0)
+        .and_then(|c| c.uplink.line_mut(from.1))
+    else {
+        return;
+    };
+    if line.flowing == flowing {
+        return;
+    }
+    line.flowing = flowing;
+    line.layers.reset();
+    for feed in &mut line.tapes {
+        feed.selector.reset();
+    }
+    let mut next = 0;
+    while let Some(to) = subscriber(stage, from, next) {
+        next += 1;
+        if let Some(slot) = stage
+            .get_mut(to.connection)
+            .and_then(|c| c.slot_mut(to.slot))
+        {
+            slot.pause();
+        }
+    }
+    if flowing {
+        choose_again(stage, now, out, from);
+    }
+}
+
+/// A receiver lost a picture in a slot.
+pub(crate) fn picture_lost(stage: &mut Stage, now: Instant, out: &mut Departures, to: Subscriber) {
+    let Some(slot) = stage.get(to.connection).and_then(|c| c.slot(to.slot)) else {
+        return;
+    };
+    if let (Some(feed), Some(layer), Kind::Video) = (slot.feed, slot.selector.wanted(), slot.kind) {
+        want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
+    }
+}
+
+/// Asks for a keyframe of a layer, through its gate.
+pub(crate) fn want_keyframe(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    (publisher, index): (ConnectionId, usize),
+    layer: u8,
+) {
+    let line = stage
+        .get_mut(publisher)
+        .and_then(|c| c.uplink.line_mut(index));
+    let Some(line) = line.filter(|line| line.source.kind() == Kind::Video) else {
+        return;
+    };
+    let asked = line.gates[usize::from(layer)].ask(now);
+    match asked {
+        Asked::Send => {
+            stage.step(publisher, now, out, |c, step| {
+                c.request_keyframe(step, index, layer)
+            });
+        }
+        Asked::Held(at) => {
+            stage.report.keyframe_requests_held += 1;
+            stage.deadlines.set_sooner(Wake::Keyframe(publisher), at);
+        }
+        Asked::Joined => stage.report.keyframe_requests_held += 1,
+    }
+}
+
+/// Receivers of a layer still wait for a keyframe.
+pub(crate) fn still_waiting(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    (publisher, index): (ConnectionId, usize),
+    layer: u8,
+) {
+    let line = stage
+        .get_mut(publisher)
+        .and_then(|c| c.uplink.line_mut(index));
+    if line.is_some_and(|line| line.gates[usize::from(layer)].still_waiting(now)) {
+        stage.step(publisher, now, out, |c, step| {
+            c.request_keyframe(step, index, layer)
+        });
+    }
+}
+
+/// Sends the held keyframe requests of a publisher whose time has come.
+pub(crate) fn release_keyframes(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    publisher: ConnectionId,
+) {
+    let Some(connection) = stage.get_mut(publisher) else {
+        return;
+    };
+    let mut due = Vec::new();
+    let mut later: Option<Instant> = None;
+    for (index, line) in connection.uplink.lines_mut() {
+        for layer in 0..MAX_LAYERS {
+            if line.gates[layer].release(now) {
+                due.push((index, layer as u8));
+            }
+            later = [later, line.gates[layer].held_until()]
+                .into_iter()
+                .flatten()
+                .min();
+        }
+    }
+    for (index, layer) in due {
+        stage.step(publisher, now, out, |c, step| {
+            c.request_keyframe(step, index, layer)
+        });
+    }
+    if let Some(at) = later {
+        stage.deadlines.set_sooner(Wake::Keyframe(publisher), at);
+    }
+}
+
+/// The receivers of a line, one after the other.
+pub(crate) fn subscriber(
+    stage: &Stage,
+    (publisher, index): (ConnectionId, usize),
+    next: usize,
+) -> Option<Subscriber> {
+    let line = stage.get(publisher)?.uplink.line(index)?;
+    line.subscribers.get(next).copied()
+}
