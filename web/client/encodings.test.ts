@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { cameraLayers, preferVp8 } from "./encodings";
+import { levelOf } from "./levels";
+import { withOpusWishes } from "./sdp";
+import { figures, isWeak } from "./stats";
+
+describe("layers", () => {
+  const heights = (width: number, height: number) =>
+    cameraLayers(width, height).filter(({ active }) => active).map(({ scaleResolutionDownBy }) => height / scaleResolutionDownBy);
+
+  test.each([
+    [1280, 720, [180, 360, 720]],
+    [640, 360, [180, 360]],
+    [640, 480, [240, 480]],
+    [320, 180, [180]],
+    [720, 1280, [320, 640, 1280]],
+  ])("a picture of %i by %i is sent in heights %j", (width, height, expected) => {
+    expect(heights(width, height)).toEqual(expected);
+  });
+
+  test("larger layers get more bits, and none gets too few to be seen", () => {
+    const [q, h, f] = cameraLayers(1280, 720).map(({ maxBitrate }) => maxBitrate);
+    expect(q).toBe(120_000);
+    expect(h).toBeGreaterThan(400_000);
+    expect(f).toBeGreaterThan(1_600_000);
+  });
+
+  test("VP8 goes first and nothing is lost", () => {
+    const codecs = ["video/AV1", "video/VP8", "video/rtx"].map((mimeType) => ({ mimeType, clockRate: 90_000 }));
+    expect(preferVp8(codecs).map(({ mimeType }) => mimeType)).toEqual(["video/VP8", "video/AV1", "video/rtx"]);
+  });
+});
+
+describe("Opus wishes in an answer", () => {
+  const wishes = { inbandFec: true, dtx: false };
+
+  test("join the parameters that are there", () => {
+    const sdp = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=0\r\na=fmtp:96 x=1\r\n";
+    expect(withOpusWishes(sdp, wishes)).toBe(
+      "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1;usedtx=0\r\na=fmtp:96 x=1\r\n",
+    );
+  });
+
+  test("make a line where there is none", () => {
+    expect(withOpusWishes("a=rtpmap:111 opus/48000/2\r\n", wishes)).toBe(
+      "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1;usedtx=0\r\n",
+    );
+  });
+
+  test("leave a description without Opus as it is", () => {
+    expect(withOpusWishes("a=rtpmap:96 VP8/90000\r\n", wishes)).toBe("a=rtpmap:96 VP8/90000\r\n");
+  });
+});
+
+describe("levels and figures", () => {
+  test.each([
+    [0, 0],
+    [0.0005, 0],
+    [0.03, 0.62],
+    [0.5, 1],
+  ])("an amplitude of %f is %f on the meter", (amplitude, level) => {
+    expect(levelOf([amplitude, -amplitude])).toBeCloseTo(level, 1);
+  });
+
+  test("loss is counted between two readings", () => {
+    const before = { atMs: 0, received: 100, lost: 10, bytesIn: 0, bytesOut: 0, roundTripMs: null, lossOut: 0 };
+    const now = { ...before, atMs: 2_000, received: 190, lost: 20, bytesIn: 25_000, roundTripMs: 40 };
+    const network = figures(before, now);
+    expect(network).toEqual({ roundTripMs: 40, lossIn: 0.1, lossOut: 0, inBps: 100_000, outBps: 0 });
+    expect(isWeak(network)).toBe(true);
+    expect(isWeak(null)).toBe(false);
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { announcements } from "./announcements";
+import type { Person } from "./people";
+
+const REC = { recording: "r", started_by: "Olga", started_at_ms: 1 };
+
+function people(line: string): Person[] {
+  return line.split(" ").filter(Boolean).map((word) => {
+    const [name = "", ...marks] = word.split("+");
+    return {
+      id: name,
+      name,
+      role: "guest",
+      self: name === "Me",
+      lost: marks.includes("lost"),
+      speaking: false,
+      microphone: "live",
+      camera: "live",
+      screen: marks.includes("screen") ? "live" : "off",
+    };
+  });
+}
+
+describe("what is said when the room changes", () => {
+  // Before, after, and what is said.
+  test.each([
+    ["Me", "Me Ann", ["Ann joined."]],
+    ["Me Ann", "Me", ["Ann left."]],
+    ["Me", "Me Ann Ben Cleo", ["Ann, Ben and Cleo joined."]],
+    ["Me", "Me A B C D", ["4 people joined."]],
+    ["Me Ann", "Me Ann+lost", ["Ann lost the connection."]],
+    ["Me Ann+lost", "Me Ann", ["Ann is back."]],
+    ["Me Ann", "Me Ann+screen", ["Ann shares a screen."]],
+    ["Me Ann+screen", "Me Ann", ["Ann stopped sharing."]],
+    ["Me", "Me+screen", []],
+  ])("%s, then %s", (before, after, said) => {
+    expect(announcements({ people: people(before), recording: null }, { people: people(after), recording: null })).toEqual(said);
+  });
+
+  test("a recording is announced with who started it, and its end", () => {
+    const off = { people: people("Me"), recording: null };
+    const on = { people: people("Me"), recording: REC };
+    expect(announcements(off, on)).toEqual(["Olga started recording this meeting."]);
+    expect(announcements(on, off)).toEqual(["Recording stopped."]);
+    expect(announcements(on, on)).toEqual([]);
+  });
+});
