@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use api_store::Store;
-use sfu_protocol::ids::NodeId;
+use sfu_protocol::ids::{NodeId, ParticipantId};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, IceServer};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::ports::{Demo, Limits, Nodes, Objects, Recorders};
 use crate::public_url::PublicUrl;
 use crate::random;
+use crate::secrets::KEY_BYTES;
 use crate::tokens::{self, Keys};
 
 /// The office: its books, keys and neighbours.
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) turn: Relay,
     pub(crate) public_url: PublicUrl,
     pub(crate) node: NodeId,
     pub(crate) store: Store,
@@ -32,6 +34,30 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
 }
 
+/// The deployment's TURN relay, for participants whose network lets nothing else through.
+pub(crate) struct Relay {
+    /// Empty when none runs.
+    pub(crate) urls: Vec<String>,
+    /// Shared with the relay, which checks credentials and asks nobody.
+    pub(crate) key: [u8; KEY_BYTES],
+}
+
+impl Relay {
+    /// A participant's own short-lived credential; nothing when no relay runs.
+    fn server_for(&self, participant: ParticipantId, now_ms: i64) -> Option<IceServer> {
+        if self.urls.is_empty() {
+            return None;
+        }
+        let now_s = u64::try_from(now_ms.div_euclid(1_000)).unwrap_or_default();
+        let credential = sfu_protocol::turn::mint(&self.key, participant, now_s);
+        Some(IceServer {
+            urls: self.urls.clone(),
+            username: Some(credential.username),
+            credential: Some(credential.password),
+        })
+    }
+}
+
 /// One office, many hands.
 pub(crate) type SharedApp = Arc<App>;
 
@@ -44,6 +70,17 @@ impl App {
     /// A fresh UUIDv7.
     pub(crate) fn new_id(&self) -> Uuid {
         random::id(self.now_ms())
+    }
+
+    /// The STUN and TURN servers that a participant is told.
+    pub(crate) fn ice_servers(&self, participant: ParticipantId) -> Vec<IceServer> {
+        let relay = self.turn.server_for(participant, self.now_ms());
+        self.config
+            .ice_servers
+            .iter()
+            .cloned()
+            .chain(relay)
+            .collect()
     }
 
     /// The link by which the first owner is made.

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::account::{self, NewAccount};
 use crate::adapters::directory::DirectoryObjects;
 use crate::adapters::limits::ProcessLimits;
-use crate::app::{App, SharedApp};
+use crate::app::{App, Relay, SharedApp};
 use crate::clock::Clock;
 use crate::config::{Config, SetupConfig};
 use crate::metrics::Metrics;
@@ -41,6 +41,8 @@ pub struct Wiring {
     pub database_url: String,
     /// Where the recorder puts finished files.
     pub objects_dir: PathBuf,
+    /// Addresses of the TURN relay that shares [`Secrets::turn_key`]; empty when none runs.
+    pub turn_urls: Vec<String>,
     /// From [`crate::secrets::load_or_create`].
     pub secrets: Secrets,
     /// The nodes.
@@ -185,6 +187,10 @@ pub(crate) async fn assemble(wiring: Wiring) -> Result<Assembled, StartError> {
     ));
     let app = Arc::new(App {
         config: wiring.config,
+        turn: Relay {
+            urls: wiring.turn_urls,
+            key: wiring.secrets.turn_key(),
+        },
         public_url: wiring.public_url,
         node: wiring.node,
         store: Store::open(&wiring.database_url).await?,

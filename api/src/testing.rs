@@ -149,6 +149,7 @@ impl TestApp {
             node,
             database_url: format!("sqlite://{}/test.db?mode=rwc", folder.path().display()),
             objects_dir: folder.path().to_owned(),
+            turn_urls: vec!["turn:127.0.0.1:3478?transport=udp".to_owned()],
             secrets,
             nodes: neighbours.clone(),
             recorders: neighbours.clone(),

@@ -83,7 +83,7 @@ pub(crate) async fn join(
     Ok(Json(JoinAnswer {
         grant: entry.grant,
         url: app.public_url.signalling(),
-        ice_servers: app.config.ice_servers.clone(),
+        ice_servers: app.ice_servers(entry.participant),
         participant_id: entry.participant.0,
         role: entry.role.into(),
         name: entry.name,
