@@ -13,6 +13,9 @@ pub const VIDEO_CLOCK_HZ: u64 = 90_000;
 /// RTP clock of Opus, in hertz (RFC 7587, section 4.1).
 pub const OPUS_CLOCK_HZ: u64 = 48_000;
 
+/// A time that does not come.
+pub const NEVER_US: u64 = u64::MAX;
+
 /// One whole VP8 frame of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedFrame {
@@ -54,7 +57,7 @@ pub trait MediaSource {
     /// one regularly.
     fn request_keyframe(&mut self, source: Source, layer: u8);
 
-    /// When the next frame of any source is due.
+    /// When the next frame of any source that was asked for is due; [`NEVER_US`] when none is.
     fn next_at_us(&self) -> u64;
 }
 

@@ -1,1 +1,31 @@
 //! A whole world in one thread, decided by one seed.
+//!
+//! One [`sfu_core::shard::Shard`], any number of participants, a recorder, and a network that
+//! delays, loses, reorders and throttles, on a virtual clock. A [`plan::Plan`] is a story of named
+//! steps; while it is told, [`oracle`]s watch every participant; what they find is told with the
+//! step, the time and the seed.
+//!
+//! # What one seed decides
+//! Everything but the bytes of keys: DTLS draws them from the operating system, so ciphertext
+//! differs from run to run. The fate of a datagram therefore depends on what is in the clear
+//! (stream and sequence number, or its place in the order), never on its bytes, and str0m's own
+//! small random source (names, SSRCs) is seeded. [`chronicle::Chronicle`] hashes decisions and
+//! events; the same seed gives the same hash.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`plan`] | nothing: a story, and what is told when it fails |
+//! | [`world`] | who is next on the virtual clock |
+//! | [`network`] | the fate of each datagram |
+//! | [`guest`] | a participant, its source and what it saw |
+//! | [`keeper`] | a link peer that keeps tapes, forgets what was not durable, and comes back |
+//! | [`oracle`] | what must always hold |
+//! | [`chronicle`] | what happened, and its hash |
+
+pub mod chronicle;
+pub mod guest;
+pub mod keeper;
+pub mod network;
+pub mod oracle;
+pub mod plan;
+pub mod world;

@@ -18,7 +18,7 @@ use super::{
     CONNECT_PATIENCE, DriverError, DriverReport, JOIN_PATIENCE, JoinTarget, LEAVE_PATIENCE,
     Observer, Options, PING_EVERY,
 };
-use crate::media::{MediaSource, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
+use crate::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
 use crate::participant::{Event, Input, Output, Participant, ParticipantConfig, Publication};
 
 /// Largest datagram that is read: more than any path carries.
@@ -26,6 +26,9 @@ const DATAGRAM_BYTES: usize = 2_048;
 
 /// Most datagrams taken before the participant's other business goes on.
 const DATAGRAMS_AT_ONCE: usize = 64;
+
+/// A source that is always due must not keep a core busy.
+const MEDIA_TURN: Duration = Duration::from_millis(2);
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -56,6 +59,7 @@ pub(super) async fn run<S: MediaSource>(
         socket,
         opened,
         media_began: None,
+        media_asked: opened,
         first_picture: None,
         leave_by: None,
         next_ping: opened + PING_EVERY,
@@ -80,6 +84,7 @@ struct Driver<S> {
     socket: UdpSocket,
     opened: Instant,
     media_began: Option<Instant>,
+    media_asked: Instant,
     first_picture: Option<Instant>,
     leave_by: Option<Instant>,
     next_ping: Instant,
@@ -154,13 +159,10 @@ impl<S: MediaSource> Driver<S> {
     }
 
     fn wake(&self) -> Instant {
-        let media = self
-            .media_began
-            .map(|began| began + Duration::from_micros(self.source.next_at_us()));
         [
             Some(self.participant.deadline()),
             Some(self.next_ping),
-            media,
+            self.media_wake(),
             self.leave_by,
         ]
         .into_iter()
@@ -168,6 +170,14 @@ impl<S: MediaSource> Driver<S> {
         .chain((self.media_began.is_none()).then_some(self.opened + JOIN_PATIENCE))
         .min()
         .expect("the first two are always there")
+    }
+
+    /// When the source has something, at most once in [`MEDIA_TURN`].
+    fn media_wake(&self) -> Option<Instant> {
+        let began = self.media_began?;
+        let next_us = self.source.next_at_us();
+        let due = (next_us != NEVER_US).then(|| began + Duration::from_micros(next_us))?;
+        Some(due.max(self.media_asked + MEDIA_TURN))
     }
 
     fn tick(&mut self) {
@@ -184,6 +194,7 @@ impl<S: MediaSource> Driver<S> {
     }
 
     fn send_media(&mut self, began: Instant, now: Instant) {
+        self.media_asked = now;
         let at_us = (now - began).as_micros() as u64;
         for publication in &self.publish {
             let source = publication.source;
@@ -273,7 +284,10 @@ impl<S: MediaSource> Driver<S> {
     fn happened(&mut self, event: Event) {
         let now = Instant::now();
         match &event {
-            Event::Connected => self.media_began = Some(now),
+            Event::Connected => {
+                self.media_began = Some(now);
+                self.send_media(now, now);
+            }
             Event::KeyframeWanted { source, layer } => {
                 self.source.request_keyframe(*source, *layer)
             }

@@ -3,7 +3,9 @@
 //! Inputs come through [`Participant::handle`] and the `send_*` methods; everything that leaves
 //! waits in one queue for [`Participant::poll`]. Drain the queue after every call.
 
+mod config;
 mod downlink;
+mod face;
 mod offer;
 mod order;
 mod roster;
@@ -11,20 +13,18 @@ mod transport;
 mod uplink;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use sfu_protocol::ids::TrackId;
-use sfu_protocol::media::{Codec, Source};
+use sfu_protocol::media::Source;
 use sfu_protocol::signal::{
-    ByeReason, ClientMessage, Envelope, NodeMessage, Resume, SIGNAL_VERSION, SlotId, TrackState,
-    Want,
+    ClientMessage, Envelope, NodeMessage, Resume, SIGNAL_VERSION, SlotId, TrackState, Want,
 };
-use str0m::config::DtlsCert;
 use str0m::{Event as RtcEvent, IceConnectionState};
 
 use crate::media::{AudioFrame, EncodedFrame};
+pub use config::{ParticipantConfig, ParticipantError, Publication};
 use downlink::Downlink;
+pub use face::{Counters, Event, Input, Output, ReceivedFrame, ReceivedPacket};
 use offer::Offered;
 pub use roster::{MAX_REFUSALS, Refusal, Roster, SlotView};
 use transport::Transport;
@@ -33,197 +33,6 @@ use uplink::Uplink;
 /// Most outputs that wait to be polled. Beyond it received packets and frames are dropped and
 /// counted: whoever drives a participant has stopped draining it.
 pub const MAX_WAITING_OUTPUTS: usize = 8_192;
-
-/// One source that a participant has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Publication {
-    /// Which.
-    pub source: Source,
-    /// Video: 1, or 2 to 3 simulcast layers `q`, `h`, `f`. Audio: 1.
-    pub layers: u8,
-    /// Whether it flows from the start. `Off` keeps an m-line for later.
-    pub state: TrackState,
-}
-
-impl Publication {
-    /// A source that flows from the start.
-    pub fn live(source: Source, layers: u8) -> Self {
-        Publication {
-            source,
-            layers,
-            state: TrackState::Live,
-        }
-    }
-}
-
-/// What a participant is.
-#[derive(Debug, Clone)]
-pub struct ParticipantConfig {
-    /// Its one ICE host candidate.
-    pub local: SocketAddr,
-    /// What it may send. Each source at most once.
-    pub publish: Vec<Publication>,
-    /// How many tracks it hears at once.
-    pub audio_slots: u8,
-    /// How many tracks it sees at once.
-    pub video_slots: u8,
-    /// Whether [`Event::Packet`] is wanted for each packet.
-    pub report_packets: bool,
-    /// A certificate to share among participants; none makes one.
-    pub certificate: Option<DtlsCert>,
-}
-
-impl ParticipantConfig {
-    /// A participant with a three-layer camera and a microphone that sees six and hears four.
-    pub fn new(local: SocketAddr) -> Self {
-        ParticipantConfig {
-            local,
-            publish: vec![
-                Publication::live(Source::Camera, crate::media::MAX_LAYERS),
-                Publication::live(Source::Microphone, 1),
-            ],
-            audio_slots: 4,
-            video_slots: 6,
-            report_packets: false,
-            certificate: None,
-        }
-    }
-}
-
-/// What a participant is told.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// A message of the node.
-    Node(Envelope),
-    /// A datagram on the participant's address.
-    Datagram {
-        /// From where.
-        source: SocketAddr,
-        /// The payload.
-        bytes: &'a [u8],
-    },
-    /// The deadline has come.
-    Tick,
-}
-
-/// What leaves a participant.
-#[derive(Debug)]
-pub enum Output {
-    /// Send this to the node's WebSocket.
-    Signal(ClientMessage),
-    /// Send this datagram from the participant's address.
-    Datagram {
-        /// To where.
-        destination: SocketAddr,
-        /// The payload.
-        bytes: Vec<u8>,
-    },
-    /// Something happened.
-    Event(Event),
-}
-
-/// What happens to a participant.
-#[derive(Debug)]
-pub enum Event {
-    /// The node let it in; the roster is filled.
-    Joined,
-    /// ICE and DTLS stand: media can flow.
-    Connected,
-    /// The path is lost (true) or back (false).
-    PathLost(bool),
-    /// People, tracks, slots, speakers or the recording changed.
-    RosterChanged,
-    /// A receiver needs a keyframe of this layer.
-    KeyframeWanted {
-        /// Of which own source.
-        source: Source,
-        /// Of which layer.
-        layer: u8,
-    },
-    /// A host muted this source.
-    MutedByHost(Source),
-    /// A packet arrived in a slot.
-    Packet(ReceivedPacket),
-    /// A whole frame arrived in a slot (VP8 and Opus).
-    Frame(ReceivedFrame),
-    /// The node said goodbye; nothing follows.
-    Ended(ByeReason),
-    /// The transport failed; nothing follows.
-    Failed(String),
-}
-
-/// A packet in a slot.
-#[derive(Debug, Clone)]
-pub struct ReceivedPacket {
-    /// Which slot.
-    pub slot: SlotId,
-    /// The extended sequence number.
-    pub seq: u64,
-    /// The extended RTP timestamp.
-    pub timestamp: u64,
-    /// The marker bit.
-    pub marker: bool,
-    /// The first contributing source: which track it is.
-    pub csrc: Option<u32>,
-    /// Of its payload type.
-    pub codec: Option<Codec>,
-    /// How long the payload is.
-    pub payload_bytes: usize,
-}
-
-/// A whole frame in a slot.
-#[derive(Debug, Clone)]
-pub struct ReceivedFrame {
-    /// Which slot.
-    pub slot: SlotId,
-    /// Whose, by CSRC; none when the roster does not know it.
-    pub track: Option<TrackId>,
-    /// VP8 or Opus.
-    pub codec: Codec,
-    /// The extended RTP timestamp.
-    pub timestamp: u64,
-    /// Video: whether a decoder can start here.
-    pub keyframe: bool,
-    /// The extended sequence numbers of its first and last packet.
-    pub seqs: (u64, u64),
-    /// VP8 picture id.
-    pub picture_id: Option<u16>,
-    /// VP8 TL0PICIDX.
-    pub tl0_pic_idx: Option<u8>,
-    /// Opus: the level of RFC 6464.
-    pub level_dbov: Option<i8>,
-    /// The frame.
-    pub data: Vec<u8>,
-}
-
-/// Counters of a participant since it began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Media packets written.
-    pub packets_sent: u64,
-    /// Their payload bytes.
-    pub bytes_sent: u64,
-    /// Media packets received in slots.
-    pub packets_received: u64,
-    /// Their payload bytes.
-    pub bytes_received: u64,
-    /// Whole video frames received.
-    pub video_frames: u64,
-    /// Opus packets received.
-    pub audio_frames: u64,
-    /// Packets that never came.
-    pub packets_lost: u64,
-    /// Keyframes asked of the node.
-    pub keyframes_requested: u64,
-    /// Keyframes that the node asked for.
-    pub keyframes_wanted: u64,
-    /// Frames not sent: muted, not connected, or a delta frame before the first keyframe.
-    pub frames_withheld: u64,
-    /// Outputs dropped because nobody polled.
-    pub outputs_dropped: u64,
-    /// Datagrams that could not be read.
-    pub datagrams_unreadable: u64,
-}
 
 /// A participant. See the module's head.
 #[derive(Debug)]
@@ -237,20 +46,6 @@ pub struct Participant {
     counters: Counters,
     connected: bool,
     over: bool,
-}
-
-/// A participant cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ParticipantError {
-    /// The local address is no candidate.
-    #[error("{0} cannot be an ICE candidate")]
-    Address(SocketAddr),
-    /// A source is published twice, an audio source has layers, or there are more than three.
-    #[error("{0} cannot be published like this")]
-    Publication(Source),
-    /// The session description could not be made.
-    #[error("no offer: {0}")]
-    Offer(String),
 }
 
 impl Participant {

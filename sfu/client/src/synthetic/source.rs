@@ -6,7 +6,7 @@ use sfu_protocol::media::{Kind, Source};
 
 use super::frame::{AudioMark, Mark, write_audio, write_video};
 use crate::media::{
-    AudioFrame, EncodedFrame, MediaSource, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, us_to_timestamp,
+    AudioFrame, EncodedFrame, MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, us_to_timestamp,
 };
 
 /// Length of an Opus packet.
@@ -222,7 +222,7 @@ impl MediaSource for Synthetic {
     fn next_at_us(&self) -> u64 {
         let pictures = self.pictures.values().map(|&n| self.frame_at_us(n));
         let sounds = self.sounds.values().map(|&n| u64::from(n) * AUDIO_FRAME_US);
-        pictures.chain(sounds).min().unwrap_or(0)
+        pictures.chain(sounds).min().unwrap_or(NEVER_US)
     }
 }
 
@@ -255,6 +255,7 @@ mod tests {
     #[test]
     fn sound_comes_every_20_ms_with_the_level_of_the_speaker() {
         let mut source = Synthetic::new(Shape::meeting(1));
+        assert_eq!(source.next_at_us(), NEVER_US, "nobody has asked yet");
         assert_eq!(source.audio(Source::Microphone, 99_999).len(), 5);
         source.set_speaking(true);
         let after = source.audio(Source::Microphone, 100_000);

@@ -1,0 +1,79 @@
+//! What a participant is.
+
+use std::net::SocketAddr;
+
+use sfu_protocol::media::Source;
+use sfu_protocol::signal::TrackState;
+use str0m::config::DtlsCert;
+
+use crate::media::MAX_LAYERS;
+
+/// One source that a participant has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publication {
+    /// Which.
+    pub source: Source,
+    /// Video: 1, or 2 to 3 simulcast layers `q`, `h`, `f`. Audio: 1.
+    pub layers: u8,
+    /// Whether it flows from the start. `Off` keeps an m-line for later.
+    pub state: TrackState,
+}
+
+impl Publication {
+    /// A source that flows from the start.
+    pub fn live(source: Source, layers: u8) -> Self {
+        Publication {
+            source,
+            layers,
+            state: TrackState::Live,
+        }
+    }
+}
+
+/// What a participant is.
+#[derive(Debug, Clone)]
+pub struct ParticipantConfig {
+    /// Its one ICE host candidate.
+    pub local: SocketAddr,
+    /// What it may send. Each source at most once.
+    pub publish: Vec<Publication>,
+    /// How many tracks it hears at once.
+    pub audio_slots: u8,
+    /// How many tracks it sees at once.
+    pub video_slots: u8,
+    /// Whether [`Event::Packet`] is wanted for each packet.
+    pub report_packets: bool,
+    /// A certificate to share among participants; none makes one.
+    pub certificate: Option<DtlsCert>,
+}
+
+impl ParticipantConfig {
+    /// A participant with a three-layer camera and a microphone that sees six and hears four.
+    pub fn new(local: SocketAddr) -> Self {
+        ParticipantConfig {
+            local,
+            publish: vec![
+                Publication::live(Source::Camera, MAX_LAYERS),
+                Publication::live(Source::Microphone, 1),
+            ],
+            audio_slots: 4,
+            video_slots: 6,
+            report_packets: false,
+            certificate: None,
+        }
+    }
+}
+
+/// A participant cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ParticipantError {
+    /// The local address is no candidate.
+    #[error("{0} cannot be an ICE candidate")]
+    Address(SocketAddr),
+    /// A source is published twice, an audio source has layers, or there are more than three.
+    #[error("{0} cannot be published like this")]
+    Publication(Source),
+    /// The session description could not be made.
+    #[error("no offer: {0}")]
+    Offer(String),
+}

@@ -1,0 +1,142 @@
+//! What goes into a participant and what comes out: plain values.
+
+use std::net::SocketAddr;
+
+use sfu_protocol::ids::TrackId;
+use sfu_protocol::media::{Codec, Source};
+use sfu_protocol::signal::{ByeReason, ClientMessage, Envelope, SlotId};
+
+/// What a participant is told.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A message of the node.
+    Node(Envelope),
+    /// A datagram on the participant's address.
+    Datagram {
+        /// From where.
+        source: SocketAddr,
+        /// The payload.
+        bytes: &'a [u8],
+    },
+    /// The deadline has come.
+    Tick,
+}
+
+/// What leaves a participant.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this to the node's WebSocket.
+    Signal(ClientMessage),
+    /// Send this datagram from the participant's address.
+    Datagram {
+        /// To where.
+        destination: SocketAddr,
+        /// The payload.
+        bytes: Vec<u8>,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// What happens to a participant.
+#[derive(Debug)]
+pub enum Event {
+    /// The node let it in; the roster is filled.
+    Joined,
+    /// ICE and DTLS stand: media can flow.
+    Connected,
+    /// The path is lost (true) or back (false).
+    PathLost(bool),
+    /// People, tracks, slots, speakers or the recording changed.
+    RosterChanged,
+    /// A receiver needs a keyframe of this layer.
+    KeyframeWanted {
+        /// Of which own source.
+        source: Source,
+        /// Of which layer.
+        layer: u8,
+    },
+    /// A host muted this source.
+    MutedByHost(Source),
+    /// A packet arrived in a slot.
+    Packet(ReceivedPacket),
+    /// A whole frame arrived in a slot (VP8 and Opus).
+    Frame(ReceivedFrame),
+    /// The node said goodbye; nothing follows.
+    Ended(ByeReason),
+    /// The transport failed; nothing follows.
+    Failed(String),
+}
+
+/// A packet in a slot.
+#[derive(Debug, Clone)]
+pub struct ReceivedPacket {
+    /// Which slot.
+    pub slot: SlotId,
+    /// The extended sequence number.
+    pub seq: u64,
+    /// The extended RTP timestamp.
+    pub timestamp: u64,
+    /// The marker bit.
+    pub marker: bool,
+    /// The first contributing source: which track it is.
+    pub csrc: Option<u32>,
+    /// Of its payload type.
+    pub codec: Option<Codec>,
+    /// How long the payload is.
+    pub payload_bytes: usize,
+}
+
+/// A whole frame in a slot.
+#[derive(Debug, Clone)]
+pub struct ReceivedFrame {
+    /// Which slot.
+    pub slot: SlotId,
+    /// Whose, by CSRC; none when the roster does not know it.
+    pub track: Option<TrackId>,
+    /// VP8 or Opus.
+    pub codec: Codec,
+    /// The extended RTP timestamp.
+    pub timestamp: u64,
+    /// Video: whether a decoder can start here.
+    pub keyframe: bool,
+    /// The extended sequence numbers of its first and last packet.
+    pub seqs: (u64, u64),
+    /// VP8 picture id.
+    pub picture_id: Option<u16>,
+    /// VP8 TL0PICIDX.
+    pub tl0_pic_idx: Option<u8>,
+    /// Opus: the level of RFC 6464.
+    pub level_dbov: Option<i8>,
+    /// The frame.
+    pub data: Vec<u8>,
+}
+
+/// Counters of a participant since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Media packets written.
+    pub packets_sent: u64,
+    /// Their payload bytes.
+    pub bytes_sent: u64,
+    /// Media packets received in slots.
+    pub packets_received: u64,
+    /// Their payload bytes.
+    pub bytes_received: u64,
+    /// Whole video frames received.
+    pub video_frames: u64,
+    /// Opus packets received.
+    pub audio_frames: u64,
+    /// Packets that never came.
+    pub packets_lost: u64,
+    /// Keyframes asked of the node.
+    pub keyframes_requested: u64,
+    /// Keyframes that the node asked for.
+    pub keyframes_wanted: u64,
+    /// Frames not sent: muted, not connected, or a delta frame before the first keyframe.
+    pub frames_withheld: u64,
+    /// Outputs dropped because nobody polled.
+    pub outputs_dropped: u64,
+    /// Datagrams that could not be read.
+    pub datagrams_unreadable: u64,
+}

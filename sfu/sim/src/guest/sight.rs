@@ -1,0 +1,194 @@
+//! What one guest saw and heard, and what was wrong with it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use sfu_client::participant::{ReceivedFrame, ReceivedPacket, Roster};
+use sfu_client::synthetic::{Decoder, read_audio};
+use sfu_protocol::ids::{ParticipantId, TrackId};
+use sfu_protocol::media::{Codec, Kind, Source};
+use sfu_protocol::signal::SlotId;
+
+use crate::oracle::{Bounds, SlotLines, frame_fault};
+
+/// Most faults that are remembered of one guest: the first ones tell the story.
+const MAX_FAULTS: usize = 20;
+
+/// How one source of somebody was seen or heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// The first frame.
+    pub first_at: Instant,
+    /// The last frame.
+    pub last_at: Instant,
+    /// The last frame's layer.
+    pub layer: u8,
+    /// How many frames.
+    pub frames: u64,
+}
+
+/// One slot.
+#[derive(Debug, Default)]
+struct Slot {
+    decoder: Decoder,
+    last: Option<(Instant, ReceivedFrame)>,
+}
+
+/// What is in a slot, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) kind: Kind,
+    pub(crate) track: Option<TrackId>,
+    pub(crate) since: Instant,
+}
+
+/// What a guest saw.
+#[derive(Debug)]
+pub struct Sight {
+    me: u32,
+    id: ParticipantId,
+    slots: BTreeMap<SlotId, Slot>,
+    lines: SlotLines,
+    shown: BTreeMap<SlotId, Shown>,
+    sightings: BTreeMap<(u32, Source), Sighting>,
+    faults: Vec<String>,
+}
+
+impl Sight {
+    pub(super) fn new(me: u32, id: ParticipantId) -> Self {
+        Sight {
+            me,
+            id,
+            slots: BTreeMap::new(),
+            lines: SlotLines::new(),
+            shown: BTreeMap::new(),
+            sightings: BTreeMap::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// How an author's source was seen or heard.
+    pub fn of(&self, author: u32, source: Source) -> Option<Sighting> {
+        self.sightings.get(&(author, source)).copied()
+    }
+
+    /// Takes the faults found since the last call.
+    pub fn take_faults(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// What is wrong with the slots as wholes.
+    pub fn line_faults(&self, bounds: &Bounds) -> Vec<String> {
+        let lines = self.lines.iter();
+        lines
+            .flat_map(|(slot, line)| {
+                let faults = line.faults(bounds).into_iter();
+                faults.map(move |fault| format!("slot {}: {fault}", slot.0))
+            })
+            .collect()
+    }
+
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (&SlotId, &Shown)> {
+        self.shown.iter()
+    }
+
+    pub(super) fn fault(&mut self, what: String) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(what);
+        }
+    }
+
+    pub(super) fn roster_changed(&mut self, now: Instant, roster: &Roster) {
+        for (slot, view) in roster.slots() {
+            let fresh = Shown {
+                kind: view.kind,
+                track: view.track,
+                since: now,
+            };
+            let shown = self.shown.entry(slot.clone()).or_insert(fresh);
+            if shown.track != view.track {
+                *shown = fresh;
+            }
+            if view.track.is_some_and(|track| track.participant == self.id) {
+                self.fault(format!("slot {} shows myself", slot.0));
+            }
+        }
+    }
+
+    pub(super) fn packet(&mut self, now: Instant, packet: &ReceivedPacket) {
+        let line = self.lines.entry(packet.slot.clone()).or_default();
+        line.packet(now, packet);
+    }
+
+    /// Looks at a frame; answers what the chronicle is to know.
+    pub(super) fn frame(&mut self, now: Instant, frame: ReceivedFrame) -> Option<String> {
+        match frame.codec {
+            Codec::Opus => self.sound(now, frame),
+            _ => self.picture(now, frame),
+        }
+    }
+
+    fn sound(&mut self, now: Instant, frame: ReceivedFrame) -> Option<String> {
+        let mark = match read_audio(&frame.data) {
+            Ok(mark) => mark,
+            Err(fault) => {
+                self.fault(format!("slot {}: {fault}", frame.slot.0));
+                return None;
+            }
+        };
+        self.sighted(now, mark.author, mark.source, 0);
+        self.check_owner(&frame, mark.author, mark.source);
+        Some(format!(
+            "hears {} {} in {}",
+            mark.author, mark.number, frame.slot.0
+        ))
+    }
+
+    fn picture(&mut self, now: Instant, frame: ReceivedFrame) -> Option<String> {
+        let slot = self.slots.entry(frame.slot.clone()).or_default();
+        let decoded = slot.decoder.decode(&frame.data);
+        let before = slot.last.replace((now, frame.clone()));
+        let picture = match decoded {
+            Ok(picture) => picture,
+            Err(fault) => {
+                self.fault(format!(
+                    "slot {} seqs {:?}: {fault}",
+                    frame.slot.0, frame.seqs
+                ));
+                return None;
+            }
+        };
+        if let Some(fault) = before.and_then(|(_, before)| frame_fault(&before, &frame)) {
+            self.fault(format!("slot {}: {fault}", frame.slot.0));
+        }
+        let mark = picture.mark;
+        self.sighted(now, mark.author, mark.source, mark.layer);
+        self.check_owner(&frame, mark.author, mark.source);
+        Some(format!(
+            "sees {} {} layer {} frame {} in {}",
+            mark.author, mark.source, mark.layer, mark.number, frame.slot.0
+        ))
+    }
+
+    fn sighted(&mut self, now: Instant, author: u32, source: Source, layer: u8) {
+        let sighting = self.sightings.entry((author, source)).or_insert(Sighting {
+            first_at: now,
+            last_at: now,
+            layer,
+            frames: 0,
+        });
+        sighting.last_at = now;
+        sighting.layer = layer;
+        sighting.frames += 1;
+        if author == self.me {
+            self.fault(format!("receives its own {source}"));
+        }
+    }
+
+    /// The CSRC must name the source that made the frame.
+    fn check_owner(&mut self, frame: &ReceivedFrame, author: u32, source: Source) {
+        if let Some(track) = frame.track.filter(|track| track.source != source) {
+            self.fault(format!("a frame of {author} {source} is marked as {track}"));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What must always hold, whatever the story.
+//!
+//! - A frame that comes out whole can be decoded: its chain is intact, or it begins one.
+//! - Within a slot, sequence numbers, timestamps and picture ids are one continuous line, also
+//!   over switches of track and layer, and every packet says by CSRC whose it is.
+//! - Nobody receives their own track.
+//! - Whoever speaks is heard by all, without a long silence; a slot that shows somebody moves.
+//! - Everyone's roster is right within a second of each change.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sfu_client::participant::{ReceivedFrame, ReceivedPacket};
+use sfu_protocol::media::Codec;
+use sfu_protocol::signal::SlotId;
+
+/// How patient the oracles are. It depends on the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// From a change until every roster shows it.
+    pub roster: Duration,
+    /// From joining until media must flow both ways.
+    pub settle: Duration,
+    /// Longest silence of somebody who speaks.
+    pub silence: Duration,
+    /// Longest standstill of a picture, a new one's beginning included.
+    pub freeze: Duration,
+    /// Most that a slot's timestamps may differ from the time that passes.
+    pub timestamp_slack: Duration,
+    /// Whether the network loses nothing, so that no packet may be missing.
+    pub lossless: bool,
+}
+
+impl Bounds {
+    /// For paths that lose nothing.
+    pub const STRICT: Bounds = Bounds {
+        roster: Duration::from_secs(1),
+        settle: Duration::from_millis(1_500),
+        silence: Duration::from_millis(250),
+        freeze: Duration::from_millis(700),
+        timestamp_slack: Duration::from_millis(300),
+        lossless: true,
+    };
+
+    /// For paths that lose 5 % each way: a handshake may need two of DTLS's timers, a keyframe
+    /// and its request may be lost as well.
+    pub const LOSSY: Bounds = Bounds {
+        roster: Duration::from_secs(1),
+        settle: Duration::from_secs(6),
+        silence: Duration::from_millis(600),
+        freeze: Duration::from_millis(3_000),
+        timestamp_slack: Duration::from_millis(1_000),
+        lossless: false,
+    };
+}
+
+/// Every packet of one slot.
+#[derive(Debug, Clone, Default)]
+pub struct SlotLine {
+    packets: BTreeMap<u64, Stamp>,
+    twice: u64,
+    unmarked: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    timestamp: u64,
+    codec: Option<Codec>,
+    at: Instant,
+}
+
+impl SlotLine {
+    /// Notes a packet.
+    pub fn packet(&mut self, at: Instant, packet: &ReceivedPacket) {
+        let stamp = Stamp {
+            timestamp: packet.timestamp,
+            codec: packet.codec,
+            at,
+        };
+        self.twice += u64::from(self.packets.insert(packet.seq, stamp).is_some());
+        self.unmarked += u64::from(packet.csrc.is_none());
+    }
+
+    /// How many packets came.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Whether none came.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// What is wrong with the line as a whole.
+    pub fn faults(&self, bounds: &Bounds) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.twice > 0 {
+            faults.push(format!("{} packets came twice", self.twice));
+        }
+        if self.unmarked > 0 {
+            faults.push(format!("{} packets without CSRC", self.unmarked));
+        }
+        if bounds.lossless && self.missing() > 0 {
+            faults.push(format!(
+                "{} sequence numbers are missing on a path that loses nothing",
+                self.missing()
+            ));
+        }
+        faults.extend(self.jump(bounds));
+        faults
+    }
+
+    fn missing(&self) -> u64 {
+        let ends = self
+            .packets
+            .keys()
+            .next()
+            .zip(self.packets.keys().next_back());
+        ends.map_or(0, |(first, last)| {
+            last - first + 1 - self.packets.len() as u64
+        })
+    }
+
+    /// The first place where timestamps do not go on as time does.
+    fn jump(&self, bounds: &Bounds) -> Option<String> {
+        let stamps = self.without_delays();
+        let pairs = stamps.iter().zip(stamps.iter().skip(1));
+        pairs
+            .filter_map(|(before, after)| jump_between(before, after, bounds))
+            .next()
+    }
+
+    /// The packets in order, none later than one that follows it: a packet that was sent again
+    /// is dated by the first that overtook it.
+    fn without_delays(&self) -> Vec<(u64, Stamp)> {
+        let mut stamps: Vec<(u64, Stamp)> = self.packets.iter().map(|(&n, &s)| (n, s)).collect();
+        let mut earliest: Option<Instant> = None;
+        for (_, stamp) in stamps.iter_mut().rev() {
+            let at = earliest.map_or(stamp.at, |earliest| earliest.min(stamp.at));
+            stamp.at = at;
+            earliest = Some(at);
+        }
+        stamps
+    }
+}
+
+fn jump_between(before: &(u64, Stamp), after: &(u64, Stamp), bounds: &Bounds) -> Option<String> {
+    let clock_hz = i128::from(after.1.codec?.clock_rate_hz());
+    let ticks = i128::from(after.1.timestamp) - i128::from(before.1.timestamp);
+    let media_us = ticks * 1_000_000 / clock_hz;
+    let passed_us = (after.1.at - before.1.at).as_micros() as i128;
+    let differ_us = (media_us - passed_us).unsigned_abs();
+    (ticks < 0 || differ_us > bounds.timestamp_slack.as_micros()).then(|| {
+        format!(
+            "from seq {} to {} the timestamp goes on by {} ms while {} ms pass",
+            before.0,
+            after.0,
+            media_us / 1_000,
+            passed_us / 1_000
+        )
+    })
+}
+
+/// What two frames of a slot that follow each other without a hole owe each other.
+pub fn frame_fault(before: &ReceivedFrame, after: &ReceivedFrame) -> Option<String> {
+    if before.seqs.1 + 1 != after.seqs.0 {
+        return None;
+    }
+    let pictures = before.picture_id.zip(after.picture_id);
+    if let Some((one, two)) = pictures.filter(|(one, two)| (one + 1) & 0x7fff != *two) {
+        return Some(format!("picture id {two} follows {one}"));
+    }
+    let counts = before.tl0_pic_idx.zip(after.tl0_pic_idx);
+    if let Some((one, two)) = counts.filter(|(one, two)| one.wrapping_add(1) != *two) {
+        return Some(format!("TL0PICIDX {two} follows {one}"));
+    }
+    None
+}
+
+/// What is wrong, by whom it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Milliseconds since the story began.
+    pub at_ms: u64,
+    /// The step of the story.
+    pub step: String,
+    /// Who saw it.
+    pub who: String,
+    /// What.
+    pub what: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:>6} ms [{}] {}: {}",
+            self.at_ms, self.step, self.who, self.what
+        )
+    }
+}
+
+/// The lines of every slot of one guest.
+pub type SlotLines = BTreeMap<SlotId, SlotLine>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(packets: &[(u64, u64, u64)]) -> SlotLine {
+        let start = Instant::now();
+        let mut line = SlotLine::default();
+        for &(seq, timestamp, at_ms) in packets {
+            let packet = ReceivedPacket {
+                slot: SlotId("a".into()),
+                seq,
+                timestamp,
+                marker: true,
+                csrc: Some(1),
+                codec: Some(Codec::Vp8),
+                payload_bytes: 10,
+            };
+            line.packet(start + Duration::from_millis(at_ms), &packet);
+        }
+        line
+    }
+
+    #[test]
+    fn a_line_is_continuous_or_its_fault_is_named() {
+        type Packets = &'static [(u64, u64, u64)];
+        let cases: [(&str, Packets, usize); 7] = [
+            ("goes on", &[(1, 0, 0), (2, 9_000, 100), (3, 9_000, 101)], 0),
+            ("a number is missing", &[(1, 0, 0), (3, 9_000, 100)], 1),
+            (
+                "a packet twice",
+                &[(1, 0, 0), (1, 0, 0), (2, 9_000, 100)],
+                1,
+            ),
+            ("time goes back", &[(1, 9_000, 0), (2, 0, 100)], 1),
+            ("time jumps", &[(1, 0, 0), (2, 900_000, 100)], 1),
+            (
+                "a packet that was sent again",
+                &[(1, 0, 0), (2, 0, 900), (3, 9_000, 100)],
+                0,
+            ),
+            (
+                "a pause that the timestamps know of",
+                &[(1, 0, 0), (2, 900_000, 10_000)],
+                0,
+            ),
+        ];
+        for (name, packets, faults) in cases {
+            let found = line(packets).faults(&Bounds::STRICT);
+            assert_eq!(found.len(), faults, "{name}: {found:?}");
+        }
+    }
+}

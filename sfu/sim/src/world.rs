@@ -1,0 +1,361 @@
+//! One shard, its guests, a keeper and the network between them, on a virtual clock.
+//!
+//! The clock has milliseconds. In each, everything that is due is done, again and again until
+//! nothing is; then the clock moves to the next thing that is due.
+
+mod cast;
+mod letters;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sfu_client::participant::Input as GuestInput;
+use sfu_core::io::{Departures, Input, Output, SignalId};
+use sfu_core::report::Report;
+use sfu_core::shard::{Limits, Shard, ShardConfig};
+use sfu_protocol::ids::RoomId;
+use str0m::config::DtlsCert;
+use uuid::Uuid;
+
+use crate::chronicle::Chronicle;
+use crate::guest::Guest;
+use crate::keeper::Keeper;
+use crate::network::{Datagram, Network, Path};
+use crate::oracle::{Bounds, Violation};
+use letters::{Letter, Post};
+
+/// How often the oracles look.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
+
+/// How often the keeper makes durable what it has.
+const SYNC_EVERY: Duration = Duration::from_millis(200);
+
+/// Most rounds in one millisecond. A shard that still has something to do after so many turns
+/// in a circle.
+const MAX_ROUNDS: u32 = 50;
+
+/// Most violations that are kept: the first tell the story.
+const MAX_VIOLATIONS: usize = 40;
+
+/// The node's wall clock when a story begins: 2025-01-01.
+const ORIGIN_UNIX_US: u64 = 1_735_689_600_000_000;
+
+/// The world.
+pub struct World {
+    pub(crate) start: Instant,
+    pub(crate) now: Instant,
+    pub(crate) guests: Vec<Guest>,
+    pub(crate) keeper: Option<Keeper>,
+    pub(crate) bounds: Bounds,
+    pub(crate) post: Post,
+    /// When something that rosters show changed last.
+    pub(crate) changed_at: Instant,
+    /// Whether the room is being recorded, as everyone should know.
+    pub(crate) recorded: bool,
+    pub(crate) room: RoomId,
+    pub(crate) links: u64,
+    pub(crate) signals: u64,
+    pub(crate) step: String,
+    shard: Shard,
+    network: Network,
+    departures: Departures,
+    burst: Vec<(Datagram, Path)>,
+    next_watch: Instant,
+    next_sync: Instant,
+    chronicle: Chronicle,
+    violations: Vec<Violation>,
+    /// What was wrong when the oracles looked last.
+    complaints: BTreeSet<(String, String)>,
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(seed: u64, bounds: Bounds) -> Self {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        fastrand::seed(chance.next_u64());
+        let start = first_moment();
+        let mut entropy = [0; 32];
+        chance.fill_bytes(&mut entropy);
+        let shard = Shard::new(ShardConfig {
+            shard: 0,
+            advertise: vec![node_address()],
+            origin: start,
+            origin_unix_us: ORIGIN_UNIX_US,
+            entropy,
+            dtls: Some(certificate()),
+            limits: Limits::default(),
+        });
+        World {
+            start,
+            now: start,
+            guests: Vec::new(),
+            keeper: None,
+            bounds,
+            post: Post::default(),
+            changed_at: start,
+            recorded: false,
+            room: RoomId(Uuid::from_u128(0x0e00)),
+            links: 0,
+            signals: 0,
+            step: String::new(),
+            shard,
+            network: Network::new(chance.next_u64()),
+            departures: Departures::new(),
+            burst: Vec::new(),
+            next_watch: start,
+            next_sync: start,
+            chronicle: Chronicle::default(),
+            violations: Vec::new(),
+            complaints: BTreeSet::new(),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn run_ms(&mut self, duration_ms: u64) {
+        let end = self.now + Duration::from_millis(duration_ms);
+        while self.now < end {
+            self.settle();
+            self.now = self.next_due().min(end);
+        }
+        self.settle();
+    }
+
+    /// What the shard counts.
+    pub fn report(&self) -> Report {
+        self.shard.report()
+    }
+
+    /// What the network did.
+    pub fn traffic(&self) -> crate::network::Traffic {
+        self.network.traffic()
+    }
+
+    /// What everyone's participant counts, a line each.
+    pub fn counters(&self) -> String {
+        let lines = self.guests.iter().map(|guest| {
+            let counters = guest.participant().counters();
+            format!("{}: {counters:?}\n", guest.name)
+        });
+        lines.collect()
+    }
+
+    /// What happened.
+    pub fn chronicle(&self) -> &Chronicle {
+        &self.chronicle
+    }
+
+    /// What was wrong.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Milliseconds since the story began.
+    pub fn now_ms(&self) -> u64 {
+        (self.now - self.start).as_millis() as u64
+    }
+
+    /// Writes into the chronicle.
+    pub fn note(&mut self, who: &str, what: &str) {
+        let at_ms = self.now_ms();
+        self.chronicle.note(at_ms, who, format_args!("{what}"));
+    }
+
+    /// Says that something is wrong.
+    pub fn violate(&mut self, who: &str, what: String) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(Violation {
+                at_ms: self.now_ms(),
+                step: self.step.clone(),
+                who: who.to_owned(),
+                what,
+            });
+        }
+    }
+
+    /// Gives the shard an input, sends what departs and takes what it says.
+    pub(crate) fn tell_shard(&mut self, input: Input<'_>) {
+        self.shard.handle(self.now, input, &mut self.departures);
+        self.collect_departures();
+        while let Some(output) = self.shard.poll() {
+            self.route(output);
+        }
+    }
+
+    fn collect_departures(&mut self) {
+        for (destination, bytes) in self.departures.iter() {
+            let guest = self
+                .guests
+                .iter()
+                .find(|guest| guest.address == destination);
+            let path = guest.map_or(Path::OFFICE, |guest| guest.line.down);
+            let datagram = Datagram {
+                source: node_address(),
+                destination,
+                bytes: bytes.to_vec(),
+            };
+            self.burst.push((datagram, path));
+        }
+        self.departures.clear();
+    }
+
+    fn route(&mut self, output: Output) {
+        match output {
+            Output::Signal { signal, envelope } => {
+                self.post
+                    .send(self.now, Letter::ToGuest { signal, envelope });
+            }
+            Output::CloseSignal { signal } => {
+                self.post.send(self.now, Letter::CloseGuest { signal });
+            }
+            Output::Link { peer, frame } => {
+                self.post.send(self.now, Letter::ToKeeper { peer, frame });
+            }
+            Output::Control { reply, .. } => {
+                let line = format!("{reply:?}");
+                self.note("node", &line);
+            }
+        }
+    }
+
+    /// Everything that is due now, until nothing is.
+    fn settle(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            self.round();
+            let burst = std::mem::take(&mut self.burst);
+            self.network.take(self.now, burst);
+            if !self.is_due() {
+                self.look();
+                return;
+            }
+        }
+        let reason = self.shard.deadline().reason;
+        self.violate(
+            "world",
+            format!("something is always due; the shard says {reason:?}"),
+        );
+    }
+
+    fn round(&mut self) {
+        while let Some(datagram) = self.network.deliver(self.now) {
+            self.deliver(datagram);
+        }
+        while let Some(letter) = self.post.deliver(self.now) {
+            self.open(letter);
+        }
+        for index in 0..self.guests.len() {
+            if !self.guests[index].gone && self.guests[index].due() <= self.now {
+                self.guests[index].step(self.now);
+                self.drain_guest(index);
+            }
+        }
+        if self.shard.deadline().at <= self.now {
+            self.tell_shard(Input::Tick);
+        }
+    }
+
+    fn deliver(&mut self, datagram: Datagram) {
+        let Datagram {
+            source,
+            destination,
+            bytes,
+        } = datagram;
+        if destination == node_address() {
+            return self.tell_shard(Input::Datagram {
+                source,
+                destination,
+                bytes: &bytes,
+            });
+        }
+        let here = |guest: &Guest| guest.address == destination && !guest.gone;
+        if let Some(index) = self.guests.iter().position(here) {
+            let bytes = bytes.as_slice();
+            self.guests[index].handle(self.now, GuestInput::Datagram { source, bytes });
+            self.drain_guest(index);
+        }
+    }
+
+    /// Takes what leaves a guest.
+    pub(crate) fn drain_guest(&mut self, index: usize) {
+        let departing = self.guests[index].drain(self.now, node_address());
+        let guest = &self.guests[index];
+        let (signal, up, name) = (guest.signal, guest.line.up, guest.name.clone());
+        for datagram in departing.datagrams {
+            self.burst.push((datagram, up));
+        }
+        for message in departing.messages {
+            self.post.send(self.now, Letter::ToNode { signal, message });
+        }
+        for note in departing.notes {
+            self.note(&name, &note);
+        }
+    }
+
+    pub(crate) fn guest_at(&self, signal: SignalId) -> Option<usize> {
+        self.guests.iter().position(|guest| guest.signal == signal)
+    }
+
+    /// The oracles look, and the keeper makes durable what it has.
+    fn look(&mut self) {
+        if self.now >= self.next_sync {
+            self.next_sync = self.now + SYNC_EVERY;
+            self.sync_keeper();
+        }
+        if self.now >= self.next_watch {
+            self.next_watch = self.now + WATCH_EVERY;
+            self.watch();
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.next_event() <= self.now
+    }
+
+    fn next_event(&self) -> Instant {
+        let guests = self
+            .guests
+            .iter()
+            .filter(|guest| !guest.gone)
+            .map(Guest::due);
+        let moving = self.network.next_arrival().into_iter();
+        moving
+            .chain(self.post.next_arrival())
+            .chain(guests)
+            .fold(self.shard.deadline().at, Instant::min)
+    }
+
+    /// The next millisecond in which something is due, at least the next one.
+    fn next_due(&self) -> Instant {
+        let due = self.next_event().min(self.next_watch).min(self.next_sync);
+        let since = due.saturating_duration_since(self.start).as_nanos();
+        let ms = since.div_ceil(1_000_000) as u64;
+        let at = self.start + Duration::from_millis(ms);
+        at.max(self.now + Duration::from_millis(1))
+    }
+}
+
+/// Where the node is.
+pub(crate) fn node_address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 7_882))
+}
+
+/// Every story of a process begins at the same moment, for str0m derives NTP times from it.
+fn first_moment() -> Instant {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    *FIRST.get_or_init(Instant::now)
+}
+
+/// One certificate for all: two have different sizes, and making one costs time.
+pub(crate) fn certificate() -> DtlsCert {
+    static CERTIFICATE: OnceLock<DtlsCert> = OnceLock::new();
+    let made = CERTIFICATE.get_or_init(|| {
+        let provider = str0m::crypto::from_feature_flags();
+        let made = provider.dtls_provider.generate_certificate();
+        made.expect("the provider of this build makes certificates")
+    });
+    made.clone()
+}

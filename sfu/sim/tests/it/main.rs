@@ -1,0 +1,9 @@
+//! Stories of a whole world, each told with ten committed seeds.
+
+mod determinism;
+mod joining;
+mod layers;
+mod network;
+mod recording;
+mod seeds;
+mod tracks;
