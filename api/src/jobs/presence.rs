@@ -154,15 +154,21 @@ async fn write(app: &App, event: &NodeEvent) -> Result<bool, StoreError> {
                 .await?;
             }
         }
-        RoomEvent::RoomClosed {} => closing::close_latest(app, &room, at_ms).await?,
+        RoomEvent::RoomClosed {} => close(app, &room, at_ms).await?,
         _ => {}
     }
     Ok(true)
 }
 
-/// The open session of a room. Somebody who comes with a grant of a session that is over (the
-/// room emptied and they returned) opens the next.
+/// The session in which somebody is: the open one. Who comes with a grant of a session that is
+/// over (the room emptied and they returned) opens the next; what a node tells late of a room that
+/// was ended belongs to its last.
 async fn current(app: &App, room: &RoomRow, at_ms: i64) -> Result<SessionId, StoreError> {
+    if room.ended_at_ms.is_some()
+        && let Some(last) = latest(app, room).await?
+    {
+        return Ok(last.id);
+    }
     let fresh = SessionId(app.new_id());
     let (organisation, title) = (room.organisation, &room.title);
     Ok(
@@ -170,6 +176,20 @@ async fn current(app: &App, room: &RoomRow, at_ms: i64) -> Result<SessionId, Sto
             .await?
             .id,
     )
+}
+
+/// Closes the session of a room that emptied, unless somebody has been given a grant into it
+/// since: they are told this session and must find it. If they do not come after all, the
+/// reconciling job closes it.
+async fn close(app: &App, room: &RoomRow, at_ms: i64) -> Result<(), StoreError> {
+    match latest(app, room).await? {
+        Some(session) if session.ended_at_ms.is_none() && session.last_grant_at_ms > at_ms => {
+            Ok(())
+        }
+        // A session that is closed already may have got a latecomer, whose stay ends here too.
+        Some(session) => closing::close(app, &session, at_ms).await,
+        None => Ok(()),
+    }
 }
 
 async fn latest(app: &App, room: &RoomRow) -> Result<Option<SessionRow>, StoreError> {

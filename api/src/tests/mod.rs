@@ -1,6 +1,8 @@
 //! What holds over several endpoints.
 
+mod jobs;
 mod objects;
+mod people;
 mod refresh;
 mod surface;
 mod tenants;
