@@ -92,7 +92,7 @@ fn to_slots(
         waiting |= send.unwrap_or(false);
     }
     if waiting {
-        still_waiting(stage, now, out, from, packet.layer);
+        still_waiting(stage, now, out, from, packet);
     }
 }
 
@@ -144,7 +144,7 @@ fn to_tapes(
         }
     }
     if waiting {
-        still_waiting(stage, now, out, from, packet.layer);
+        still_waiting(stage, now, out, from, packet);
     }
 }
 

@@ -5,10 +5,28 @@
 //! time and the time at which it happened; datagrams leave through [`io::Departures`] in the
 //! same call, control waits in a queue:
 //!
-//! ```text
-//! shard.handle(now, input, &mut departures);
-//! while let Some(output) = shard.poll() { ... }
-//! let wake = shard.deadline();
+//! ```
+//! use std::time::Instant;
+//! use sfu_core::io::{Departures, Input};
+//! use sfu_core::shard::{Limits, Shard, ShardConfig};
+//!
+//! let now = Instant::now();
+//! let mut shard = Shard::new(ShardConfig {
+//!     shard: 0,
+//!     advertise: vec!["127.0.0.1:7882".parse().unwrap()],
+//!     origin: now,
+//!     origin_unix_us: 1_700_000_000_000_000,
+//!     entropy: [0; 32],
+//!     dtls: None,
+//!     limits: Limits::default(),
+//! });
+//! let mut departures = Departures::new();
+//! shard.handle(now, Input::Tick, &mut departures);
+//! while let Some(output) = shard.poll() {
+//!     println!("to a client, a link peer or api: {output:?}");
+//! }
+//! assert!(departures.is_empty());
+//! println!("come back at {:?}", shard.deadline());
 //! ```
 //!
 //! # Rules

@@ -245,6 +245,7 @@ impl Shard {
                     };
                     subscribe::picture_lost(&mut self.stage, now, out, to);
                 }
+                ConnectionEvent::Reachable => subscribe::aim_all(&mut self.stage, now, out, id),
                 ConnectionEvent::Closed => self.on_closed(now, out, id),
                 ConnectionEvent::Broke => self.on_broke(now, out, id),
             }

@@ -10,7 +10,7 @@ use crate::connection::uplink::Subscriber;
 use crate::deadlines::Wake;
 use crate::io::{ConnectionId, Departures};
 use crate::media::keyframe::Asked;
-use crate::media::packet::MAX_LAYERS;
+use crate::media::packet::{MAX_LAYERS, Packet};
 use crate::media::select::choose;
 use crate::stage::Stage;
 
@@ -59,6 +59,23 @@ pub(crate) fn aim(stage: &mut Stage, now: Instant, out: &mut Departures, to: Sub
         .and_then(|c| c.slot_mut(to.slot));
     if let (Some(true), Some(layer)) = (slot.map(|slot| slot.selector.aim(target)), target) {
         want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
+    }
+}
+
+/// Aims every slot of a receiver.
+pub(crate) fn aim_all(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    receiver: ConnectionId,
+) {
+    let Some(connection) = stage.get(receiver) else {
+        return;
+    };
+    let slots: Vec<usize> = connection.slots().map(|(index, _)| index).collect();
+    for slot in slots {
+        let connection = receiver;
+        aim(stage, now, out, Subscriber { connection, slot });
     }
 }
 
@@ -180,14 +197,19 @@ pub(crate) fn want_keyframe(
     }
 }
 
-/// Receivers of a layer still wait for a keyframe.
+/// Receivers of a layer still wait for a keyframe. When this very packet begins one and came too
+/// late to begin with, another is needed at once.
 pub(crate) fn still_waiting(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
     (publisher, index): (ConnectionId, usize),
-    layer: u8,
+    packet: &Packet,
 ) {
+    let layer = packet.layer;
+    if packet.entry_point {
+        return want_keyframe(stage, now, out, (publisher, index), layer);
+    }
     let line = stage
         .get_mut(publisher)
         .and_then(|c| c.uplink.line_mut(index));

@@ -54,6 +54,8 @@ pub(crate) enum ConnectionEvent {
     },
     /// The receiver lost a picture in a slot.
     KeyframeWanted { slot: usize },
+    /// The receiver is reachable again after it was not: every slot begins anew.
+    Reachable,
     /// The transport ended.
     Closed,
     /// A step of it broke an invariant.
@@ -100,6 +102,9 @@ pub(crate) struct Connection {
     /// Payload types of retransmissions, one bit each.
     rtx_types: u128,
     closed: bool,
+    /// Whether the client still answers for its address (RFC 7675). While it does not, nothing
+    /// is sent there.
+    consent: bool,
     /// The client's certificate, as its first offer named it.
     fingerprint: Option<String>,
 }
@@ -132,6 +137,7 @@ impl Connection {
             wake_at: now,
             rtx_types: 0,
             closed: false,
+            consent: true,
             fingerprint: None,
         }
     }
@@ -305,10 +311,15 @@ impl Connection {
     }
 
     /// Sends a packet of a slot's feed. True when the slot cannot begin without a keyframe.
+    /// Nothing is sent to a client that does not answer for its address.
     pub(crate) fn send(&mut self, step: &mut Step<'_>, slot: usize, packet: &Packet) -> bool {
         let Some(Some(slot)) = self.slots.get_mut(slot) else {
             return false;
         };
+        if !self.consent {
+            slot.pause();
+            return false;
+        }
         match slot.offer(packet, step.now) {
             Offered::NeedsKeyframe => true,
             Offered::Nothing => false,
@@ -442,6 +453,13 @@ impl Connection {
                     Some(slot) => ConnectionEvent::KeyframeWanted { slot },
                     None => return,
                 }
+            }
+            Event::IceConnectionStateChange(state) => {
+                let before = std::mem::replace(&mut self.consent, !state.is_disconnected());
+                if before || !self.consent {
+                    return;
+                }
+                ConnectionEvent::Reachable
             }
             // The end is noticed by the drain, once str0m has said goodbye.
             _ => return,

@@ -343,3 +343,21 @@ fn a_participant_that_closes_its_transport_can_offer_a_new_one() {
     assert!(packets.len() > before + 30);
     assert_continuous(&packets);
 }
+
+#[test]
+fn nothing_is_sent_to_a_client_that_no_longer_answers_for_its_address() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 20);
+    world.clients[ben].unreachable = true;
+    world.stream(ann, Source::Camera, &[0], 1_000);
+    let before = world.shard.report().packets_forwarded;
+    world.stream(ann, Source::Camera, &[0], 30);
+    assert_eq!(world.shard.report().packets_forwarded, before);
+
+    world.clients[ben].unreachable = false;
+    world.restart_ice(ben);
+    world.stream(ann, Source::Camera, &[0], 60);
+    assert!(world.shard.report().packets_forwarded > before + 60);
+}

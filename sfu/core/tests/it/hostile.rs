@@ -24,11 +24,15 @@ fn garbage_from_a_verified_address_never_ends_a_session() {
     let ben = world.join(2, Role::Guest, &[], (0, 1));
     let source = world.clients[ann].address;
     let alert = [21, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+    let plain_alert = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+    let close_notify = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 10, 0, 2, 1, 0];
     let hello = [22, 254, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0];
     let media = [0x80, 96, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 9, 9, 9, 9];
     let reports = [0x80, 200, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4];
     for bytes in [
         &alert[..],
+        &plain_alert,
+        &close_notify,
         &hello,
         &media,
         &reports,

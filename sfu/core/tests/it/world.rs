@@ -45,6 +45,8 @@ pub(crate) struct Client {
     pub(crate) address: SocketAddr,
     pub(crate) messages: Vec<Envelope>,
     pub(crate) closed: bool,
+    /// Nothing that it sends arrives.
+    pub(crate) unreachable: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) senders: Vec<Sender>,
     pub(crate) slots: Vec<Mid>,
@@ -150,6 +152,7 @@ impl World {
             address,
             messages: Vec::new(),
             closed: false,
+            unreachable: false,
             packets: Vec::new(),
             senders: Vec::new(),
             slots: Vec::new(),
@@ -377,7 +380,8 @@ impl World {
                 return;
             }
             for (source, bytes) in sent {
-                if self.loses(&bytes) {
+                let gone = |client: &Client| client.address == source && client.unreachable;
+                if self.clients.iter().any(gone) || self.loses(&bytes) {
                     continue;
                 }
                 let destination = NODE;
