@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+use sfu_core::shard::Limits;
 
 /// Most shards of one node: the user fragment that steers a datagram has room for more, but no
 /// box that one process fills has more cores.
@@ -32,6 +33,13 @@ pub struct Config {
     /// Most signalling WebSockets at a time, those that have not shown a grant included. One
     /// more is answered with 503.
     pub max_sockets: u32,
+    /// Most participants of one room. One more is refused with `limit_reached`.
+    pub participants_per_room: usize,
+    /// Most rooms of one shard. One more is refused with `limit_reached`.
+    pub rooms_per_shard: usize,
+    /// Bytes that are kept of each recording until its recorder has them on disk. Beyond it the
+    /// oldest are dropped and named as a gap. At 3 Mbit/s, 64 MiB last about three minutes.
+    pub ring_bytes_per_recording: usize,
     /// The kernel's receive buffer of each UDP socket, in bytes. The kernel may grant less.
     pub receive_buffer_bytes: usize,
     /// The kernel's send buffer of each UDP socket, in bytes. The kernel may grant less.
@@ -40,6 +48,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let limits = Limits::default();
         Config {
             node_id: "node-1".to_owned(),
             udp_port: 7882,
@@ -48,6 +57,9 @@ impl Default for Config {
             shards: 0,
             allowed_origins: Vec::new(),
             max_sockets: 4096,
+            participants_per_room: limits.participants_per_room,
+            rooms_per_shard: limits.rooms,
+            ring_bytes_per_recording: limits.ring_bytes_per_recording,
             receive_buffer_bytes: 8 * 1024 * 1024,
             send_buffer_bytes: 8 * 1024 * 1024,
         }
@@ -85,6 +97,9 @@ pub enum ConfigError {
     /// Nobody could come in.
     #[error("sfu.max_sockets is 0: nobody could join")]
     NoSockets,
+    /// Nobody could meet, or nothing be recorded.
+    #[error("sfu.{0} is 0")]
+    NoRoom(&'static str),
     /// An origin that no browser sends.
     #[error("sfu.allowed_origins has {0:?}: an origin is scheme://host[:port] without a path")]
     OriginMalformed(String),
@@ -111,6 +126,14 @@ impl Config {
         }
         if self.max_sockets == 0 {
             return Err(ConfigError::NoSockets);
+        }
+        let limits = [
+            ("participants_per_room", self.participants_per_room),
+            ("rooms_per_shard", self.rooms_per_shard),
+            ("ring_bytes_per_recording", self.ring_bytes_per_recording),
+        ];
+        if let Some((name, _)) = limits.into_iter().find(|&(_, limit)| limit == 0) {
+            return Err(ConfigError::NoRoom(name));
         }
         self.validate_addresses()?;
         match self
@@ -147,6 +170,15 @@ impl Config {
             0 => thread::available_parallelism()
                 .map_or(1, |cores| cores.get().min(usize::from(MAX_SHARDS)) as u16),
             some => some,
+        }
+    }
+
+    /// What each shard takes on.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            participants_per_room: self.participants_per_room,
+            rooms: self.rooms_per_shard,
+            ring_bytes_per_recording: self.ring_bytes_per_recording,
         }
     }
 
@@ -202,7 +234,7 @@ mod tests {
 
     #[test]
     fn each_unusable_setting_is_named() {
-        let wrong: [(&str, Result<(), ConfigError>); 8] = [
+        let wrong: [(&str, Result<(), ConfigError>); 9] = [
             ("sfu.node_id", with(|c| c.node_id = " ".into())),
             ("sfu.shards", with(|c| c.shards = 257)),
             (
@@ -221,6 +253,7 @@ mod tests {
                 "sfu.advertise_ip",
                 with(|c| c.advertise_ip = Some(ip("0.0.0.0"))),
             ),
+            ("sfu.rooms_per_shard", with(|c| c.rooms_per_shard = 0)),
             ("sfu.max_sockets", with(|c| c.max_sockets = 0)),
             (
                 "sfu.allowed_origins",

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use deploy_process::shutdown::Shutdown;
-use sfu_core::shard::{Limits, ShardConfig, make_certificate};
+use sfu_core::shard::{ShardConfig, make_certificate};
 use sfu_protocol::control::{ControlReply, ControlRequest};
 use sfu_protocol::grant::GrantVerifier;
 use tokio::sync::watch;
@@ -87,7 +87,7 @@ impl Node {
                     origin_unix_us: clock.origin_unix_us,
                     entropy: rand::random(),
                     dtls: Some(certificate.clone()),
-                    limits: Limits::default(),
+                    limits: config.limits(),
                 },
                 socket,
                 bell,
@@ -227,9 +227,11 @@ impl Threads {
     }
 
     fn count(&self, change: isize) {
-        self.running
-            .send_modify(|running| *running = running.saturating_add_signed(change));
-        self.metrics.shards_running(*self.running.borrow());
+        // The gauge is set under the lock of the count, so that the last to change it is right.
+        self.running.send_modify(|running| {
+            *running = running.saturating_add_signed(change);
+            self.metrics.shards_running(*running);
+        });
     }
 
     /// A shard that ends unasked is loud: its rooms are gone until the process is replaced.

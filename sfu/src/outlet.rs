@@ -14,10 +14,11 @@ use tokio::sync::{Notify, mpsc};
 /// client resumes with the last `seq` it has.
 pub(crate) const SIGNAL_QUEUE_MESSAGES: usize = 512;
 
-/// Most frames that wait for one link peer: room for everything a peer missed while it was away,
-/// since a ring is sent at once when the peer is back. Payloads are shared with the ring. One
-/// more: the link is closed; the peer dials again and says where its tapes end.
-pub(crate) const LINK_QUEUE_FRAMES: usize = 262_144;
+/// Most frames that wait for one link peer: more than a full ring of the smallest entries, since
+/// a ring is sent at once when its peer is back. Payloads are shared with the ring, so a frame
+/// that waits costs about 100 bytes. One more: the link is closed; the peer dials again and says
+/// where its tapes end.
+pub(crate) const LINK_QUEUE_FRAMES: usize = 1 << 20;
 
 /// The reader is gone or too far behind. It was told; forget it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

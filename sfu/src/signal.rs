@@ -13,7 +13,7 @@ mod patience;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -25,7 +25,7 @@ use sfu_core::io::SignalId;
 use sfu_protocol::grant::GrantVerifier;
 use sfu_protocol::signal::{ByeReason, Envelope, MAX_SIGNAL_BYTES, NodeMessage, RefusedCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::inbox::{Command, ShardDoor, ShardDoors};
 use crate::metrics::{Metrics, SignalEnd};
@@ -138,7 +138,6 @@ async fn hold(gate: Arc<Gate>, socket: WebSocket, _place: OwnedSemaphorePermit) 
     };
     gate.metrics.signal_closed();
     gate.metrics.signal_ended(end);
-    tracing::debug!(reason = ?end, "signalling WebSocket closed");
 }
 
 /// Either way the conversation is over; an error is an end from inside a step.
@@ -173,10 +172,12 @@ async fn converse(gate: &Gate, wire: &mut Wire) -> Result<SignalEnd, SignalEnd> 
     let end = Session {
         signal,
         door: &door,
-        patience: Patience::new(Instant::now()),
+        patience: Patience::new(Instant::now().into_std()),
     }
     .run(wire, queue)
     .await;
+    let (Ok(reason) | Err(reason)) = end;
+    tracing::info!(signal = signal.0, ?reason, "participant's WebSocket closed");
     // A shard that has ended knows no WebSocket.
     let _ = door.bring(Command::CloseSignal { signal }).await;
     end
@@ -264,18 +265,17 @@ impl Session<'_> {
     }
 
     async fn take(&mut self, wire: &mut Wire, heard: Heard) -> Result<(), SignalEnd> {
-        let read =
-            match heard {
-                Heard::Sign => return Ok(()),
-                Heard::Broken(refusal) => {
-                    return Err(wire.dismiss(refusal, SignalEnd::Misbehaved).await);
-                }
-                Heard::Nonsense(refusal) => Err(refusal),
-                Heard::Text(_) if !self.patience.allows_message(Instant::now()) => Err(
-                    Refusal::new("", RefusedCode::LimitReached, "too many messages a second"),
-                ),
-                Heard::Text(text) => read_next(&text),
-            };
+        let read = match heard {
+            Heard::Sign => return Ok(()),
+            Heard::Broken(refusal) => {
+                return Err(wire.dismiss(refusal, SignalEnd::Misbehaved).await);
+            }
+            Heard::Nonsense(refusal) => Err(refusal),
+            Heard::Text(_) if !self.patience.allows_message(Instant::now().into_std()) => Err(
+                Refusal::new("", RefusedCode::LimitReached, "too many messages a second"),
+            ),
+            Heard::Text(text) => read_next(&text),
+        };
         let refusal = match read {
             Ok(message) => {
                 let signal = self.signal;

@@ -1,5 +1,7 @@
 //! Who is let in over the WebSocket, and what ends it.
 
+use std::time::Duration;
+
 use sfu_protocol::signal::{ByeReason, ClientMessage, MAX_SIGNAL_BYTES, NodeMessage, RefusedCode};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -147,4 +149,33 @@ async fn a_node_that_stops_says_goodbye_to_those_inside_and_ends_in_time() {
     let mut late = house.joining(&house.grant(room(1), 9)).await;
     late.is_dismissed(RefusedCode::Draining, ByeReason::Draining)
         .await;
+}
+
+#[tokio::test]
+async fn who_does_not_join_in_time_is_dismissed() {
+    let house = House::open(|_| {}).await;
+    let mut socket = house.socket().await;
+    // From here on the clock jumps to the next deadline whenever nothing else happens.
+    tokio::time::pause();
+    socket
+        .is_dismissed(RefusedCode::Malformed, ByeReason::Refused)
+        .await;
+    tokio::time::resume();
+    house.node.stop().await;
+    let ended = |why| house.metric_with("colloquy_sfu_signals_ended_total", why);
+    assert_eq!(ended("join_deadline"), 1.0);
+}
+
+#[tokio::test]
+async fn who_answers_no_ping_is_closed() {
+    let house = House::open(|_| {}).await;
+    // It does not read, so it does not answer.
+    let mut socket = house.joined(room(1), 1).await;
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    tokio::time::resume();
+    while socket.hear().await.is_some() {}
+    house.node.stop().await;
+    let ended = |why| house.metric_with("colloquy_sfu_signals_ended_total", why);
+    assert_eq!(ended("silent"), 1.0);
 }

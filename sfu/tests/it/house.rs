@@ -92,11 +92,24 @@ impl House {
 
     /// The sum of a metric over its labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
+        self.metric_with(name, "")
+    }
+
+    /// The sum of a metric over those of its series that have this value of a label.
+    pub(crate) fn metric_with(&self, name: &str, value: &str) -> f64 {
+        let has = |metric: &prometheus::proto::Metric| {
+            value.is_empty()
+                || metric
+                    .get_label()
+                    .iter()
+                    .any(|label| label.value() == value)
+        };
         self.registry
             .gather()
             .iter()
             .filter(|family| family.name() == name)
             .flat_map(|family| family.get_metric())
+            .filter(|metric| has(metric))
             .map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
             .sum()
     }
