@@ -41,7 +41,7 @@ async fn the_relay_is_told_with_a_credential_that_it_will_accept() {
     assert_eq!(relay["urls"], json!(["turn:127.0.0.1:3478?transport=udp"]));
     let name = text(&relay["username"]);
     assert!(name.ends_with(&text(&answer["participant_id"])), "{name}");
-    let password = sfu_protocol::turn::password_of(&test.app.turn.key, &name);
+    let password = sfu_protocol::turn::password_of(&test.app.turn.key, name);
     assert_eq!(relay["credential"], password);
 }
 
