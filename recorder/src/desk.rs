@@ -1,0 +1,219 @@
+//! Takes commands, holds a session for each recording, and finds the unfinished ones at start.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use deploy_process::shutdown::Shutdown;
+use recorder_core::journal::Assignment;
+use recorder_core::manifest;
+use sfu_protocol::ids::RecordingId;
+use sfu_protocol::recording::{RecorderCommand, RecorderReport, RecordingStatus};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::durable;
+use crate::session::{self, LEAVE_PATIENCE, Shared, Wish};
+use crate::spool::{self, Spool};
+
+/// Recordings at a time, those whose files are being made included. One more is refused.
+const MAX_SESSIONS: usize = 256;
+
+/// Commands waiting.
+pub(crate) const COMMANDS: usize = 256;
+
+struct Session {
+    wish: watch::Sender<Wish>,
+    task: JoinHandle<()>,
+}
+
+pub(crate) struct Desk {
+    shared: Shared,
+    sessions: BTreeMap<RecordingId, Session>,
+}
+
+impl Desk {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Desk {
+            shared,
+            sessions: BTreeMap::new(),
+        }
+    }
+
+    /// Goes on with what the spool holds unfinished. Needs a tokio runtime.
+    pub(crate) fn recover(&mut self) -> io::Result<()> {
+        let spool_dir = self.shared.config.spool_dir.clone();
+        durable::create_dirs(&spool_dir)?;
+        for recording in spool::recordings(&spool_dir)? {
+            let spool = Spool::of(&spool_dir, recording);
+            if let Some(report) = spool.read_report() {
+                self.shared.board.note(report);
+                continue;
+            }
+            match spool.account().ok().and_then(|account| account.assignment) {
+                Some(assignment) => {
+                    tracing::info!(%recording, "an unfinished recording is gone on with");
+                    self.begin(assignment, true);
+                }
+                // It was cut off before its first line was on disk: nothing was recorded.
+                None => spool.remove()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs until the process stops, or `leave` is asked or dropped.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<RecorderCommand>,
+        shutdown: Shutdown,
+        mut leave: watch::Receiver<bool>,
+    ) {
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.take(command).await,
+                    None => break,
+                },
+                () = asked(&mut leave) => break,
+                () = shutdown.requested() => break,
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn take(&mut self, command: RecorderCommand) {
+        self.sessions
+            .retain(|_, session| !session.task.is_finished());
+        match command {
+            RecorderCommand::Start {
+                recording,
+                room,
+                session,
+                title,
+                started_by,
+            } => {
+                let assignment = Assignment {
+                    recording,
+                    room,
+                    session,
+                    title,
+                    started_by,
+                };
+                self.start(assignment).await;
+            }
+            RecorderCommand::Stop { recording } => self.stop(recording).await,
+            RecorderCommand::Delete { recording } => self.delete(recording).await,
+            RecorderCommand::Report {} => self.shared.board.tell_all().await,
+        }
+    }
+
+    async fn start(&mut self, assignment: Assignment) {
+        let recording = assignment.recording;
+        if self.shared.board.knows(recording) {
+            return self.shared.board.tell_again(recording).await;
+        }
+        match self.refusal() {
+            Some(problem) => self.refuse(recording, problem).await,
+            None => self.begin(assignment, false),
+        }
+    }
+
+    /// Why a new recording is not begun.
+    fn refusal(&self) -> Option<&'static str> {
+        if self.sessions.len() >= MAX_SESSIONS {
+            return Some("This recorder has as many recordings as it can hold. Try again later.");
+        }
+        let config = &self.shared.config;
+        match nix::sys::statvfs::statvfs(&config.spool_dir) {
+            Ok(disk) if disk.blocks_available() * disk.fragment_size() < config.min_free_bytes => {
+                Some("The recorder's disk is nearly full: a new recording is not begun.")
+            }
+            _ => None,
+        }
+    }
+
+    async fn refuse(&self, recording: RecordingId, problem: &str) {
+        tracing::warn!(%recording, problem, "recording refused");
+        let report = RecorderReport {
+            status: RecordingStatus::Failed,
+            problem: Some(problem.to_owned()),
+            ..self.shared.board.present(recording)
+        };
+        self.shared.board.tell(report).await;
+    }
+
+    fn begin(&mut self, assignment: Assignment, resumed: bool) {
+        let recording = assignment.recording;
+        let (wish, wishes) = watch::channel(Wish::default());
+        let shared = self.shared.clone();
+        shared.board.note(shared.board.present(recording));
+        let task = tokio::spawn(session::run(shared, assignment, resumed, wishes));
+        self.sessions.insert(recording, Session { wish, task });
+    }
+
+    async fn stop(&mut self, recording: RecordingId) {
+        if let Some(session) = self.sessions.get(&recording) {
+            session.wish.send_modify(|wish| wish.stop = true);
+            return;
+        }
+        let board = &self.shared.board;
+        if !board.knows(recording) {
+            let problem = "This recorder does not know the recording: it never began here.";
+            return self.refuse(recording, problem).await;
+        }
+        let failed = board.present(recording).status == RecordingStatus::Failed;
+        let spool = Spool::of(&self.shared.config.spool_dir, recording);
+        let tapes_kept = spool.account().ok().and_then(|account| account.assignment);
+        match tapes_kept {
+            // Its tapes are still here: making the files is tried again.
+            Some(assignment) if failed => self.begin(assignment, true),
+            _ => board.tell_again(recording).await,
+        }
+    }
+
+    async fn delete(&mut self, recording: RecordingId) {
+        if let Some(session) = self.sessions.remove(&recording) {
+            session.wish.send_modify(|wish| wish.leave = true);
+            // A session leaves at once, whatever it does; its thread may still write a file
+            // into a folder that goes.
+            let _ = tokio::time::timeout(LEAVE_PATIENCE, session.task).await;
+        }
+        self.shared.board.forget(recording);
+        let spool = Spool::of(&self.shared.config.spool_dir, recording);
+        let store = self.shared.store.clone();
+        let removed = tokio::task::spawn_blocking(move || {
+            let folder = manifest::prefix(recording);
+            let folder = folder.parse().expect("a recording's folder is plain");
+            spool.remove().map_err(|error| error.to_string())?;
+            store
+                .remove_folder(&folder)
+                .map_err(|error| error.to_string())
+        });
+        match removed.await {
+            Ok(Ok(())) => tracing::info!(%recording, "recording deleted"),
+            Ok(Err(error)) => tracing::error!(%recording, error, "recording not deleted"),
+            Err(_) => {}
+        }
+    }
+
+    /// Leaves every session as it stands; what is on tape is on disk.
+    async fn leave(self) {
+        for session in self.sessions.values() {
+            session.wish.send_modify(|wish| wish.leave = true);
+        }
+        let all = async {
+            for session in self.sessions.into_values() {
+                let _ = session.task.await;
+            }
+        };
+        if tokio::time::timeout(LEAVE_PATIENCE, all).await.is_err() {
+            tracing::warn!(
+                "a recording did not let go in time; it is gone on with at the next start"
+            );
+        }
+    }
+}
+
+async fn asked(leave: &mut watch::Receiver<bool>) {
+    let _ = leave.wait_for(|leave| *leave).await;
+}

@@ -1,0 +1,365 @@
+//! One recording from `start` to `ready`: capture until it ends, then its files.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use recorder_core::journal::{Assignment, JournalLine};
+use sfu_protocol::ids::RecordingId;
+use sfu_protocol::recording::{RecorderReport, RecordingStatus};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::time::Instant;
+
+use crate::board::Board;
+use crate::config::Config;
+use crate::finish::{self, Finished, Job};
+use crate::intake::Order;
+use crate::metrics::Metrics;
+use crate::spool::Spool;
+use crate::store::Directory;
+use crate::tape_writer::{self, SealedSegment, ToWriter, WriterDoor, WriterStart, WriterState};
+use crate::uploads::Uploads;
+
+/// Closed segments waiting for upload. Beyond, they are uploaded when the recording is finished.
+const SEALED_SEGMENTS: usize = 64;
+
+/// What all sessions of a recorder share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: Directory,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) board: Board,
+    pub(crate) metrics: Metrics,
+    /// Told whenever something is on disk.
+    pub(crate) changed: Arc<Notify>,
+    /// One recording's files are made at a time: they leave a core for the calls.
+    pub(crate) finishing: Arc<Semaphore>,
+}
+
+/// What a session is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    /// End it and make its files.
+    pub(crate) stop: bool,
+    /// Leave it as it stands: it is gone on with at the next start.
+    pub(crate) leave: bool,
+}
+
+/// How capturing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Captured {
+    /// Ended: files are to be made.
+    Whole,
+    /// Left for the next start.
+    Left,
+}
+
+/// Runs a recording until it is ready, failed or left.
+pub(crate) async fn run(
+    shared: Shared,
+    assignment: Assignment,
+    resumed: bool,
+    mut wish: watch::Receiver<Wish>,
+) {
+    let recording = assignment.recording;
+    let session = Session {
+        spool: Spool::of(&shared.config.spool_dir, recording),
+        shared,
+        recording,
+    };
+    let ended_before = resumed && session.has_ended();
+    let uploads = if ended_before {
+        Uploads::default()
+    } else {
+        session.tell(RecordingStatus::Starting, |_| {}).await;
+        session.shared.metrics.running.inc();
+        let captured = session.capture(assignment, resumed, &mut wish).await;
+        session.shared.metrics.running.dec();
+        match captured {
+            Ok((Captured::Whole, uploads)) => uploads,
+            Ok((Captured::Left, _)) => return,
+            Err(error) => {
+                let problem = format!("The recording could not be begun: {error}.");
+                return session.fail(problem).await;
+            }
+        }
+    };
+    session.finish(uploads, &mut wish).await;
+}
+
+struct Session {
+    shared: Shared,
+    recording: RecordingId,
+    spool: Spool,
+}
+
+/// What capturing holds.
+struct Capture {
+    writer: WriterDoor,
+    state: watch::Receiver<WriterState>,
+    sealed: mpsc::Receiver<SealedSegment>,
+    uploads: Uploads,
+    /// When it ends although its node says nothing.
+    gives_up_at: Option<Instant>,
+    stopping: bool,
+}
+
+impl Session {
+    fn has_ended(&self) -> bool {
+        self.spool
+            .account()
+            .is_ok_and(|account| account.ended || account.stop_asked)
+    }
+
+    async fn capture(
+        &self,
+        assignment: Assignment,
+        resumed: bool,
+        wish: &mut watch::Receiver<Wish>,
+    ) -> io::Result<(Captured, Uploads)> {
+        let mut capture = self.begin(&assignment).await?;
+        if !resumed {
+            let asked = JournalLine::Asked {
+                assignment: assignment.clone(),
+            };
+            capture.writer.put(ToWriter::Line(asked)).await;
+        } else {
+            capture.gives_up_at = Some(Instant::now() + self.shared.config.resume_wait());
+        }
+        let order = Order::Record {
+            assignment,
+            writer: capture.writer.clone(),
+            resumed,
+        };
+        self.order(order).await;
+        let captured = self.listen(&mut capture, wish).await;
+        self.order(Order::Forget {
+            recording: self.recording,
+        })
+        .await;
+        Ok((captured, capture.uploads))
+    }
+
+    async fn begin(&self, assignment: &Assignment) -> io::Result<Capture> {
+        let (sealed_tx, sealed) = mpsc::channel(SEALED_SEGMENTS);
+        let (spool, shared) = (self.spool.clone(), self.shared.clone());
+        tracing::info!(recording = %assignment.recording, room = %assignment.room, "recording");
+        let (writer, state) = blocking(move || {
+            spool.create()?;
+            let have = spool.recover()?;
+            tape_writer::start(WriterStart {
+                have,
+                spool,
+                fsync_interval: shared.config.fsync_interval(),
+                metrics: shared.metrics,
+                changed: shared.changed,
+                sealed: sealed_tx,
+            })
+        })
+        .await?;
+        Ok(Capture {
+            writer,
+            state,
+            sealed,
+            uploads: Uploads::default(),
+            gives_up_at: None,
+            stopping: false,
+        })
+    }
+
+    async fn listen(&self, capture: &mut Capture, wish: &mut watch::Receiver<Wish>) -> Captured {
+        let mut told_running = false;
+        loop {
+            let wished = *wish.borrow_and_update();
+            // Whoever wishes is gone: the recorder was dropped.
+            let dropped = wish.has_changed().is_err();
+            if wished.leave || dropped {
+                return Captured::Left;
+            }
+            if wished.stop && !capture.stopping {
+                self.stop(capture).await;
+            }
+            let state = *capture.state.borrow_and_update();
+            if state.ended {
+                return Captured::Whole;
+            }
+            if let Some(at) = state.started_at
+                && !told_running
+            {
+                told_running = true;
+                self.tell(RecordingStatus::Recording, |report| {
+                    report.started_at_ms = Some(at.as_ms());
+                })
+                .await;
+            }
+            if state.frames > 0 && !capture.stopping {
+                capture.gives_up_at = None;
+            }
+            self.wait(capture, wish).await;
+        }
+    }
+
+    /// Until something changes; segments that close meanwhile are uploaded.
+    async fn wait(&self, capture: &mut Capture, wish: &mut watch::Receiver<Wish>) {
+        let gives_up_at = capture.gives_up_at;
+        tokio::select! {
+            _ = wish.changed() => {}
+            _ = capture.state.changed() => {}
+            Some(segment) = capture.sealed.recv() => {
+                let (store, recording) = (self.shared.store.clone(), self.recording);
+                capture.uploads.segment(store, recording, segment).await;
+            }
+            () = until(gives_up_at) => {
+                tracing::warn!(recording = %self.recording, "the node does not answer: the recording ends");
+                capture.gives_up_at = None;
+                let end = ToWriter::End { link: None, at: None };
+                capture.writer.put(end).await;
+                self.order(Order::Stop { recording: self.recording }).await;
+            }
+        }
+    }
+
+    async fn stop(&self, capture: &mut Capture) {
+        capture.stopping = true;
+        let line = ToWriter::Line(JournalLine::StopAsked {});
+        capture.writer.put(line).await;
+        capture.gives_up_at = Some(Instant::now() + self.shared.config.stop_wait());
+        self.order(Order::Stop {
+            recording: self.recording,
+        })
+        .await;
+    }
+
+    async fn order(&self, order: Order) {
+        // Without an intake the recorder is being dropped.
+        let _ = self.shared.orders.send(order).await;
+    }
+
+    async fn finish(&self, uploads: Uploads, wish: &mut watch::Receiver<Wish>) {
+        self.tell(RecordingStatus::Finishing, |report| {
+            report.progress_percent = Some(0);
+        })
+        .await;
+        self.shared.metrics.finishing.inc();
+        let finished = tokio::select! {
+            finished = self.make_files(uploads) => Some(finished),
+            () = leave(wish) => None,
+        };
+        self.shared.metrics.finishing.dec();
+        match finished {
+            Some(Ok(finished)) => self.conclude(finished).await,
+            Some(Err(problem)) => self.fail(problem).await,
+            None => {}
+        }
+    }
+
+    async fn make_files(&self, uploads: Uploads) -> Result<Finished, String> {
+        let _turn = self.shared.finishing.acquire().await;
+        let (progress, mut steps) = watch::channel(0);
+        let job = Job {
+            recording: self.recording,
+            spool: self.spool.clone(),
+            store: self.shared.store.clone(),
+            canvas: self.shared.config.canvas(),
+            fps: self.shared.config.fps,
+            uploads,
+        };
+        let mut finished = finish::on_a_thread(job, progress)
+            .map_err(|error| format!("No thread to make the files on: {error}."))?;
+        loop {
+            tokio::select! {
+                finished = &mut finished => {
+                    return finished.unwrap_or_else(|_| {
+                        Err("Making the files ended unexpectedly; the tapes are kept.".to_owned())
+                    });
+                }
+                Ok(()) = steps.changed() => {
+                    let percent = *steps.borrow_and_update();
+                    self.tell(RecordingStatus::Finishing, |report| {
+                        report.progress_percent = Some(percent);
+                    }).await;
+                }
+            }
+        }
+    }
+
+    async fn conclude(&self, finished: Finished) {
+        let status = match finished.problem {
+            None => RecordingStatus::Ready,
+            Some(_) => RecordingStatus::Failed,
+        };
+        match status {
+            RecordingStatus::Ready => self.shared.metrics.ready.inc(),
+            _ => self.shared.metrics.failed.inc(),
+        }
+        let report = RecorderReport {
+            recording: self.recording,
+            status,
+            started_at_ms: finished.started_at_ms,
+            ended_at_ms: finished.ended_at_ms,
+            progress_percent: None,
+            files: finished.files,
+            health: Some(finished.health),
+            problem: finished.problem,
+        };
+        tracing::info!(recording = %self.recording, ?status, "recording finished");
+        self.keep(&report, true).await;
+        self.shared.board.tell(report).await;
+    }
+
+    async fn fail(&self, problem: String) {
+        tracing::error!(recording = %self.recording, problem, "recording failed");
+        self.shared.metrics.failed.inc();
+        let mut report = self.shared.board.present(self.recording);
+        report.status = RecordingStatus::Failed;
+        report.progress_percent = None;
+        report.problem = Some(problem);
+        self.keep(&report, false).await;
+        self.shared.board.tell(report).await;
+    }
+
+    /// Notes how it ended; once the objects are safe the spool is cleared.
+    async fn keep(&self, report: &RecorderReport, safe: bool) {
+        let (spool, report) = (self.spool.clone(), report.clone());
+        let kept = blocking(move || {
+            spool.write_report(&report)?;
+            if safe { spool.clear() } else { Ok(()) }
+        });
+        if let Err(error) = kept.await {
+            tracing::error!(recording = %self.recording, %error, "the spool cannot be cleared");
+        }
+    }
+
+    async fn tell(&self, status: RecordingStatus, change: impl FnOnce(&mut RecorderReport)) {
+        let mut report = self.shared.board.present(self.recording);
+        report.status = status;
+        change(&mut report);
+        self.shared.board.tell(report).await;
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Until the session is to be left, or whoever wishes is gone.
+async fn leave(wish: &mut watch::Receiver<Wish>) {
+    let _ = wish.wait_for(|wish| wish.leave).await;
+}
+
+/// Runs what waits for the disk away from the runtime's threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::other("the work on disk was cut off")),
+    }
+}
+
+/// How long a recorder that stops waits for its sessions.
+pub(crate) const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
