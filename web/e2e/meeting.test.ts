@@ -22,6 +22,9 @@ const SILENT_DB = 50;
 /** How long the roster may lag behind the truth. */
 const ROSTER_WITHIN_MS = 1_000;
 
+/** What was sent before a mute is still in the listener's jitter buffer and is played. */
+const BUFFERED_MS = 700;
+
 let server: Server;
 let anna: Person;
 let bert: Person;
@@ -133,6 +136,7 @@ describe('everyone can act', () => {
       .locator('[data-testid="tile"][data-muted="true"]')
       .first()
       .waitFor({ timeout: ROSTER_WITHIN_MS });
+    await anna.page.waitForTimeout(BUFFERED_MS);
     const [toAnna, toCleo] = await Promise.all([
       listen(anna.page, ALL_TONES, 2_000),
       listen(cleo.page, ALL_TONES, 2_000),
