@@ -73,12 +73,12 @@ codes! {
     RangeUnsatisfiable RANGE_NOT_SATISFIABLE "range_unsatisfiable" "The range lies outside the file";
     Invalid UNPROCESSABLE_ENTITY "invalid" "Some fields are not as they should be";
     IdempotencyKeyReused UNPROCESSABLE_ENTITY "idempotency_key_reused" "The Idempotency-Key belongs to another request";
-    TooManyRequests TOO_MANY_REQUESTS "too_many_requests" "Too many requests; wait a little";
-    TooManyAttempts TOO_MANY_REQUESTS "too_many_attempts" "Too many wrong attempts; wait a little";
+    TooManyRequests TOO_MANY_REQUESTS "too_many_requests" "Too many requests";
+    TooManyAttempts TOO_MANY_REQUESTS "too_many_attempts" "Too many wrong attempts";
     Internal INTERNAL_SERVER_ERROR "internal" "A fault on our side";
     RecorderUnavailable SERVICE_UNAVAILABLE "recorder_unavailable" "The recorder cannot be reached";
     DemoUnavailable SERVICE_UNAVAILABLE "demo_unavailable" "The demo participants cannot be started";
-    Busy SERVICE_UNAVAILABLE "busy" "Too much is going on; wait a little";
+    Busy SERVICE_UNAVAILABLE "busy" "Too much is going on";
 }
 
 /// A refusal (RFC 9457).
@@ -141,9 +141,13 @@ impl Problem {
 
     /// Fields that are not as they should be.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Problem {
+        let each = errors
+            .iter()
+            .map(|error| format!("{}: {}", error.field, error.message));
+        let detail = each.collect::<Vec<_>>().join("; ");
         Problem {
             errors,
-            ..Problem::of(Code::Invalid)
+            ..Problem::with_detail(Code::Invalid, detail)
         }
     }
 
@@ -152,7 +156,7 @@ impl Problem {
         let seconds = u64::try_from(wait_ms.max(1)).unwrap_or(1).div_ceil(1_000);
         Problem {
             retry_after_s: Some(seconds),
-            ..Problem::of(code)
+            ..Problem::with_detail(code, format!("{}. Wait {seconds} s.", code.title()))
         }
     }
 
