@@ -1,9 +1,9 @@
 //! The measure: what a box can hold, seen by participants without a browser.
 //!
-//! A run is a [`scenario`] (who publishes, who watches, in which rooms, and what is claimed) held
-//! on a [`target`] (who is measured). The participants are real: WebSocket, ICE, DTLS, SRTP over
+//! A run is a `scenario` (who publishes, who watches, in which rooms, and what is claimed) held
+//! on a `target` (who is measured). The participants are real: WebSocket, ICE, DTLS, SRTP over
 //! UDP. Their pictures carry marks, so a viewer knows which frame it decoded and how long it
-//! took. What was seen becomes a [`report`], with warnings where it should not be trusted.
+//! took. What was seen becomes a `report`, with warnings where it should not be trusted.
 //!
 //! | folder | one file each |
 //! |---|---|
