@@ -6,7 +6,7 @@ import {
   cameraEncodings,
   cameraLayers,
   MICROPHONE_ENCODING,
-  preferVp8,
+  preferredCodecs,
   SCREEN_AUDIO_ENCODING,
   SCREEN_ENCODING,
 } from "./encodings";
@@ -157,8 +157,7 @@ export class Connection {
   }
 
   private preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind): void {
-    if (kind !== "video") return;
-    const codecs = preferVp8(this.wiring.browser.codecs(kind));
+    const codecs = preferredCodecs(kind, this.wiring.browser.codecs(kind));
     if (codecs.length > 0) transceiver.setCodecPreferences(codecs);
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cameraLayers, preferVp8 } from "./encodings";
+import { cameraLayers, preferredCodecs } from "./encodings";
 import { levelOf } from "./levels";
 import { withOpusWishes } from "./sdp";
 import { figures, isWeak } from "./stats";
@@ -25,9 +25,12 @@ describe("layers", () => {
     expect(f).toBeGreaterThan(1_600_000);
   });
 
-  test("VP8 goes first and nothing is lost", () => {
-    const codecs = ["video/AV1", "video/VP8", "video/rtx"].map((mimeType) => ({ mimeType, clockRate: 90_000 }));
-    expect(preferVp8(codecs).map(({ mimeType }) => mimeType)).toEqual(["video/VP8", "video/AV1", "video/rtx"]);
+  test("VP8 goes first among pictures, and Opus alone is left of sounds", () => {
+    const codecs = (...names: string[]) => names.map((mimeType) => ({ mimeType, clockRate: 90_000 }));
+    const names = (kind: "audio" | "video", ...given: string[]) =>
+      preferredCodecs(kind, codecs(...given)).map(({ mimeType }) => mimeType);
+    expect(names("video", "video/AV1", "video/VP8", "video/rtx")).toEqual(["video/VP8", "video/AV1", "video/rtx"]);
+    expect(names("audio", "audio/red", "audio/opus", "audio/PCMU")).toEqual(["audio/opus"]);
   });
 });
 

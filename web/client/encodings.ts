@@ -51,10 +51,13 @@ export const MICROPHONE_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 40_00
 export const SCREEN_AUDIO_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 96_000 };
 
 /**
- * Codecs in our order: VP8 first, because every browser encodes it in simulcast; the rest as the
- * browser lists them, so that repair formats stay beside.
+ * Codecs in our order. Video: VP8 first, because every browser encodes it in simulcast; the rest
+ * as the browser lists them, so that repair formats stay beside. Audio: Opus alone, the one that
+ * the node forwards.
  */
-export function preferVp8(codecs: RTCRtpCodec[]): RTCRtpCodec[] {
-  const isVp8 = (codec: RTCRtpCodec) => codec.mimeType.toLowerCase() === "video/vp8";
+export function preferredCodecs(kind: "audio" | "video", codecs: RTCRtpCodec[]): RTCRtpCodec[] {
+  const is = (mimeType: string) => (codec: RTCRtpCodec) => codec.mimeType.toLowerCase() === mimeType;
+  if (kind === "audio") return codecs.filter(is("audio/opus"));
+  const isVp8 = is("video/vp8");
   return [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
 }

@@ -7,7 +7,7 @@ import { Problem, problemText } from "../api/problem";
 import type { Invitation, JoinAnswer } from "../api/types";
 import type { Memory } from "../lib/storage";
 import { Notes } from "./notes";
-import { RoomView } from "./room-view";
+import { overBecause, RoomView } from "./room-view";
 import type { RememberedWishes } from "./wishes";
 
 /** How often the preview asks whether the meeting is being recorded. */
@@ -93,7 +93,9 @@ export class Meeting {
       this.stopLooking();
       this.enterRoom(invitation.room_id, name, answer);
     } catch (error) {
-      this.phaseCell.set({ at: "preview", problem: problemText(error) });
+      const reason = overBecause(error)?.reason;
+      if (reason === "ended" || reason === "removed") this.phaseCell.set({ at: "left", reason, sessionId: null, endedByMe: false });
+      else this.phaseCell.set({ at: "preview", problem: problemText(error) });
     }
   }
 
@@ -147,13 +149,19 @@ export class Meeting {
 
   private async join(roomId: string, name: string): Promise<JoinAnswer> {
     const { api, tab } = this.wiring;
-    const rejoin = tab.read(`rejoin.${roomId}`) ?? undefined;
-    const answer = await api.join(roomId, {
-      ...(this.needsName ? { name } : {}),
-      ...(this.inviteToken === null ? {} : { invite: this.inviteToken }),
-      ...(rejoin === undefined ? {} : { rejoin }),
+    const place = `rejoin.${roomId}`;
+    const ask = (rejoin: string | null) =>
+      api.join(roomId, {
+        ...(this.needsName ? { name } : {}),
+        ...(this.inviteToken === null ? {} : { invite: this.inviteToken }),
+        ...(rejoin === null ? {} : { rejoin }),
+      });
+    const answer = await ask(tab.read(place)).catch((error: unknown) => {
+      // The place is not kept any more: come as somebody new.
+      if (error instanceof Problem && error.code === "rejoin_invalid") return ask(null);
+      throw error;
     });
-    tab.write(`rejoin.${roomId}`, answer.rejoin);
+    tab.write(place, answer.rejoin);
     return answer;
   }
 

@@ -214,11 +214,18 @@ export class RoomView {
   }
 }
 
+const FINAL: Record<string, LeftReason> = {
+  room_ended: "ended",
+  removed: "removed",
+  invite_invalid: "refused",
+  not_found: "refused",
+  not_allowed: "refused",
+  unauthenticated: "refused",
+};
+
 /** A refusal that trying again cannot change. */
-function overBecause(error: unknown): SessionOver | null {
-  if (!(error instanceof Problem)) return null;
-  const reasons: Record<number, LeftReason> = { 401: "refused", 403: "refused", 404: "ended", 409: "ended", 410: "ended" };
-  const reason = reasons[error.status];
+export function overBecause(error: unknown): SessionOver | null {
+  const reason = error instanceof Problem ? FINAL[error.code] : undefined;
   return reason === undefined ? null : new SessionOver(reason);
 }
 

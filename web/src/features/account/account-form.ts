@@ -1,6 +1,7 @@
 // What an account needs before it is worth asking the server. The server decides.
 
-export const LEAST_PASSWORD_LENGTH = 10;
+/** The server's own least. */
+export const LEAST_PASSWORD_LENGTH = 8;
 
 export interface Owner {
   name: string;

@@ -14,7 +14,7 @@ interface LeftScreenProps {
 /** After the room: why, and where to go from here. */
 export function LeftScreen({ meeting, reason, sessionId }: LeftScreenProps) {
   const { what, todo } = leftWords(reason);
-  const canReturn = reason !== "ended";
+  const canReturn = reason !== "ended" && reason !== "removed";
   return (
     <Page title={what} width="narrow" testId="meeting-over">
       <Text mb="lg">{todo}</Text>
