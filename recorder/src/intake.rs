@@ -3,8 +3,6 @@
 //! dialled again with growing patience; each time every recording says where its tapes end.
 
 mod link;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
