@@ -247,14 +247,14 @@ impl Room {
         }
     }
 
-    /// The tracks that a participant may be shown and can decode.
+    /// The tracks that a participant may be shown and can decode. Whoever is hidden is not shown.
     fn candidates(&self, receiver: &Seat) -> Vec<Candidate> {
         if !may(&receiver.rights, Action::Subscribe) {
             return Vec::new();
         }
         let others = self.seats.values().filter(|seat| seat.id != receiver.id);
         let mut candidates = Vec::new();
-        for seat in others.filter(|seat| seat.connection.is_some()) {
+        for seat in others.filter(|seat| seat.connection.is_some() && seat.visible()) {
             for (source, published) in &seat.tracks {
                 let decodable = published
                     .codec

@@ -6,13 +6,14 @@ use sfu_protocol::control::RoomEvent;
 use sfu_protocol::grant::Grant;
 use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::MediaTime;
-use sfu_protocol::signal::{ByeReason, LeaveReason, NodeMessage, SlotContent, TrackState};
+use sfu_protocol::signal::{
+    ByeReason, LeaveReason, NodeMessage, RefusedCode, SlotContent, TrackState,
+};
 
 use super::permission::{Action, may};
 use super::seat::{Budget, Seat};
 use super::{EMPTY_LINGER, Effects, Refusal, Room};
 use crate::io::{ConnectionId, SignalId};
-use sfu_protocol::signal::RefusedCode;
 
 /// How long a participant whose WebSocket is lost keeps the place. A phone that changes from
 /// wireless to mobile takes up to twenty seconds.
@@ -73,6 +74,10 @@ impl Room {
         self.seats.insert(id, seat);
         let joined = self.joined(id, false, arrival.at);
         self.tell(id, joined, effects);
+        if !self.speaking.is_empty() {
+            let participants = self.speaking.clone();
+            self.tell(id, NodeMessage::Speaking { participants }, effects);
+        }
         if let Some(participant) = shown {
             self.tell_others(id, &NodeMessage::ParticipantJoined { participant }, effects);
         }

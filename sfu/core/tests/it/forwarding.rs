@@ -192,6 +192,8 @@ fn voices_are_forwarded_and_the_speaker_is_named() {
         participants: vec![participant(1)],
     };
     assert!(said(&world.clients[ben]).contains(&&speaking));
+    let late = world.open(3, Role::Guest, None);
+    assert!(said(&world.clients[late]).contains(&&speaking));
     world.run(Duration::from_secs(3));
     assert!(said(&world.clients[ben]).contains(&&NodeMessage::Speaking {
         participants: vec![]
