@@ -1,0 +1,42 @@
+//! `colloquy doctor`: every question of a start at once, each with its answer.
+
+use std::process::ExitCode;
+
+use crate::folder::HeldFolder;
+use crate::refusal::EXIT_REFUSED;
+use crate::settings::Settings;
+use crate::{checks, serve};
+
+/// Prints the answers. Fails when one of them would stop a start.
+pub(crate) fn examine(settings: &Settings) -> ExitCode {
+    let answers = [
+        (
+            "HTTP port",
+            checks::bind_http(settings.http.listen).map(drop),
+        ),
+        ("UDP ports", serve::media_ports_free(settings)),
+        (
+            "data directory",
+            HeldFolder::open(settings.folder())
+                .map(drop)
+                .map_err(|r| r.to_string()),
+        ),
+        ("codecs", checks::codecs()),
+        ("open files", checks::open_files()),
+    ];
+    let mut well = true;
+    for (question, answer) in answers {
+        match answer {
+            Ok(()) => println!("ok       {question}"),
+            Err(problem) => {
+                well = false;
+                println!("PROBLEM  {question}: {problem}");
+            }
+        }
+    }
+    if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_REFUSED)
+    }
+}

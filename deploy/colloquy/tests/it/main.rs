@@ -1,0 +1,6 @@
+//! The program as an operator meets it: started, asked, stopped.
+
+mod meeting;
+mod program;
+mod refusals;
+mod serving;

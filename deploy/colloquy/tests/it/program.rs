@@ -1,0 +1,203 @@
+//! The binary under test, with a folder of its own and free ports.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest time for anything that is waited for here; far more than it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a program lives.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+impl Place {
+    /// A new folder; TCP and UDP ports that were free a moment ago.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let http = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let turn = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = |address: std::io::Result<SocketAddr>| address.expect("bound").port();
+        let mut place = Self {
+            settings: Vec::new(),
+            folder,
+        };
+        place.set(
+            "HTTP__LISTEN",
+            &format!("127.0.0.1:{}", port(http.local_addr())),
+        );
+        place.set("SFU__UDP_PORT", &port(udp.local_addr()).to_string());
+        place.set("SFU__SHARDS", "1");
+        place.set("TURN__PORT", &port(turn.local_addr()).to_string());
+        place
+    }
+
+    /// Sets a setting in the environment.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings
+            .push((format!("COLLOQUY__{name}"), value.to_owned()));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_colloquy"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs to the end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .output()
+            .expect("the program can be started")
+    }
+
+    /// Starts to serve and waits for the line with the address.
+    pub(crate) fn serve(&self) -> Serving {
+        let mut child = self
+            .command(&["serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        if line.is_empty() {
+            let mut problem = String::new();
+            let stderr = child.stderr.as_mut().expect("piped");
+            stderr.read_to_string(&mut problem).expect("UTF-8");
+            panic!("ended before it served: {problem}");
+        }
+        Serving { child, line }
+    }
+}
+
+/// Looks until what is looked for is there.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A program that serves.
+pub(crate) struct Serving {
+    child: Child,
+    /// What it printed when it was ready.
+    pub(crate) line: String,
+}
+
+impl Serving {
+    fn address(&self) -> SocketAddr {
+        let (_, rest) = self
+            .line
+            .split_once("http://")
+            .expect("an address is printed");
+        let end = rest.find(['/', '\n']).unwrap_or(rest.len());
+        rest[..end].parse().expect("an address and a port")
+    }
+
+    /// The whole answer to a GET, as text.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let answer = self.exchange("GET", path, None, "");
+        String::from_utf8(answer).expect("UTF-8")
+    }
+
+    /// The body of an answer that must be a good one.
+    #[track_caller]
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Value {
+        let answer = self.download(method, path, token, &body.to_string());
+        serde_json::from_slice(&answer).unwrap_or(Value::Null)
+    }
+
+    /// The bytes of a body that must be a good one.
+    #[track_caller]
+    pub(crate) fn download(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Vec<u8> {
+        let mut answer = self.exchange(method, path, token, body);
+        let head = answer
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .expect("a head")
+            + 4;
+        let rest = answer.split_off(head);
+        let head = String::from_utf8(answer).expect("UTF-8");
+        let good = head
+            .split(' ')
+            .nth(1)
+            .is_some_and(|status| status.starts_with('2'));
+        assert!(
+            good,
+            "{method} {path}: {head}{}",
+            String::from_utf8_lossy(&rest)
+        );
+        rest
+    }
+
+    /// HTTP/1.0: one exchange for each connection, and the body ends with it.
+    fn exchange(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let token = token.map_or(String::new(), |token| {
+            format!("authorization: Bearer {token}\r\n")
+        });
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nhost: {0}\r\norigin: http://{0}\r\n{token}\
+             content-type: application/json\r\ncontent-length: {1}\r\n\r\n{body}",
+            self.address(),
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("answered");
+        answer
+    }
+
+    /// Sends SIGTERM and says how and how fast it ended.
+    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
+        let began = Instant::now();
+        let process = i32::try_from(self.child.id()).expect("a process id");
+        let process = nix::unistd::Pid::from_raw(process);
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+        let status = self.child.wait().expect("it ends");
+        (status, began.elapsed())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It has ended already when the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+use crate::program::Place;
+
+/// What an operator is promised for a stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+#[test]
+fn the_first_start_prints_the_setup_link_and_a_stop_is_clean() {
+    let place = Place::new();
+    let serving = place.serve();
+    assert!(serving.line.contains("/setup#token="), "{}", serving.line);
+    let ready = serving.get("/readyz");
+    assert!(ready.contains(" 200 OK"), "{ready}");
+    for dependency in ["database", "media", "recorder"] {
+        assert!(ready.contains(dependency), "{ready}");
+    }
+    assert!(serving.get("/healthz").contains(" 200 OK"));
+    assert!(
+        serving
+            .get("/metrics")
+            .contains("process_resident_memory_bytes")
+    );
+    assert!(serving.get("/api/setup").contains("\"needs_owner\":true"));
+
+    let second = place.run(&["serve", "--listen", "127.0.0.1:0"]);
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("in use by another colloquy process"),
+        "{said}"
+    );
+
+    let (status, took) = serving.terminate();
+    assert!(status.success(), "{status}");
+    assert!(took < STOP_WITHIN, "{took:?}");
+}
+
+#[test]
+fn an_owner_from_the_settings_needs_no_setup_link() {
+    let mut place = Place::new();
+    place.set("SETUP__OWNER_EMAIL", "olga@example.org");
+    place.set("SETUP__OWNER_PASSWORD", "a long enough passphrase");
+    let serving = place.serve();
+    assert!(!serving.line.contains("setup"), "{}", serving.line);
+    assert!(serving.get("/api/setup").contains("\"needs_owner\":false"));
+    let (status, _) = serving.terminate();
+    assert!(status.success(), "{status}");
+}
