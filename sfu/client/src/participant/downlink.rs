@@ -130,6 +130,7 @@ impl Downlink {
         counters.bytes_received += self.counted.bytes_received;
         counters.video_frames += self.counted.video_frames;
         counters.audio_frames += self.counted.audio_frames;
+        counters.frames_torn += self.slots.values().map(Order::torn).sum::<u64>();
         counters.packets_lost += self.slots.values().map(Order::lost).sum::<u64>();
     }
 }

@@ -129,6 +129,8 @@ pub struct Counters {
     pub audio_frames: u64,
     /// Packets that never came.
     pub packets_lost: u64,
+    /// Video frames whose end was never sent.
+    pub frames_torn: u64,
     /// Keyframes asked of the node.
     pub keyframes_requested: u64,
     /// Keyframes that the node asked for.

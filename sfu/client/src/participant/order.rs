@@ -43,6 +43,16 @@ pub(super) struct Whole {
     pub(super) data: Vec<u8>,
 }
 
+/// Where a frame ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// With this packet: it has the marker.
+    Whole(u64),
+    /// Nowhere: with this packet another frame begins, and the rest was never sent. A node that
+    /// changes layers while a packet is lost sends such a frame.
+    Torn(u64),
+}
+
 /// The packets of one slot.
 #[derive(Debug, Default)]
 pub(super) struct Order {
@@ -54,6 +64,7 @@ pub(super) struct Order {
     waiting_since: Option<Instant>,
     asked_at: Option<Instant>,
     lost: u64,
+    torn: u64,
 }
 
 impl Order {
@@ -75,7 +86,13 @@ impl Order {
         if self.next.is_none() {
             self.find_keyframe();
         }
-        let whole = self.assemble()?;
+        let whole = loop {
+            let first = self.next?;
+            match self.extent(first)? {
+                Extent::Whole(last) => break self.assemble(first, last),
+                Extent::Torn(next) => self.skip_to(next),
+            }
+        };
         self.asked_at = None;
         self.waiting_since = (!self.held.is_empty()).then_some(now);
         Some(whole)
@@ -108,6 +125,10 @@ impl Order {
 
     pub(super) fn lost(&self) -> u64 {
         self.lost
+    }
+
+    pub(super) fn torn(&self) -> u64 {
+        self.torn
     }
 
     fn due(&self, now: Instant, since: Instant) -> bool {
@@ -156,47 +177,47 @@ impl Order {
         start.is_some()
     }
 
-    fn assemble(&mut self) -> Option<Whole> {
-        let first = self.next?;
-        let last = self.last_of_frame(first)?;
-        let begin = self.held.get(&first)?;
+    fn assemble(&mut self, first: u64, last: u64) -> Whole {
+        let after = self.held.split_off(&(last + 1));
+        let pieces = std::mem::replace(&mut self.held, after);
+        let begin = &pieces[&first];
         let head = read_payload(&begin.payload);
-        let mut whole = Whole {
+        let payloads = pieces.values().filter_map(|p| read_payload(&p.payload));
+        self.next = Some(last + 1);
+        self.floor = last + 1;
+        Whole {
             timestamp: begin.timestamp,
             csrc: begin.csrc,
             seqs: (first, last),
             keyframe: head.is_some_and(|p| p.starts_keyframe),
             picture_id: head.and_then(|p| p.picture_id),
             tl0_pic_idx: head.and_then(|p| p.tl0_pic_idx),
-            data: Vec::new(),
-        };
-        for seq in first..=last {
-            let piece = self
-                .held
-                .remove(&seq)
-                .expect("last_of_frame has seen every packet");
-            if let Some(payload) = read_payload(&piece.payload) {
-                whole.data.extend_from_slice(payload.piece);
-            }
+            data: payloads.flat_map(|p| p.piece).copied().collect(),
         }
-        self.next = Some(last + 1);
-        self.floor = last + 1;
-        Some(whole)
     }
 
-    /// The packet with the marker, when every packet up to it is here and of one timestamp.
-    fn last_of_frame(&self, first: u64) -> Option<u64> {
+    /// Passes over a torn frame. Only a keyframe can follow it.
+    fn skip_to(&mut self, next: u64) {
+        self.torn += 1;
+        self.held = self.held.split_off(&next);
+        self.floor = next;
+        self.next = None;
+        self.find_keyframe();
+    }
+
+    /// How far the frame reaches that begins with `first`; none while a packet is missing.
+    fn extent(&self, first: u64) -> Option<Extent> {
         let timestamp = self.held.get(&first)?.timestamp;
         for (expected, (&seq, piece)) in (first..).zip(self.held.range(first..)) {
             if seq != expected {
                 return None;
             }
-            // A frame whose last packet has no marker ends where the next one begins.
-            if piece.timestamp != timestamp {
-                return Some(seq - 1);
+            let begins = || read_payload(&piece.payload).is_some_and(|p| p.starts_frame);
+            if piece.timestamp != timestamp || (seq != first && begins()) {
+                return Some(Extent::Torn(seq));
             }
             if piece.marker {
-                return Some(seq);
+                return Some(Extent::Whole(seq));
             }
         }
         None
@@ -297,6 +318,26 @@ mod tests {
             now = order.deadline().expect("it still waits");
             assert!(order.lapse(now));
             assert!(!order.lapse(now), "once is enough");
+        }
+    }
+
+    #[test]
+    fn a_torn_frame_is_passed_over() {
+        let now = Instant::now();
+        for keyframe_follows in [true, false] {
+            let mut order = Order::default();
+            let mut packets = stream(7);
+            // Frame 2, or 1, loses its second packet and the numbers close up behind it.
+            packets.remove(if keyframe_follows { 5 } else { 3 });
+            for (seq, (_, piece)) in (100..).zip(packets) {
+                order.receive(now, seq, piece);
+            }
+            let frames: Vec<_> = all(&mut order, now).iter().map(|&(n, _)| n).collect();
+            let expected: &[u64] = match keyframe_follows {
+                true => &[0, 1, 3, 4, 5, 6],
+                false => &[0, 3, 4, 5, 6],
+            };
+            assert_eq!((frames.as_slice(), order.torn()), (expected, 1));
         }
     }
 

@@ -4,6 +4,7 @@ mod determinism;
 mod joining;
 mod layers;
 mod network;
+mod oracles;
 mod recording;
 mod seeds;
 mod tracks;

@@ -1,0 +1,56 @@
+//! The oracles see what is wrong: a story that must fail, fails, and says why.
+
+use sfu_sim::guest::Invite;
+use sfu_sim::network::{Line, Path};
+use sfu_sim::oracle::Bounds;
+use sfu_sim::plan::Plan;
+
+/// Ada meets ben, whose line then carries nothing of what he sends.
+fn ben_falls_silent(speaks: bool) {
+    let mut plan = Plan::tell("ben falls silent", 1, Bounds::STRICT);
+    plan.step("they meet", |world| {
+        world.join("ada");
+        world.join("ben");
+        world.speak("ben", speaks);
+        world.run_ms(2_500);
+    })
+    .step("ben's line dies", |world| {
+        let dead = Path {
+            loss_ppm: 1_000_000,
+            ..Path::OFFICE
+        };
+        world.set_line(
+            "ben",
+            Line {
+                up: dead,
+                down: Path::OFFICE,
+            },
+        );
+        world.run_ms(1_500);
+    })
+    .end();
+}
+
+#[test]
+#[should_panic(expected = "ada: has not heard ben")]
+fn the_silence_of_a_speaker_is_seen() {
+    ben_falls_silent(true);
+}
+
+#[test]
+#[should_panic(expected = "ada: ben's camera stands still")]
+fn a_picture_that_stands_still_is_seen() {
+    ben_falls_silent(false);
+}
+
+#[test]
+#[should_panic(expected = "sequence numbers are missing")]
+fn a_lost_packet_is_seen_where_none_may_be_lost() {
+    let mut plan = Plan::tell("strict bounds on a bad line", 1, Bounds::STRICT);
+    plan.step("two meet", |world| {
+        world.join("ada");
+        world.join_with("ben", Invite::over(Line::both(Path::LOSSY)));
+        world.run_ms(3_000);
+    })
+    .end();
+}
