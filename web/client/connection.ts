@@ -104,6 +104,7 @@ export class Connection {
 
   async answer(revision: number, sdp: string, slots: readonly Slot[]): Promise<void> {
     if (revision !== this.awaiting || this.wiring.scope.ended) return;
+    // DTX stays off: silence costs little, and a tape could not tell a pause from a loss.
     const tuned = withOpusWishes(sdp, { inbandFec: true, dtx: false });
     await this.peer.setRemoteDescription({ type: "answer", sdp: tuned });
     this.awaiting = null;
@@ -158,7 +159,8 @@ export class Connection {
 
   private preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind): void {
     const codecs = preferredCodecs(kind, this.wiring.browser.codecs(kind));
-    if (codecs.length > 0) transceiver.setCodecPreferences(codecs);
+    // Older browsers have no say in the order; the node then takes what it can.
+    if (codecs.length > 0 && "setCodecPreferences" in transceiver) transceiver.setCodecPreferences(codecs);
   }
 
   private sendOffer(): void {

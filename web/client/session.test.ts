@@ -5,7 +5,7 @@ import { AUDIO_SLOTS, VIDEO_SLOTS } from "./connection";
 import type { MediaDevicesLike } from "./devices";
 import { Scope } from "./lib/scope";
 import type { NodeMessage, Slot } from "./protocol/signal.gen";
-import { seqAfter, Session, SessionOver, type Ticket } from "./session";
+import { seqAfter, Session, SessionOver, type Ticket, TICKET_FRESH_MS } from "./session";
 import { FakeBrowser, FakeMediaDevices, type FakeSocket } from "./tests/fakes";
 
 const TICKET: Ticket = { url: "ws://node/rtc", grant: "first", iceServers: [] };
@@ -162,11 +162,21 @@ describe("losing the WebSocket", () => {
     expect(socket.ofType("want")[0]?.wants.some(({ show }) => typeof show === "object")).toBe(true);
   });
 
+  test("late in a meeting the grant is renewed before coming back to the kept place", async () => {
+    const socket = await joinRoom();
+    for (let waited = 0; waited < TICKET_FRESH_MS; waited += PING_EVERY_MS) {
+      await browser.pass(PING_EVERY_MS);
+      socket.says(0, { type: "pong", sent_at_ms: 0, server_time_ms: 0 });
+    }
+    const back = await loseAndReopen();
+    expect(back.ofType("join")[0]).toMatchObject({ grant: "renewed 1", resume: { resume_key: "key" } });
+  });
+
   test("missed messages are processed once", async () => {
     const ben = { id: "ben", name: "Ben", role: "guest", joined_at_ms: 1, lost: false, tracks: [] } as const;
     await joinRoom();
     const socket = await loseAndReopen();
-    socket.says(4, { ...JOINED, resumed: true });
+    socket.says(2, { ...JOINED, resumed: true });
     socket.says(2, { type: "participant_joined", participant: { ...ben, tracks: [] } });
     expect(session.room.get().participants).toEqual([]);
     socket.says(3, { type: "participant_joined", participant: { ...ben, tracks: [] } });

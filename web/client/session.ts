@@ -24,6 +24,9 @@ import { afterMessage, EMPTY_ROOM, type Room } from "./room";
 import type { Voice } from "./slots";
 import type { Shown } from "./want";
 
+/** A grant is good for minutes: one older than this is renewed before it is shown again. */
+export const TICKET_FRESH_MS = 5 * 60_000;
+
 /** What the API gives to whoever may enter. */
 export interface Ticket {
   /** The node's WebSocket. */
@@ -77,7 +80,7 @@ export class Session {
   private readonly channel: Channel;
   private mediaScope = new Scope();
   private ticket: Ticket | null = null;
-  private grantSpent = false;
+  private ticketAtMs = 0;
   /** Set from renewing a grant until it lets us in: a fresh grant that is refused ends the session. */
   private grantFresh = false;
   private resumeKey: string | null = null;
@@ -115,7 +118,7 @@ export class Session {
 
   join(ticket: Ticket): void {
     if (this.stateCell.get().at !== "idle") return;
-    this.ticket = ticket;
+    this.keep(ticket);
     this.stateCell.set({ at: "joining" });
     this.channel.open();
   }
@@ -146,19 +149,29 @@ export class Session {
   }
 
   private async target(): Promise<Target> {
-    if (this.ticket === null || this.grantSpent) {
-      try {
-        this.ticket = await this.wiring.renew();
-        this.grantSpent = false;
-        this.grantFresh = true;
-      } catch (error) {
-        if (error instanceof SessionOver) this.end(error.reason);
-        throw error;
-      }
-    }
-    const join: ClientMessage & { type: "join" } = { type: "join", version: SIGNAL_VERSION, grant: this.ticket.grant };
+    const ticket = await this.freshTicket();
+    const join: ClientMessage & { type: "join" } = { type: "join", version: SIGNAL_VERSION, grant: ticket.grant };
     if (this.resumeKey !== null) join.resume = { resume_key: this.resumeKey, last_seq: this.lastSeq };
-    return { url: this.ticket.url, join };
+    return { url: ticket.url, join };
+  }
+
+  private async freshTicket(): Promise<Ticket> {
+    const { browser, renew } = this.wiring;
+    if (this.ticket !== null && browser.nowMs() - this.ticketAtMs < TICKET_FRESH_MS) return this.ticket;
+    try {
+      const ticket = await renew();
+      this.grantFresh = true;
+      return this.keep(ticket);
+    } catch (error) {
+      if (error instanceof SessionOver) this.end(error.reason);
+      throw error;
+    }
+  }
+
+  private keep(ticket: Ticket): Ticket {
+    this.ticket = ticket;
+    this.ticketAtMs = this.wiring.browser.nowMs();
+    return ticket;
   }
 
   private receive(envelope: Envelope): void {
@@ -208,10 +221,20 @@ export class Session {
   }
 
   /** The path is beyond healing: come back as the same participant with everything new. */
-  private rebuild(retryAfterMs = 0): void {
+  private rebuild(): void {
     this.resumeKey = null;
-    this.grantSpent = true;
-    this.stateCell.set({ at: "lost" });
+    this.ticket = null;
+    this.comeBack();
+  }
+
+  /** The grant is not taken any more: come back with another, to the place that is kept. */
+  private renewGrant(retryAfterMs?: number): void {
+    this.ticket = null;
+    this.comeBack(retryAfterMs);
+  }
+
+  private comeBack(retryAfterMs?: number): void {
+    this.stateCell.set({ at: this.resumeKey === null && this.mediaCell.get() === null ? "joining" : "lost" });
     this.channel.reconnect(retryAfterMs);
   }
 
@@ -228,17 +251,14 @@ export class Session {
     if (code === "unsupported_version") return this.end("outdated");
     if (code === "limit_reached") return this.end("full");
     if (code === "not_allowed" || (code === "grant_invalid" && this.grantFresh)) return this.end("refused");
-    if (code === "grant_invalid") return this.rebuild();
+    if (code === "grant_invalid") return this.renewGrant();
     // Draining or a fault of the node: the next try may find it well.
     this.channel.reconnect();
   }
 
   private bye(reason: ByeReason, retryAfterMs: number | undefined): void {
-    if (reason === "grant_expired") return this.rebuild(retryAfterMs);
-    if (reason === "draining") {
-      this.stateCell.set({ at: "lost" });
-      return this.channel.reconnect(retryAfterMs);
-    }
+    if (reason === "grant_expired") return this.renewGrant(retryAfterMs);
+    if (reason === "draining") return this.comeBack(retryAfterMs);
     this.end(reason);
   }
 

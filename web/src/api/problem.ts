@@ -19,20 +19,12 @@ export function unreachable(): Problem {
 
 /** The problem in an answer's body, whatever the body is. */
 export function problemOf(status: number, body: unknown): Problem {
-  const { code, title, detail, errors } = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  const { code, title, detail } = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   const text = [detail, title].find((words) => typeof words === "string" && words !== "");
   return new Problem(
     typeof code === "string" ? code : `status_${status}`,
     status,
-    [typeof text === "string" ? text : plain(status), ...fieldTexts(errors)].join(" "),
-  );
-}
-
-/** What the API says of each field that is not as it should be. */
-function fieldTexts(errors: unknown): string[] {
-  if (!Array.isArray(errors)) return [];
-  return errors.flatMap((error: { field?: unknown; message?: unknown }) =>
-    typeof error.field === "string" && typeof error.message === "string" ? [`${error.field}: ${error.message}.`] : [],
+    typeof text === "string" ? text : plain(status),
   );
 }
 

@@ -192,7 +192,8 @@ export class RoomView {
       if (this.session.state.get().at !== "joined") return;
       const now = moment.get();
       // Whoever is here already at one's own entering is not news; the room tells them at once.
-      if (before !== null) for (const text of announcements(before, now)) notes.tell(text);
+      const said = before === null ? [] : announcements(before, now);
+      if (said.length > 0) notes.tell(said.join(" "));
       before = now;
     };
     scope.onEnd(moment.subscribe(check));

@@ -31,6 +31,9 @@ export function RoomScreen({ meeting, room }: RoomScreenProps) {
   const [settings, setSettings] = useState(false);
   useEffect(() => {
     document.title = `${room.title} · Colloquy`;
+    const networkIsBack = () => room.session.hurry();
+    window.addEventListener("online", networkIsBack);
+    return () => window.removeEventListener("online", networkIsBack);
   }, [room]);
   useShortcuts(chosen.shortcuts && !ending && !settings, {
     m: () => void room.toggleMicrophone(),

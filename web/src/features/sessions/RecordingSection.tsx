@@ -1,10 +1,11 @@
-import { Anchor, Button, Group, Progress, Text } from "@mantine/core";
-import type { Recording, RecordingFile } from "../../api/types";
-import { bytesText, whenText } from "../../lib/format";
+import { Anchor, Progress, Text } from "@mantine/core";
+import type { Recording } from "../../api/types";
+import { whenText } from "../../lib/format";
 import { healthWords, statusWords } from "../../state/recording-words";
-import { CheckIcon, DownloadIcon, WarningIcon } from "../../ui/icons";
+import { CheckIcon, WarningIcon } from "../../ui/icons";
 import { Trouble } from "../../ui/Trouble";
 import { FileList } from "./FileList";
+import { Player } from "./Player";
 import classes from "./Session.module.css";
 
 interface RecordingSectionProps {
@@ -20,7 +21,7 @@ export function RecordingSection({ recording, number }: RecordingSectionProps) {
     <section aria-labelledby={heading} className={classes.section} data-testid="recording" data-status={recording.status}>
       <h2 id={heading}>{number === null ? "Recording" : `Recording ${number}`}</h2>
       <Status recording={recording} />
-      {composed !== undefined && <Player file={composed} />}
+      {composed !== undefined && <Player key={composed.sha256} file={composed} />}
       {recording.health != null && <Health recording={recording} />}
       <FileList files={recording.files} />
     </section>
@@ -47,22 +48,6 @@ function Status({ recording }: { recording: Recording }) {
         <Trouble title="The recording could not be made">{problem ?? "The server log says more."}</Trouble>
       )}
     </>
-  );
-}
-
-function Player({ file }: { file: RecordingFile }) {
-  return (
-    <div className={classes.player}>
-      <video src={file.url} controls preload="metadata" playsInline aria-label="The recorded meeting" data-testid="recording-video" />
-      <Group justify="space-between">
-        <Text size="sm" c="dimmed">
-          Everyone together, {bytesText(file.bytes)}
-        </Text>
-        <Button component="a" href={file.url} download leftSection={<DownloadIcon />} variant="default">
-          Download the video
-        </Button>
-      </Group>
-    </div>
   );
 }
 
