@@ -123,10 +123,11 @@ impl Roster {
         self.resume_key.as_deref()
     }
 
-    /// Whether a message has not been seen yet. A fresh join counts from 1 again.
+    /// Whether a message has not been seen yet. A fresh join counts from 1 again; 0 is outside
+    /// the count.
     pub(super) fn is_news(&self, envelope: &Envelope) -> bool {
         let fresh = matches!(envelope.message, NodeMessage::Joined { resumed: false, .. });
-        fresh || envelope.seq > self.last_seq
+        fresh || envelope.seq == 0 || envelope.seq > self.last_seq
     }
 
     /// Names the track of what was received by its CSRC, else by what is in the slot.
@@ -145,7 +146,9 @@ impl Roster {
 
     /// Answers whether something that others see has changed.
     pub(super) fn apply(&mut self, envelope: Envelope) -> bool {
-        self.last_seq = envelope.seq;
+        if envelope.seq > 0 {
+            self.last_seq = envelope.seq;
+        }
         match envelope.message {
             NodeMessage::Joined {
                 you,

@@ -1,9 +1,13 @@
 //! The driver over real loopback sockets, against the smallest node.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
 use sfu_client::driver::{DriverError, DriverReport, JoinTarget, Options, run};
+use sfu_client::media::{AudioFrame, EncodedFrame, MediaSource};
+use sfu_client::participant::Publication;
 use sfu_client::synthetic::{Shape, Synthetic};
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{
@@ -135,6 +139,56 @@ async fn media_flows_and_shutdown_leaves_cleanly() {
     assert!(served.said.iter().any(muted), "a command is said");
     assert!(matches!(served.said.last(), Some(ClientMessage::Leave {})));
     assert!(served.packets > 50);
+}
+
+/// Counts how often it is asked, and always claims to be due.
+struct Restless {
+    inner: Synthetic,
+    asked: Arc<AtomicU64>,
+}
+
+impl MediaSource for Restless {
+    fn video(&mut self, source: Source, at_us: u64) -> Vec<EncodedFrame> {
+        self.inner.video(source, at_us)
+    }
+
+    fn audio(&mut self, source: Source, at_us: u64) -> Vec<AudioFrame> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.inner.audio(source, at_us)
+    }
+
+    fn request_keyframe(&mut self, source: Source, layer: u8) {
+        self.inner.request_keyframe(source, layer);
+    }
+
+    fn next_at_us(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_always_due_is_asked_at_most_every_two_milliseconds() {
+    let (listener, target) = listen().await;
+    let (flows, flowing) = oneshot::channel();
+    let served = tokio::spawn(serve(listener, flows));
+    let asked = Arc::new(AtomicU64::new(0));
+    let source = Restless {
+        inner: Synthetic::new(Shape::meeting(1)),
+        asked: asked.clone(),
+    };
+    let options = Options {
+        publish: vec![Publication::live(Source::Microphone, 1)],
+        ..Options::default()
+    };
+    let began = Instant::now();
+    let shutdown = async move { flowing.await.expect("media came") };
+    run(target, options, Box::new(source), shutdown)
+        .await
+        .expect("it went well");
+    let most = began.elapsed().as_millis() as u64 / 2 + 2;
+    let asked = asked.load(Ordering::Relaxed);
+    assert!(asked <= most, "asked {asked} times, at most {most}");
+    served.await.expect("the node did not fail");
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use sfu_client::participant::{
 use sfu_client::synthetic::{Decoder, LayerShape, Shape, Synthetic};
 use sfu_client::vp8::Vp8Packetizer;
 use sfu_protocol::media::{Codec, Kind, Source};
-use sfu_protocol::signal::{ByeReason, ClientMessage, TrackState};
+use sfu_protocol::signal::{
+    ByeReason, ClientMessage, Envelope, NodeMessage, RefusedCode, TrackState,
+};
 use str0m::Event as RtcEvent;
 
 use crate::node::FakeNode;
@@ -285,13 +287,35 @@ fn after_a_goodbye_nothing_leaves() {
 }
 
 #[test]
+fn a_message_outside_the_count_is_heard_and_one_already_seen_is_not() {
+    let mut meeting = Meeting::new(vec![Publication::live(Source::Camera, 3)]);
+    meeting.run(Duration::from_millis(500));
+    let seen = meeting.participant.roster().last_seq();
+    let refused = |seq| Envelope {
+        seq,
+        message: NodeMessage::Refused {
+            about: "want".to_owned(),
+            code: RefusedCode::NotFound,
+            message: "no such slot".to_owned(),
+        },
+    };
+    for (seq, refusals) in [(0, 1), (seen, 1), (seen + 1, 2), (0, 3)] {
+        meeting
+            .participant
+            .handle(meeting.now, Input::Node(refused(seq)));
+        assert_eq!(meeting.participant.roster().refusals().count(), refusals);
+    }
+    assert_eq!(meeting.participant.roster().last_seq(), seen + 1);
+}
+
+#[test]
 fn an_answer_that_cannot_be_read_ends_the_participant_without_a_panic() {
     let now = Instant::now();
     let config = ParticipantConfig::new(address(1));
     let mut participant = Participant::new(&config, now).expect("a participant");
-    let envelope = sfu_protocol::signal::Envelope {
+    let envelope = Envelope {
         seq: 1,
-        message: sfu_protocol::signal::NodeMessage::Answer {
+        message: NodeMessage::Answer {
             revision: 1,
             sdp: "v=0\r\nnonsense".to_owned(),
             slots: Vec::new(),

@@ -115,6 +115,17 @@ impl World {
         self.say(name, ClientMessage::Want { wants });
     }
 
+    /// Somebody wants to see whoever speaks in their first picture slot.
+    pub fn want_speaker(&mut self, name: &str, max_height: u16) {
+        let wants = vec![Want {
+            slot: self.picture_slot(name),
+            show: Show::Speaker,
+            max_height,
+            priority: 100,
+        }];
+        self.say(name, ClientMessage::Want { wants });
+    }
+
     /// Somebody's line changes.
     pub fn set_line(&mut self, name: &str, line: Line) {
         let index = self.index(name);

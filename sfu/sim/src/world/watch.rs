@@ -44,7 +44,7 @@ impl World {
             let faults = guest.sight.line_faults(&self.bounds);
             found.extend(faults.into_iter().map(|fault| (guest.name.clone(), fault)));
             let counters = guest.participant().counters();
-            if self.bounds.lossless && counters.packets_lost + counters.frames_torn > 0 {
+            if self.bounds.lossless && counters.packets_lost > 0 {
                 let what = format!("loss on a path that loses nothing: {counters:?}");
                 found.push((guest.name.clone(), what));
             }

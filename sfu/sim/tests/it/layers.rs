@@ -2,7 +2,8 @@
 
 use sfu_protocol::media::Source;
 use sfu_sim::chronicle::Chronicle;
-use sfu_sim::guest::LAYER_HEIGHTS;
+use sfu_sim::guest::{Invite, LAYER_HEIGHTS};
+use sfu_sim::network::{Line, Path};
 use sfu_sim::oracle::Bounds;
 use sfu_sim::plan::Plan;
 
@@ -64,6 +65,47 @@ fn a_slot_changes_hands(seed: u64) -> Chronicle {
         }
     })
     .end()
+}
+
+fn more_people_than_slots(seed: u64) -> Chronicle {
+    let names = ["ada", "ben", "cleo", "dan", "eve", "fay"];
+    let mut plan = Plan::tell("more people than slots", seed, Bounds::STRICT);
+    plan.step("six meet with two slots of each kind", |world| {
+        for name in names {
+            let invite = Invite {
+                audio_slots: 2,
+                video_slots: 2,
+                ..Invite::over(Line::both(Path::OFFICE))
+            };
+            world.join_with(name, invite);
+            world.run_ms(100);
+        }
+        world.run_ms(1_000);
+        world.want_speaker("ada", 360);
+        world.run_ms(500);
+    })
+    .step("one after the other speaks", |world| {
+        for name in ["fay", "cleo", "eve"] {
+            world.speak(name, true);
+            world.run_ms(2_000);
+            for other in names.iter().filter(|other| **other != name) {
+                let heard = world.perceives(other, name, Source::Microphone, 250);
+                world.claim(heard, &format!("{other} hears {name}"));
+            }
+            let seen = world.perceives("ada", name, Source::Camera, 500);
+            world.claim(seen, &format!("ada sees {name} speak"));
+            world.speak(name, false);
+            world.run_ms(300);
+        }
+    })
+    .end()
+}
+
+#[test]
+fn whoever_speaks_is_heard_by_all_though_slots_are_few() {
+    with_every_seed(|seed| {
+        more_people_than_slots(seed);
+    });
 }
 
 #[test]
