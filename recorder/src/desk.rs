@@ -46,6 +46,10 @@ impl Desk {
         for recording in spool::recordings(&spool_dir)? {
             let spool = Spool::of(&spool_dir, recording);
             if let Some(report) = spool.read_report() {
+                if report.status == RecordingStatus::Ready {
+                    // A stop between the report and the clearing left the tapes.
+                    spool.clear()?;
+                }
                 self.shared.board.note(report);
                 continue;
             }

@@ -199,10 +199,11 @@ impl Intake {
         let follow_anew = matches!(order, Order::Record { resumed: true, .. });
         let stop = matches!(order, Order::Stop { .. });
         let forget = matches!(order, Order::Forget { .. });
-        self.note(order).await;
         if forget {
-            return Some(());
+            // What is on disk by now; the node then keeps nothing of it.
+            self.acknowledge(link).await?;
         }
+        self.note(order).await;
         if follow_anew {
             // What happened while no recorder was there.
             link.say(ToNode::Follow { after: 0 }).await?;

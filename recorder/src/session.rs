@@ -239,6 +239,7 @@ impl Session {
     async fn finish(&self, uploads: Uploads, wish: &mut watch::Receiver<Wish>) {
         self.tell(RecordingStatus::Finishing, |report| {
             report.progress_percent = Some(0);
+            report.problem = None;
         })
         .await;
         self.shared.metrics.finishing.inc();

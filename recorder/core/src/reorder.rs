@@ -3,6 +3,9 @@
 //!
 //! A hole is waited for until [`WINDOW_PACKETS`] of its layer stand behind it or
 //! [`WINDOW_US`] of the tape have passed; what comes later than that is dropped.
+//!
+//! A node records one layer at a time and nothing while a track is muted. The hole that such a
+//! pause leaves in a layer is nobody's loss and is not waited for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -92,6 +95,8 @@ struct LayerOrder {
     held: BTreeMap<u64, Packet>,
     behind: u32,
     broken: bool,
+    /// The layer was not recorded for a while since its last packet.
+    paused: bool,
 }
 
 impl Reorder {
@@ -130,7 +135,10 @@ impl Reorder {
                     timestamp,
                 });
             }
-            TapeBody::Muted { muted } => self.out.push_back(Ordered::Muted { arrived, muted }),
+            TapeBody::Muted { muted } => {
+                self.pause_all_but(None);
+                self.out.push_back(Ordered::Muted { arrived, muted });
+            }
         }
     }
 
@@ -163,8 +171,13 @@ impl Reorder {
 
     fn place(&mut self, seq: u64, packet: Packet) {
         let layer = packet.layer;
+        self.pause_all_but(Some(layer));
         let mut order = self.layers.remove(&layer).unwrap_or_default();
         if order.accepts(seq) {
+            if order.resumes_at(seq) {
+                order.next = Some(seq);
+                order.broken = true;
+            }
             if order.held.insert(seq, packet).is_some() {
                 self.counts.dropped += 1;
             }
@@ -176,6 +189,12 @@ impl Reorder {
             self.counts.dropped += 1;
         }
         self.layers.insert(layer, order);
+    }
+
+    fn pause_all_but(&mut self, recorded: Option<u8>) {
+        for (layer, order) in &mut self.layers {
+            order.paused |= Some(*layer) != recorded;
+        }
     }
 
     /// Holes that were waited for long enough are losses.
@@ -243,6 +262,12 @@ impl LayerOrder {
         self.next = Some(seq);
         self.broken = true;
         true
+    }
+
+    /// Whether the layer goes on here after a pause. Ends the pause.
+    fn resumes_at(&mut self, seq: u64) -> bool {
+        let ahead = self.next.is_some_and(|next| seq > next);
+        std::mem::take(&mut self.paused) && ahead && self.held.is_empty()
     }
 
     /// When the first packet behind the hole arrived.
@@ -343,6 +368,35 @@ mod tests {
         let (out, _) = order(entries);
         assert_eq!(out[1], (0, 12, true));
         assert_eq!(out.len(), 14);
+    }
+
+    #[test]
+    fn a_pause_for_another_layer_or_a_mute_is_not_a_loss_and_not_waited_for() {
+        let muted = |muted| TapeEntry {
+            arrived: MediaTime(50_000),
+            layer: 0,
+            body: TapeBody::Muted { muted },
+        };
+        let (out, counts) = order(vec![
+            entry(0, 1, 0),
+            entry(2, 70, 10),
+            entry(0, 500, 20),
+            muted(true),
+            muted(false),
+            entry(0, 900, 60),
+            entry(0, 902, 61),
+        ]);
+        assert_eq!(
+            out,
+            [
+                (0, 1, false),
+                (2, 70, false),
+                (0, 500, true),
+                (0, 900, true),
+                (0, 902, true)
+            ]
+        );
+        assert_eq!(counts.lost, 1);
     }
 
     #[test]

@@ -19,6 +19,10 @@ use crate::reorder::Packet;
 /// Largest frame. A frame that grows beyond it is dropped like one with a lost packet.
 pub const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
 
+/// The largest picture id of 15 bits. Of the shorter kind, which comes round too soon to prove
+/// anything, none is read.
+const MAX_PICTURE_ID: u16 = 0x7fff;
+
 /// A frame before it is placed on the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WholeFrame {
@@ -48,6 +52,8 @@ pub struct Depacketiser {
     timestamp: Option<u32>,
     torn: bool,
     decodable: bool,
+    /// Of the last whole frame; VP8 and VP9 number their pictures.
+    last_picture: Option<u16>,
     parameter_sets: h264::ParameterSets,
     counts: FrameCounts,
 }
@@ -62,6 +68,7 @@ impl Depacketiser {
             timestamp: None,
             torn: false,
             decodable: codec.kind() == Kind::Audio,
+            last_picture: None,
             parameter_sets: h264::ParameterSets::default(),
             counts: FrameCounts::default(),
         }
@@ -96,11 +103,29 @@ impl Depacketiser {
             }
             self.timestamp = Some(packet.timestamp);
         }
-        if packet.after_loss {
+        if packet.after_loss && !self.is_next_picture(&packet.payload) {
             // What was lost may have been the tail of the last frame, the head of this one, or
             // frames between: in each case only a keyframe is safe from here.
             self.decodable = false;
             self.torn |= !self.parts.is_empty() || !self.begins(&packet.payload);
+        }
+    }
+
+    /// Whether the payload begins the very next picture: then what is missing before it was
+    /// padding, which has a sequence number and no part in any picture.
+    fn is_next_picture(&self, payload: &[u8]) -> bool {
+        let between_frames = self.parts.is_empty() && !self.torn;
+        let next = self
+            .last_picture
+            .map(|last| if last == MAX_PICTURE_ID { 0 } else { last + 1 });
+        between_frames && next.is_some() && self.begins(payload) && self.picture_of(payload) == next
+    }
+
+    fn picture_of(&self, payload: &[u8]) -> Option<u16> {
+        match self.codec {
+            Codec::Vp8 => vp8::picture_of(payload),
+            Codec::Vp9 => vp9::picture_of(payload),
+            Codec::H264 | Codec::Av1 | Codec::Opus => None,
         }
     }
 
@@ -134,9 +159,7 @@ impl Depacketiser {
         }
         let parts = std::mem::take(&mut self.parts);
         self.bytes = 0;
-        if parts.is_empty() {
-            return None;
-        }
+        self.last_picture = self.picture_of(parts.first()?);
         let frame = match self.codec {
             Codec::Vp8 => vp8::join(&parts),
             Codec::Vp9 => vp9::join(&parts),
@@ -172,6 +195,17 @@ impl Depacketiser {
         self.decodable = false;
         self.counts.broken += 1;
     }
+}
+
+/// The picture id at the front (RFC 7741 and RFC 9628, section 4.2): its value when it has 15
+/// bits, which its first bit says, and its length.
+fn picture_id(bytes: &[u8]) -> Option<(Option<u16>, usize)> {
+    let &first = bytes.first()?;
+    if first & 0x80 == 0 {
+        return Some((None, 1));
+    }
+    let id = u16::from_be_bytes([first & 0x7f, *bytes.get(1)?]);
+    Some((Some(id), 2))
 }
 
 #[cfg(test)]

@@ -124,6 +124,31 @@ fn packets_of_padding_alone_do_no_harm() {
 }
 
 #[test]
+fn a_hole_between_two_pictures_that_follow_each_other_was_padding() {
+    let picture =
+        |id: u16, tag: u8| [&[0x90, 0x80], &(0x8000 | id).to_be_bytes()[..], &[tag]].concat();
+    for codec in [Codec::Vp8, Codec::Vp9] {
+        let payload = |id: u16, key: bool| match codec {
+            Codec::Vp8 => picture(id, u8::from(!key)),
+            _ => {
+                let head = if key { 0x8c } else { 0xcc };
+                [&[head], &(0x8000 | id).to_be_bytes()[..], &[1]].concat()
+            }
+        };
+        let got = frames(
+            codec,
+            &[
+                packet(1, true, &payload(0x7fff, true)),
+                lost_before(packet(2, true, &payload(0, false))),
+                lost_before(packet(3, true, &payload(2, false))),
+                packet(4, true, &payload(3, false)),
+            ],
+        );
+        assert_eq!(got.len(), 2, "{codec:?}");
+    }
+}
+
+#[test]
 fn h264_joins_aggregates_fragments_and_single_units() {
     let got = frames(
         Codec::H264,

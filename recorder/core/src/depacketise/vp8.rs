@@ -6,30 +6,38 @@ use super::WholeFrame;
 
 struct Piece<'a> {
     begins_frame: bool,
+    picture_id: Option<u16>,
     bytes: &'a [u8],
 }
 
 fn parse(payload: &[u8]) -> Option<Piece<'_>> {
     let &first = payload.first()?;
     let mut at = 1;
+    let mut picture_id = None;
     if first & 0x80 != 0 {
         let &extended = payload.get(at)?;
         at += 1;
         if extended & 0x80 != 0 {
-            // A picture id of 15 bits has its first bit set.
-            at += if payload.get(at)? & 0x80 != 0 { 2 } else { 1 };
+            let (id, length) = super::picture_id(payload.get(at..)?)?;
+            picture_id = id;
+            at += length;
         }
         at += usize::from(extended & 0x40 != 0);
         at += usize::from(extended & 0x30 != 0);
     }
     Some(Piece {
         begins_frame: first & 0x10 != 0 && first & 0x07 == 0,
+        picture_id,
         bytes: payload.get(at..)?,
     })
 }
 
 pub(super) fn begins(payload: &[u8]) -> bool {
     parse(payload).is_some_and(|piece| piece.begins_frame)
+}
+
+pub(super) fn picture_of(payload: &[u8]) -> Option<u16> {
+    parse(payload)?.picture_id
 }
 
 pub(super) fn join(parts: &[Arc<[u8]>]) -> Option<WholeFrame> {

@@ -14,6 +14,7 @@ struct Piece<'a> {
     predicted: bool,
     /// The lowest layer, on which a superframe begins.
     base: bool,
+    picture_id: Option<u16>,
     bytes: &'a [u8],
 }
 
@@ -37,8 +38,11 @@ fn parse(payload: &[u8]) -> Option<Piece<'_>> {
     let flag = |bit: u8| first & bit != 0;
     let (has_id, predicted, has_layers, flexible) =
         (flag(0x80), flag(0x40), flag(0x20), flag(0x10));
-    if has_id && walk.byte()? & 0x80 != 0 {
-        walk.byte()?;
+    let mut picture_id = None;
+    if has_id {
+        let (id, length) = super::picture_id(payload.get(walk.at..)?)?;
+        picture_id = id;
+        walk.at += length;
     }
     let mut base = true;
     if has_layers {
@@ -63,6 +67,7 @@ fn parse(payload: &[u8]) -> Option<Piece<'_>> {
         ends_frame: flag(0x04),
         predicted,
         base,
+        picture_id,
         bytes: payload.get(walk.at..)?,
     })
 }
@@ -84,6 +89,10 @@ fn skip_scalability(walk: &mut Walk<'_>) -> Option<()> {
 
 pub(super) fn begins(payload: &[u8]) -> bool {
     parse(payload).is_some_and(|piece| piece.begins_frame && piece.base)
+}
+
+pub(super) fn picture_of(payload: &[u8]) -> Option<u16> {
+    parse(payload)?.picture_id
 }
 
 pub(super) fn join(parts: &[Arc<[u8]>]) -> Option<WholeFrame> {
