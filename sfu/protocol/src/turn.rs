@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn the_password_is_hmac_sha1() {
         let password = password_of(b"Jefe", "what do ya want for nothing?");
-        assert_eq!(password, "7/zfauvrL6LSdIyCjA3CTyW/mnk=");
+        assert_eq!(password, "7/zfauXrL6LSdBbV8YTfnCWafHk=");
     }
 
     #[test]
