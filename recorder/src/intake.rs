@@ -114,10 +114,13 @@ impl Intake {
             if welcomed {
                 wait = FIRST_WAIT;
             }
-            tracing::warn!(
-                wait_ms = wait.as_millis() as u64,
-                "the link to the node is lost"
-            );
+            let wait_ms = wait.as_millis() as u64;
+            // A node that stops or starts again is lost for a moment, which nobody can mend.
+            if wait < LONGEST_WAIT {
+                tracing::info!(wait_ms, "the link to the node is lost, dialling again");
+            } else {
+                tracing::warn!(wait_ms, "the node cannot be reached; is it running?");
+            }
             if !self.wait(wait).await {
                 return;
             }
