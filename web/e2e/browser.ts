@@ -77,7 +77,7 @@ export class Person {
     }
     const browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: flags });
     const context: BrowserContext = await browser.newContext({
-      viewport: look.viewport ?? { width: 1280, height: 720 },
+      viewport: look.viewport ?? { width: 960, height: 600 },
       colorScheme: look.colorScheme ?? 'light',
       permissions: ['camera', 'microphone', 'clipboard-read', 'clipboard-write'],
     });
