@@ -150,12 +150,17 @@ impl Desk {
         let recording = assignment.recording;
         let (wish, wishes) = watch::channel(Wish::default());
         let shared = self.shared.clone();
-        shared.board.note(shared.board.present(recording));
+        shared.board.note(RecorderReport {
+            status: RecordingStatus::Starting,
+            problem: None,
+            ..shared.board.present(recording)
+        });
         let task = tokio::spawn(session::run(shared, assignment, resumed, wishes));
         self.sessions.insert(recording, Session { wish, task });
     }
 
     async fn stop(&mut self, recording: RecordingId) {
+        self.see_off(recording).await;
         if let Some(session) = self.sessions.get(&recording) {
             session.wish.send_modify(|wish| wish.stop = true);
             return;
@@ -172,6 +177,15 @@ impl Desk {
             // Its tapes are still here: making the files is tried again.
             Some(assignment) if failed => self.begin(assignment, true),
             _ => board.tell_again(recording).await,
+        }
+    }
+
+    /// A session that has told how it ended is about to go: it takes no wish any more.
+    async fn see_off(&mut self, recording: RecordingId) {
+        let told = self.shared.board.present(recording).status;
+        let ended = matches!(told, RecordingStatus::Ready | RecordingStatus::Failed);
+        if ended && let Some(session) = self.sessions.remove(&recording) {
+            let _ = tokio::time::timeout(LEAVE_PATIENCE, session.task).await;
         }
     }
 

@@ -36,15 +36,28 @@ pub(crate) struct FakeNode {
     tapes: Vec<MadeTape>,
     happened: watch::Sender<Happened>,
     memory: Mutex<Memory>,
+    refuses: bool,
 }
 
 impl FakeNode {
+    /// A node whose room is being recorded by another.
+    pub(crate) fn taken(room: RoomId) -> Arc<Self> {
+        Arc::new(FakeNode {
+            room,
+            tapes: Vec::new(),
+            happened: watch::Sender::new(Happened::default()),
+            memory: Mutex::default(),
+            refuses: true,
+        })
+    }
+
     pub(crate) fn new(room: RoomId, tapes: Vec<MadeTape>) -> Arc<Self> {
         Arc::new(FakeNode {
             room,
             tapes,
             happened: watch::Sender::new(Happened::default()),
             memory: Mutex::default(),
+            refuses: false,
         })
     }
 
@@ -119,6 +132,14 @@ impl FakeNode {
                     to_peer.send(welcome).await.ok()?;
                 }
                 ToNode::Follow { after } => self.send_events(after, &to_peer).await?,
+                ToNode::Record { recording, .. } if self.refuses => {
+                    let ended = FromNode::RecordEnded {
+                        recording,
+                        at: MediaTime(START_US),
+                        reason: EndReason::Unknown,
+                    };
+                    to_peer.send(ended).await.ok()?;
+                }
                 ToNode::Record {
                     recording, have, ..
                 } => {

@@ -1,12 +1,10 @@
 //! What cannot be recorded is said plainly.
 
 use recorder::Config;
-use sfu_protocol::ids::SessionId;
-use sfu_protocol::recording::{FileKind, RecorderCommand, RecordingStatus};
-use uuid::Uuid;
+use sfu_protocol::recording::{FileKind, RecordingStatus};
 
 use crate::node::FakeNode;
-use crate::scene::{Place, RECORDING, ROOM};
+use crate::scene::{Place, ROOM};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_of_nothing_says_so_and_is_no_crash() {
@@ -31,15 +29,7 @@ async fn a_recording_is_not_begun_on_a_full_disk() {
         ..place.config()
     };
     let mut running = place.start_with(config, &node);
-    running
-        .say(RecorderCommand::Start {
-            recording: RECORDING,
-            room: ROOM,
-            session: SessionId(Uuid::nil()),
-            title: String::new(),
-            started_by: String::new(),
-        })
-        .await;
+    running.ask_to_record().await;
     let failed = running.hears(RecordingStatus::Failed).await;
     assert!(
         failed
@@ -61,4 +51,15 @@ async fn a_recording_that_is_not_known_is_called_so() {
             .expect("told when failed")
             .contains("does not know")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_being_recorded_is_not_recorded_twice() {
+    let place = Place::new();
+    let mut running = place.start(&FakeNode::taken(ROOM));
+    running.ask_to_record().await;
+    let failed = running.hears(RecordingStatus::Failed).await;
+    let problem = failed.problem.expect("told when failed");
+    assert!(problem.contains("never began"), "{problem}");
+    assert_eq!((failed.started_at_ms, failed.ended_at_ms), (None, None));
 }

@@ -88,6 +88,11 @@ impl Running {
     }
 
     pub(crate) async fn record(&mut self) {
+        self.ask_to_record().await;
+        self.hears(RecordingStatus::Recording).await;
+    }
+
+    pub(crate) async fn ask_to_record(&self) {
         self.say(RecorderCommand::Start {
             recording: RECORDING,
             room: ROOM,
@@ -96,7 +101,6 @@ impl Running {
             started_by: "Zoë".to_owned(),
         })
         .await;
-        self.hears(RecordingStatus::Recording).await;
     }
 
     pub(crate) async fn stop_recording(&self) {
