@@ -1,7 +1,7 @@
 //! Opening the office: books, keys, neighbours, jobs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use api_store::setup::CompleteSetupError;
 use api_store::{Store, StoreError};
@@ -85,6 +85,8 @@ pub struct Api {
     setup_url: Option<String>,
     stop: watch::Sender<bool>,
     jobs: Vec<JoinHandle<()>>,
+    rest: watch::Sender<bool>,
+    reconciling: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Api {
@@ -104,9 +106,10 @@ impl Api {
         let (stop, stopped) = watch::channel(false);
         let jobs = vec![
             tokio::spawn(jobs::presence::run(app.clone(), events, stopped.clone())),
-            tokio::spawn(jobs::recordings::run(app.clone(), reports, stopped.clone())),
-            tokio::spawn(jobs::reconcile::run(app.clone(), stopped)),
+            tokio::spawn(jobs::recordings::run(app.clone(), reports, stopped)),
         ];
+        let (rest, rested) = watch::channel(false);
+        let reconciling = tokio::spawn(jobs::reconcile::run(app.clone(), rested));
         let setup_url = open.then(|| app.setup_url());
         Ok(Api {
             app,
@@ -114,6 +117,8 @@ impl Api {
             setup_url,
             stop,
             jobs,
+            rest,
+            reconciling: Mutex::new(Some(reconciling)),
         })
     }
 
@@ -146,16 +151,35 @@ impl Api {
         self.app.store.ping().await
     }
 
+    /// Asks nothing more of the nodes and recorders unasked. Call it before they stop, so that
+    /// their silence is no news.
+    pub async fn rest(&self) {
+        self.rest.send_replace(true);
+        let reconciling = self
+            .reconciling
+            .lock()
+            .expect("nobody panics while taking it")
+            .take();
+        if let Some(job) = reconciling {
+            ended(job).await;
+        }
+    }
+
     /// Takes in what waits, ends the jobs and closes the books. Call it after the node and the
     /// recorder have stopped, so that their last words are heard.
     pub async fn stop(self) {
+        self.rest().await;
         let _ = self.stop.send(true);
         for job in self.jobs {
-            if let Err(error) = job.await {
-                tracing::error!(%error, "a job of the office did not end well");
-            }
+            ended(job).await;
         }
         self.app.store.close().await;
+    }
+}
+
+async fn ended(job: JoinHandle<()>) {
+    if let Err(error) = job.await {
+        tracing::error!(%error, "a job of the office did not end well");
     }
 }
 

@@ -32,7 +32,9 @@ use crate::{checks, http};
 const HTTP_STOP_WITHIN: Duration = Duration::from_secs(4);
 /// How long the recorder may take to sync its tapes. What it was making it makes again.
 const RECORDER_STOP_WITHIN: Duration = Duration::from_secs(3);
-/// How long the last rows may take. With the two above less than the 10 s that are promised.
+/// How long a question that `api` has just asked the node may take.
+const API_REST_WITHIN: Duration = Duration::from_millis(500);
+/// How long the last rows may take. With those above less than the 10 s that are promised.
 const API_STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often the database is asked whether it is there.
@@ -53,6 +55,8 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
 
     shutdown.requested().await;
     health.set("serving", Err("stopping".to_owned()));
+    // A node that does not answer keeps it longer; its complaint is then a true one.
+    let _ = timeout(API_REST_WITHIN, parts.api.rest()).await;
     let (drained, ()) = tokio::join!(timeout(HTTP_STOP_WITHIN, website), parts.node.stop());
     if drained.is_err() {
         tracing::warn!("requests that were still running are cut off");
