@@ -40,6 +40,8 @@ pub(crate) fn forward(
     if packet.payload.is_empty() {
         stage.report.drop_one(DropReason::Padding);
         close_places(stage, from, packet);
+        // A tape keeps the publisher's own numbers: without its padding a hole would look lost.
+        to_tapes(stage, tapes, now, out, from, packet);
         return noticed;
     }
     stage.report.packets_accepted += 1;
