@@ -16,6 +16,9 @@ pub struct Config {
     pub port: u16,
     /// The address of the relay sockets. Default: `listen_ip`.
     pub relay_ip: Option<IpAddr>,
+    /// The address of the relay sockets as clients are told. Needed when `relay_ip` is every
+    /// address (0.0.0.0). Default: `relay_ip`.
+    pub advertise_ip: Option<IpAddr>,
     /// The first port of the relay sockets. Default: 49152.
     pub first_relay_port: u16,
     /// The last port of the relay sockets. Default: 65535.
@@ -33,6 +36,7 @@ impl Default for Config {
             listen_ip: IpAddr::from([127, 0, 0, 1]),
             port: 3478,
             relay_ip: None,
+            advertise_ip: None,
             first_relay_port: 49_152,
             last_relay_port: 65_535,
             allocations: 4_096,
@@ -56,6 +60,14 @@ impl Config {
                 ),
             ));
         }
+        let relay_ip = self.relay_ip.unwrap_or(self.listen_ip);
+        let advertised = self.advertise_ip.unwrap_or(relay_ip);
+        if advertised.is_unspecified() {
+            return Err((
+                "turn.advertise_ip",
+                format!("must name the address that clients reach; {advertised} is no place"),
+            ));
+        }
         if self.allocations == 0 || self.allocations_per_participant == 0 {
             return Err(("turn.allocations", "must be at least 1".to_owned()));
         }
@@ -77,6 +89,17 @@ mod tests {
         };
         let (setting, _) = upside_down.check().expect_err("a contradiction");
         assert_eq!(setting, "turn.first_relay_port");
+        let anywhere = Config {
+            listen_ip: IpAddr::from([0, 0, 0, 0]),
+            ..Config::default()
+        };
+        let (setting, _) = anywhere.check().expect_err("no place to tell");
+        assert_eq!(setting, "turn.advertise_ip");
+        let told = Config {
+            advertise_ip: Some(IpAddr::from([192, 0, 2, 1])),
+            ..anywhere
+        };
+        assert_eq!(told.check(), Ok(()));
         let none = Config {
             allocations: 0,
             ..Config::default()

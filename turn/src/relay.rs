@@ -1,5 +1,5 @@
-//! The relay loop: one task owns the mind and gives it clients, peers and time, in this order of
-//! haste.
+//! The relay loop: one task owns the mind and gives it clients, peers and time, none before the
+//! others, so that neither direction starves the other.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use turn_core::{ClientAddress, PeerAddress};
 
 use crate::Config;
 use crate::metrics::{Metrics, TO_CLIENT, TO_PEER};
-use crate::sockets::{FromPeer, MAX_DATAGRAM_BYTES, MAX_WAITING, Sockets};
+use crate::sockets::{AFTER_AN_ERROR, FromPeer, MAX_DATAGRAM_BYTES, MAX_WAITING, Sockets};
 
 /// How often expiry is looked at and metrics are brought up to date.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ impl Relay {
         let address = clients.local_addr().context("the relay's own address")?;
         let relay_ip = config.relay_ip.unwrap_or(config.listen_ip);
         let limits = Limits {
-            relay_ip,
+            relay_ip: config.advertise_ip.unwrap_or(relay_ip),
             ports: config.first_relay_port..=config.last_relay_port,
             allocations: config.allocations,
             allocations_per_user: config.allocations_per_participant,
@@ -109,14 +109,15 @@ impl Work {
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
             tokio::select! {
-                biased;
                 () = shutdown.requested() => return,
                 _ = housekeeping.tick() => self.keep_house(),
                 Some(datagram) = peers.recv() => self.take_peer(&datagram),
                 received = self.clients.recv_from(&mut buffer) => {
-                    // An ICMP answer to an earlier packet surfaces here: nothing to act on.
-                    if let Ok((length, source)) = received {
-                        self.take_client(ClientAddress(source), &buffer[..length]);
+                    match received {
+                        Ok((length, source)) => {
+                            self.take_client(ClientAddress(source), &buffer[..length]);
+                        }
+                        Err(_) => tokio::time::sleep(AFTER_AN_ERROR).await,
                     }
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::IntCounter;
 use tokio::net::UdpSocket;
@@ -17,6 +18,10 @@ pub(crate) const MAX_DATAGRAM_BYTES: usize = 2_048;
 /// Datagrams from peers that wait for the relay loop. Full: the newest is dropped and counted,
 /// as a full socket buffer would.
 pub(crate) const MAX_WAITING: usize = 4_096;
+
+/// How long a socket rests that could not be read. An ICMP answer to an earlier packet surfaces
+/// once and is nothing to act on; a lasting fault must not take a core.
+pub(crate) const AFTER_AN_ERROR: Duration = Duration::from_millis(10);
 
 /// A datagram that a peer sent to a relay socket.
 pub(crate) struct FromPeer {
@@ -90,8 +95,8 @@ async fn read(
 ) {
     let mut buffer = vec![0; MAX_DATAGRAM_BYTES];
     loop {
-        // An ICMP answer to an earlier packet surfaces here as an error: nothing to act on.
         let Ok((length, peer)) = socket.recv_from(&mut buffer).await else {
+            tokio::time::sleep(AFTER_AN_ERROR).await;
             continue;
         };
         let datagram = FromPeer {

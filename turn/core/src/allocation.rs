@@ -42,6 +42,8 @@ pub struct Allocation {
     pub port: RelayPort,
     /// The user name that made it; nobody else may touch it.
     pub username: String,
+    /// The transaction that made it: the same request sent again gets the same answer.
+    pub transaction: [u8; 12],
     /// When it ends.
     pub expires: Instant,
     permissions: BTreeMap<IpAddr, Instant>,
@@ -54,12 +56,14 @@ impl Allocation {
         client: ClientAddress,
         port: RelayPort,
         username: String,
+        transaction: [u8; 12],
         expires: Instant,
     ) -> Allocation {
         Allocation {
             client,
             port,
             username,
+            transaction,
             expires,
             permissions: BTreeMap::new(),
             channels: BTreeMap::new(),
@@ -137,7 +141,13 @@ mod tests {
 
     fn allocation(now: Instant) -> Allocation {
         let client = ClientAddress(([192, 0, 2, 9], 9).into());
-        Allocation::new(client, RelayPort(1), String::new(), now + DEFAULT_LIFETIME)
+        Allocation::new(
+            client,
+            RelayPort(1),
+            String::new(),
+            [0; 12],
+            now + DEFAULT_LIFETIME,
+        )
     }
 
     #[test]

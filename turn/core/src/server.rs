@@ -90,7 +90,6 @@ const MAX_COMMANDS: usize = 4096;
 
 struct Pending {
     allocation: Allocation,
-    transaction: [u8; 12],
     who: Authenticated,
 }
 
@@ -242,25 +241,35 @@ impl Server {
         self.counters.allocated += 1;
         self.by_port.insert(port, client);
         self.allocations.insert(client, pending.allocation);
-        let answer = Writer::new(Class::Success, Method::Allocate, pending.transaction)
-            .address(
-                attribute::XOR_RELAYED_ADDRESS,
-                SocketAddr::new(self.limits.relay_ip, port.0),
-            )
-            .attribute(attribute::LIFETIME, &seconds(DEFAULT_LIFETIME))
-            .address(attribute::XOR_MAPPED_ADDRESS, client.0)
-            .finish_signed(&pending.who.key);
-        self.send(client, answer);
+        self.allocated(client, &pending.who);
     }
 
     /// The relay socket could not be opened.
     pub fn relay_failed(&mut self, port: RelayPort) {
         if let Some(pending) = self.pending.remove(&port) {
-            let answer = Writer::new(Class::Error, Method::Allocate, pending.transaction)
-                .error(508)
-                .finish_signed(&pending.who.key);
+            let answer = Writer::new(
+                Class::Error,
+                Method::Allocate,
+                pending.allocation.transaction,
+            )
+            .error(508)
+            .finish_signed(&pending.who.key);
             self.send(pending.allocation.client, answer);
         }
+    }
+
+    /// Answers the request that made a client's allocation.
+    fn allocated(&mut self, client: ClientAddress, who: &Authenticated) {
+        let Some(held) = self.allocations.get(&client) else {
+            return;
+        };
+        let relayed = SocketAddr::new(self.limits.relay_ip, held.port.0);
+        let answer = Writer::new(Class::Success, Method::Allocate, held.transaction)
+            .address(attribute::XOR_RELAYED_ADDRESS, relayed)
+            .attribute(attribute::LIFETIME, &seconds(DEFAULT_LIFETIME))
+            .address(attribute::XOR_MAPPED_ADDRESS, client.0)
+            .finish_signed(&who.key);
+        self.send(client, answer);
     }
 
     fn binding(&mut self, client: ClientAddress, message: &Message<'_>) {
@@ -329,13 +338,22 @@ impl Server {
         message: &Message<'_>,
         who: &Authenticated,
     ) -> Result<(), u16> {
-        if self.allocations.contains_key(&client)
-            || self
-                .pending
-                .values()
-                .any(|held| held.allocation.client == client)
-        {
+        if let Some(held) = self.allocations.get(&client) {
+            // A lost answer is asked for again (RFC 8489, section 6.3.1): the same success.
+            if held.transaction == message.transaction && held.username == who.username {
+                self.allocated(client, who);
+                return Ok(());
+            }
             return Err(437);
+        }
+        let mut being_made = self.pending.values().map(|held| &held.allocation);
+        if let Some(held) = being_made.find(|held| held.client == client) {
+            // Its answer follows when the relay socket is open.
+            return if held.transaction == message.transaction {
+                Ok(())
+            } else {
+                Err(437)
+            };
         }
         wanted_transport(message)?;
         let of_user = |held: &&Allocation| held.username == who.username;
@@ -355,11 +373,15 @@ impl Server {
             return Err(508);
         }
         let port = self.free_port().ok_or(508u16)?;
-        let allocation =
-            Allocation::new(client, port, who.username.clone(), now + DEFAULT_LIFETIME);
+        let allocation = Allocation::new(
+            client,
+            port,
+            who.username.clone(),
+            message.transaction,
+            now + DEFAULT_LIFETIME,
+        );
         let pending = Pending {
             allocation,
-            transaction: message.transaction,
             who: who.clone(),
         };
         self.pending.insert(port, pending);

@@ -142,7 +142,7 @@ fn a_nonce_is_good_for_one_address_and_ten_minutes() {
         .0
         .and_then(|answer| answer.nonce)
         .expect("a nonce");
-    let request = signed(&who, &nonce, Method::Allocate, udp);
+    let request = signed(&who, &nonce, Method::Allocate, [2; 12], udp);
     world.send(client(2), &request);
     assert_eq!(
         world.settle(client(2)).0.map(|answer| answer.code),
@@ -202,12 +202,22 @@ fn quotas_hold_for_one_user_and_for_all() {
     let mut world = World::new();
     let (greedy, other) = (credential(1), credential(2));
     assert_eq!(world.allocate(client(1), &greedy).class, Class::Success);
-    assert_eq!(world.allocate(client(1), &greedy).code, 437);
     assert_eq!(world.allocate(client(2), &greedy).class, Class::Success);
     assert_eq!(world.allocate(client(3), &greedy).code, 486);
     assert_eq!(world.allocate(client(4), &other).class, Class::Success);
     assert_eq!(world.allocate(client(5), &credential(3)).code, 508);
     assert_eq!(world.server.counters().quota_refused, 2);
+}
+
+#[test]
+fn a_request_that_is_sent_again_gets_the_same_relay() {
+    let mut world = World::new();
+    let (ann, who) = (client(1), credential(1));
+    let first = world.allocate(ann, &who);
+    // The world asks with the same transaction each time.
+    assert_eq!(world.allocate(ann, &who).relayed, first.relayed);
+    assert_eq!(world.server.allocations(), 1);
+    assert_eq!(world.allocate_anew(ann, &who).code, 437);
 }
 
 #[test]

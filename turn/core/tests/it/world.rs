@@ -18,6 +18,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) now: Instant,
     pub(crate) now_s: u64,
+    transaction: [u8; 12],
 }
 
 /// What a request was answered with.
@@ -55,6 +56,7 @@ impl World {
             server: Server::new(Authority::new(SECRET, [7; 32]), policy, limits, [9; 32]),
             now: Instant::now(),
             now_s: NOW_S,
+            transaction: [2; 12],
         }
     }
 
@@ -103,9 +105,15 @@ impl World {
             .0
             .and_then(|answer| answer.nonce)
             .expect("a nonce");
-        let bytes = signed(who, &nonce, method, fill);
+        let bytes = signed(who, &nonce, method, self.transaction, fill);
         self.send(from, &bytes);
         self.settle(from).0.expect("an answer")
+    }
+
+    /// Asks for a second relay: another transaction.
+    pub(crate) fn allocate_anew(&mut self, from: ClientAddress, who: &TurnCredential) -> Answer {
+        self.transaction = [3; 12];
+        self.allocate(from, who)
     }
 
     pub(crate) fn allocate(&mut self, from: ClientAddress, who: &TurnCredential) -> Answer {
@@ -121,10 +129,11 @@ pub(crate) fn signed(
     who: &TurnCredential,
     nonce: &str,
     method: Method,
+    transaction: [u8; 12],
     fill: impl Fn(Writer) -> Writer,
 ) -> Vec<u8> {
     let key = LongTermKey::derive(&who.username, REALM, &who.password);
-    fill(Writer::new(Class::Request, method, [2; 12]))
+    fill(Writer::new(Class::Request, method, transaction))
         .attribute(attribute::USERNAME, who.username.as_bytes())
         .attribute(attribute::REALM, REALM.as_bytes())
         .attribute(attribute::NONCE, nonce.as_bytes())
