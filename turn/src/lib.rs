@@ -1,7 +1,7 @@
 //! The TURN relay: sockets and a clock around `turn-core`.
 //!
-//! Clients over UDP. The relay loop ([`relay`]) owns the mind; each allocation has a relay socket
-//! of its own ([`sockets`]), read by a task that hands datagrams to the loop through one bounded
+//! Clients over UDP. The relay loop (`relay`) owns the mind; each allocation has a relay socket
+//! of its own (`sockets`), read by a task that hands datagrams to the loop through one bounded
 //! channel. By default a client can reach this deployment's media addresses and nothing else.
 
 mod config;

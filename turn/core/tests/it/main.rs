@@ -2,5 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test needs a first instant")]
 
+#[path = "../../../../sfu/protocol/tests/it/corpus.rs"]
+mod corpus;
+mod fuzzing;
 mod lifecycle;
 mod world;
