@@ -9,7 +9,7 @@ mod tiling;
 use serde::{Deserialize, Serialize};
 use sfu_protocol::ids::{ParticipantId, TrackId};
 
-pub use scenes::scenes;
+pub use scenes::{EARLY_US, scenes};
 pub use tiling::{MAX_TILES, grid, stage_and_strip};
 
 /// The size of the composed picture in pixels. Both sides are even.

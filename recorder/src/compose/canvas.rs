@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use ffmpeg::format::Pixel;
 use ffmpeg::frame::Video;
 use ffmpeg_next as ffmpeg;
-use recorder_core::layout::{Canvas, Rect, Scene, Tile};
+use recorder_core::layout::{Canvas, EARLY_US, Rect, Scene, Tile};
 use sfu_protocol::ids::{ParticipantId, TrackId};
 
 use super::label::{Label, TEXT};
 use super::lettering;
 use super::mask::{self, Colour, Mask};
-use super::reel::Reel;
+use super::reel::{Reel, Shown};
 use super::scale::Scaler;
 
 const BACKGROUND: Colour = Colour::rgb(17, 19, 22);
@@ -76,6 +76,26 @@ impl Sheet {
         self.begun = true;
         for place in &self.places {
             place.draw_without_picture(&mut self.picture);
+        }
+    }
+
+    /// Gives each tile that has just got its track the next picture at once, when it is near: a
+    /// camera that is on is not shown as a name until its first keyframe.
+    pub(super) fn show_early(&self, reels: &mut [Reel], now_us: i64) {
+        for place in &self.places {
+            let Some(track) = place.tile.track else {
+                continue;
+            };
+            if place.newest(reels).is_none() {
+                let next = reels
+                    .iter_mut()
+                    .filter(|reel| reel.track == track)
+                    .filter_map(|reel| Some((reel.next_at_us()?, reel)))
+                    .min_by_key(|(next_us, _)| *next_us);
+                if let Some((_, reel)) = next {
+                    reel.show_early(now_us.saturating_add(EARLY_US));
+                }
+            }
         }
     }
 
@@ -147,19 +167,21 @@ impl Place {
         self.label.draw(into);
     }
 
-    fn draw(&mut self, reels: &[Reel], into: &mut Video) -> Result<(), ffmpeg::Error> {
-        let Some(track) = self.tile.track else {
-            return Ok(());
-        };
-        // A track that changed its codec is several reels; the one with the newest picture shows.
-        let newest = reels
+    /// The picture to show, with the index of its reel. A track that changed its codec is several
+    /// reels; the one with the newest picture shows.
+    fn newest<'a>(&self, reels: &'a [Reel]) -> Option<(usize, Shown<'a>)> {
+        let track = self.tile.track?;
+        reels
             .iter()
             .enumerate()
             .filter(|(_, reel)| reel.track == track)
             .filter_map(|(index, reel)| reel.picture().map(|shown| (index, shown)))
             .filter(|(_, shown)| shown.at_us >= self.fresh_from_us)
-            .max_by_key(|(_, shown)| shown.at_us);
-        let Some((index, shown)) = newest else {
+            .max_by_key(|(_, shown)| shown.at_us)
+    }
+
+    fn draw(&mut self, reels: &[Reel], into: &mut Video) -> Result<(), ffmpeg::Error> {
+        let Some((index, shown)) = self.newest(reels) else {
             return Ok(());
         };
         if self.shown == Some((index, shown.number)) {

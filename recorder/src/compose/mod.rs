@@ -42,6 +42,9 @@ pub use tracks::{TrackFile, TrackFileError, track_extension, write_track};
 /// The sample rate of everything heard, in hertz. Opus decodes to it and AAC takes it.
 const SAMPLE_RATE_HZ: i64 = 48_000;
 
+/// The longest recording whose file somebody is taken to wait for. Making it takes minutes at most.
+pub(crate) const SHORT_US: i64 = 600_000_000;
+
 /// Both ears of one sample.
 type Stereo = [f32; 2];
 

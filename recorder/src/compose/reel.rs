@@ -53,6 +53,21 @@ impl Reel {
         }
     }
 
+    /// When the next picture is due.
+    pub(super) fn next_at_us(&mut self) -> Option<i64> {
+        self.frames.peek().map(|frame| frame.at_us)
+    }
+
+    /// Shows the next picture before its time, if that is no later than `until_us`.
+    pub(super) fn show_early(&mut self, until_us: i64) {
+        let before = self.number;
+        while self.number == before
+            && let Some(next_us) = self.next_at_us().filter(|next_us| *next_us <= until_us)
+        {
+            self.advance(next_us);
+        }
+    }
+
     /// The picture showing; None before the first.
     pub(super) fn picture(&self) -> Option<Shown<'_>> {
         (self.number > 0).then_some(Shown {

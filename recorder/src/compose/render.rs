@@ -8,7 +8,7 @@ use recorder_core::layout::{Canvas, Scene};
 use sfu_protocol::media::Kind;
 
 use super::canvas::Sheet;
-use super::encode::Mp4;
+use super::encode::{Effort, Mp4};
 use super::mix::{BLOCK_SAMPLES, Mixer};
 use super::reel::Reel;
 use super::{SAMPLE_RATE_HZ, prepare};
@@ -80,8 +80,14 @@ pub fn render(
         .collect::<Result<Vec<_>, _>>()
         .map_err(during("opening a video decoder"))?;
     let mut mixer = Mixer::new(sounds).map_err(during("opening an audio decoder"))?;
-    let mut file =
-        Mp4::create(out, job.canvas, job.fps, &job.title).map_err(during("beginning the file"))?;
+    let mut file = Mp4::create(
+        out,
+        job.canvas,
+        job.fps,
+        &job.title,
+        Effort::of(job.duration_us),
+    )
+    .map_err(during("beginning the file"))?;
     let mut sheet = Sheet::new(job.canvas);
     let mut scenes = job.scenes.iter().peekable();
     let mut samples = 0;
@@ -93,11 +99,12 @@ pub fn render(
         while let Some(due) = scenes.next_if(|scene| scene.from_us <= now_us) {
             scene = Some(due);
         }
-        if let Some(scene) = scene {
-            sheet.set_scene(scene);
-        }
         for reel in &mut reels {
             reel.advance(now_us);
+        }
+        if let Some(scene) = scene {
+            sheet.set_scene(scene);
+            sheet.show_early(&mut reels, now_us);
         }
         sheet.draw(&reels).map_err(during("scaling a picture"))?;
         file.picture(sheet.picture())

@@ -7,8 +7,12 @@ use sfu_protocol::media::Source;
 use sfu_protocol::signal::Role;
 
 use super::{Canvas, MAX_TILES, Rect, Scene, Tile, grid, stage_and_strip};
-use crate::stretch::{Stretch, contains, without};
+use crate::stretch::{Stretch, contains, union, without};
 use crate::timeline::{Presence, Timeline, TrackLine};
+
+/// How long before it was sent the first picture of a camera may be shown. A recording, or a
+/// participant, begins between two keyframes; the picture that comes is better than a name until then.
+pub const EARLY_US: i64 = 1_500_000;
 
 /// The scenes of a recording: from 0 to its end without a hole.
 pub fn scenes(timeline: &Timeline, canvas: Canvas) -> Vec<Scene> {
@@ -138,11 +142,12 @@ fn screen_tile(person: &Presence, rect: Rect) -> Tile {
     }
 }
 
-/// Video is shown while its frames come, a microphone counts as open while it is not muted.
+/// Video is shown while its frames come, a camera from when it is live if its first picture is not
+/// far (the picture is then shown early). A microphone counts as open while it is not muted.
 /// A screen that does not change keeps its last frame until it is no longer shared.
 fn shown(line: &TrackLine) -> Vec<Stretch> {
     let shown = match line.track.source {
-        Source::Camera => line.covered.clone(),
+        Source::Camera => shown_early(line),
         Source::Microphone | Source::ScreenAudio => line.published.clone(),
         Source::Screen => {
             let first_us = line.covered.first().map_or(i64::MAX, |first| first.from_us);
@@ -158,6 +163,24 @@ fn shown(line: &TrackLine) -> Vec<Stretch> {
         }
     };
     without(&shown, &line.muted)
+}
+
+/// What is covered, each stretch from the moment at which the camera went live for it.
+fn shown_early(line: &TrackLine) -> Vec<Stretch> {
+    let live = line.live();
+    let early = |covered: &Stretch| {
+        let since = live
+            .iter()
+            .find(|live| (live.from_us..live.to_us).contains(&covered.from_us));
+        let from_us = since
+            .map(|live| live.from_us)
+            .filter(|from_us| covered.from_us - from_us <= EARLY_US);
+        Stretch {
+            from_us: from_us.unwrap_or(covered.from_us),
+            ..*covered
+        }
+    };
+    union(line.covered.iter().map(early).collect())
 }
 
 #[cfg(test)]
@@ -251,6 +274,42 @@ mod tests {
             .map(|(_, _, tiles)| tiles[0].1)
             .collect();
         assert_eq!(pictures, [true, false, true]);
+    }
+
+    #[test]
+    fn a_camera_is_shown_from_when_it_is_live_if_its_first_picture_is_near() {
+        type Pairs = &'static [(i64, i64)];
+        const S: i64 = 1_000_000;
+        // Covered, muted, shown.
+        let cases: [(Pairs, Pairs, Pairs); 5] = [
+            (&[(500_000, 20 * S)], &[], &[(0, 20 * S)]),
+            (&[(EARLY_US, 20 * S)], &[], &[(0, 20 * S)]),
+            (&[(EARLY_US + 1, 20 * S)], &[], &[(EARLY_US + 1, 20 * S)]),
+            // Again after a mute, and not into it.
+            (
+                &[(0, 5 * S), (10_400_000, 20 * S)],
+                &[(5 * S, 10 * S)],
+                &[(0, 5 * S), (10 * S, 20 * S)],
+            ),
+            // A hole that is no mute stays one.
+            (
+                &[(0, 5 * S), (6 * S, 20 * S)],
+                &[],
+                &[(0, 5 * S), (6 * S, 20 * S)],
+            ),
+        ];
+        let list = |pairs: Pairs| -> Vec<Stretch> {
+            let stretch = |(from, to): &(i64, i64)| Stretch::new(*from, *to);
+            pairs.iter().map(stretch).collect()
+        };
+        for (covered, muted, expected) in cases {
+            let camera = TrackLine {
+                covered: list(covered),
+                muted: list(muted),
+                ..line(1, Source::Camera, 0, 20 * S)
+            };
+            assert_eq!(shown(&camera), list(expected), "{covered:?} {muted:?}");
+        }
     }
 
     #[test]

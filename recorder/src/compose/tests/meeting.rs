@@ -100,13 +100,13 @@ fn who_comes_late_is_seen_and_heard_late_by_as_much() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("late.mp4");
     // Neither a whole picture nor a whole packet after the start.
-    let from_us = 1_234_567;
+    let from_us = 1_734_567;
     let place = rect(0, 0, 640, 360);
     let job = ComposeJob {
         fps: 30,
-        scenes: vec![scene(0, 4_000_000, vec![tile(0, true, place)])],
+        scenes: vec![scene(0, 4_500_000, vec![tile(0, true, place)])],
         tracks: meeting_of_one(0, from_us, 2_700_000).into(),
-        ..job(4_000_000)
+        ..job(4_500_000)
     };
     render(job, &file, &mut |_| ()).expect("renders");
     let seen = flashes(&file, flash_in(place), 30);
@@ -187,30 +187,35 @@ fn a_track_that_changes_codec_and_size_goes_on() {
 }
 
 #[test]
-fn the_last_picture_before_a_camera_went_off_is_not_shown_when_it_comes_on_again() {
+fn a_camera_that_is_on_is_seen_at_once_and_never_as_it_was_before_it_went_off() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("again.mp4");
     let place = rect(0, 0, 640, 360);
-    let mut frames = plain(Codec::Vp8, "red", 0, 15);
-    frames.extend(plain(Codec::Vp8, "red", 3_400_000, 9));
+    let mut frames = plain(Codec::Vp8, "red", 500_000, 15);
+    frames.extend(plain(Codec::Vp8, "blue", 4_400_000, 9));
     let job = ComposeJob {
         scenes: vec![
-            scene(0, 1_000_000, vec![tile(0, true, place)]),
-            scene(1_000_000, 3_000_000, vec![tile(0, false, place)]),
-            scene(3_000_000, 4_000_000, vec![tile(0, true, place)]),
+            scene(0, 1_500_000, vec![tile(0, true, place)]),
+            scene(1_500_000, 2_000_000, vec![tile(0, false, place)]),
+            // On for a moment, with the next picture too far away to be shown.
+            scene(2_000_000, 2_800_000, vec![tile(0, true, place)]),
+            scene(2_800_000, 4_000_000, vec![tile(0, false, place)]),
+            scene(4_000_000, 5_000_000, vec![tile(0, true, place)]),
         ],
         tracks: vec![as_track(0, Source::Camera, Codec::Vp8, frames)],
-        ..job(4_000_000)
+        ..job(5_000_000)
     };
     render(job, &file, &mut |_| ()).expect("renders");
-    let red: Vec<bool> = colours(&file, rect(16, 16, 16, 16))
+    let seen: String = colours(&file, rect(16, 16, 16, 16))
         .iter()
-        .map(|colour| colour[0] > 180)
+        .map(|[red, _, blue]| match (*red > 180, *blue > 180) {
+            (true, false) => 'r',
+            (false, true) => 'b',
+            _ => '.',
+        })
         .collect();
-    assert_eq!(
-        (red[10], red[40], red[80], red[95]),
-        (true, false, false, true)
-    );
+    let expected = [("r", 37), (".", 63), ("b", 25)].map(|(colour, ticks)| colour.repeat(ticks));
+    assert_eq!(seen, expected.concat());
 }
 
 #[test]
