@@ -42,6 +42,8 @@ export interface ConnectionWiring {
   browser: Browser;
   scope: Scope;
   iceServers: RTCIceServer[];
+  /** The number of the next offer: never one that a connection before this one has used. */
+  nextRevision: () => number;
   /** What each source is when an offer is made. */
   stateOf: (source: Source) => TrackState;
   sendOffer: (offer: Offer) => void;
@@ -55,6 +57,7 @@ export class Connection {
   private revision = 0;
   private awaiting: number | null = null;
   private again: { iceRestart: boolean } | null = null;
+  private hasAnswer = false;
 
   constructor(private readonly wiring: ConnectionWiring) {
     const { browser, scope } = wiring;
@@ -79,6 +82,11 @@ export class Connection {
     return this.slotsCell;
   }
 
+  /** Whether the node has ever answered: without an answer there is no path at all. */
+  get answered(): boolean {
+    return this.hasAnswer;
+  }
+
   stats(): Promise<RTCStatsReport> {
     return this.peer.getStats();
   }
@@ -89,7 +97,7 @@ export class Connection {
       this.again = { iceRestart: iceRestart || (this.again?.iceRestart ?? false) };
       return;
     }
-    this.revision += 1;
+    this.revision = this.wiring.nextRevision();
     this.awaiting = this.revision;
     const description = await this.peer.createOffer({ iceRestart });
     if (this.wiring.scope.ended) return;
@@ -108,6 +116,7 @@ export class Connection {
     const tuned = withOpusWishes(sdp, { inbandFec: true, dtx: false });
     await this.peer.setRemoteDescription({ type: "answer", sdp: tuned });
     this.awaiting = null;
+    this.hasAnswer = true;
     const granted = new Set(slots.map(({ slot }) => slot));
     this.slotsCell.set(
       this.peer.getTransceivers().flatMap((transceiver): SlotLine[] => {
@@ -116,9 +125,20 @@ export class Connection {
         return [{ slot: mid, kind: receiver.track.kind as Kind, media: receiver.track }];
       }),
     );
-    const again = this.again;
-    this.again = null;
-    if (again !== null) await this.offer(again.iceRestart);
+    await this.offerAgain();
+  }
+
+  /** The node did not take the offer on its way: what was agreed before stays, and later offers may follow. */
+  async withdrawOffer(): Promise<void> {
+    // An offer that is still being made cannot be the one that was refused.
+    if (this.awaiting === null || this.peer.signalingState !== "have-local-offer" || this.wiring.scope.ended) return;
+    await this.peer.setLocalDescription({ type: "rollback" });
+    if (this.wiring.scope.ended) return;
+    // The lines that this offer brought would be refused again with every later one.
+    const sending = new Set(this.sending.values());
+    for (const line of this.lines()) if (line.mid === null && !sending.has(line)) line.stop();
+    this.awaiting = null;
+    await this.offerAgain();
   }
 
   /** Puts a captured track, or silence, into the source's m-line. Needs no renegotiation. */
@@ -131,13 +151,25 @@ export class Connection {
 
   /** True when more slots were asked for; the node's answer brings them. */
   async growVideoSlots(wanted: number): Promise<boolean> {
-    const receiving = this.peer.getTransceivers().length - this.sending.size;
+    const receiving = this.lines().length - this.sending.size;
     const video = receiving - AUDIO_SLOTS;
     const missing = Math.min(wanted - video, MAX_SLOTS - receiving);
     if (missing <= 0) return false;
     for (let i = 0; i < missing; i++) this.addReceiver("video");
     await this.offer();
     return true;
+  }
+
+  /** What was asked for while another offer was on its way. */
+  private async offerAgain(): Promise<void> {
+    const again = this.again;
+    this.again = null;
+    if (again !== null) await this.offer(again.iceRestart);
+  }
+
+  /** The m-lines that are or will be in an offer. */
+  private lines(): RTCRtpTransceiver[] {
+    return this.peer.getTransceivers().filter(({ direction }) => direction !== "stopped");
   }
 
   private addSender(source: Source): void {

@@ -13,7 +13,7 @@ import { NetworkStats } from "./stats";
 
 /** A path that is interrupted often heals itself within this; then new candidates are tried. */
 const HEAL_AFTER_MS = 3_000;
-/** A path that new candidates do not heal within this is given up and joined anew. */
+/** A path that new candidates do not heal within this, whatever states it goes through, is given up and joined anew. */
 const REBUILD_AFTER_MS = 10_000;
 
 export interface MediaWiring {
@@ -23,6 +23,7 @@ export interface MediaWiring {
   iceServers: RTCIceServer[];
   contents: Value<ReadonlyMap<SlotId, TrackId | null>>;
   send: (message: ClientMessage) => boolean;
+  nextRevision: () => number;
   /** The path cannot be healed: join again. */
   onBroken: () => void;
 }
@@ -33,13 +34,15 @@ export class Media {
   readonly network: NetworkStats;
   private readonly publisher: Publisher;
   private stopTimer: () => void = () => undefined;
+  private healing: "no" | "waiting" | "restarted" = "no";
 
   constructor(private readonly wiring: MediaWiring) {
-    const { browser, scope, capture, iceServers, contents, send } = wiring;
+    const { browser, scope, capture, iceServers, contents, send, nextRevision } = wiring;
     this.connection = new Connection({
       browser,
       scope,
       iceServers,
+      nextRevision,
       stateOf: (source) => this.publisher.stateForOffer(source),
       sendOffer: (offer) => send({ type: "offer", ...offer }),
     });
@@ -67,6 +70,11 @@ export class Media {
     this.connection.answer(revision, sdp, slots).catch(() => this.wiring.onBroken());
   }
 
+  /** The node refused an offer for a reason that leaves the path as it was. */
+  refused(): void {
+    this.connection.withdrawOffer().catch(() => this.wiring.onBroken());
+  }
+
   /** The WebSocket is back and the node has kept our place: say again what it may have missed. */
   repeat(): void {
     this.connection.repeatOffer();
@@ -76,12 +84,22 @@ export class Media {
   }
 
   private heal(state: ConnectionState): void {
-    this.stopTimer();
-    if (state === "interrupted") this.later(HEAL_AFTER_MS, () => this.restart());
-    else if (state === "failed") this.restart();
+    if (state === "connected") this.settle();
+    else if (state === "failed" && this.healing !== "restarted") this.restart();
+    else if (state === "interrupted" && this.healing === "no") {
+      this.healing = "waiting";
+      this.later(HEAL_AFTER_MS, () => this.restart());
+    }
   }
 
+  private settle(): void {
+    this.healing = "no";
+    this.stopTimer();
+  }
+
+  /** From here on only a path that is there again ends the wait: a restart makes states of its own. */
   private restart(): void {
+    this.healing = "restarted";
     void this.connection.offer(true);
     this.later(REBUILD_AFTER_MS, () => this.wiring.onBroken());
   }

@@ -1,29 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Capture } from "./capture";
+import type { Capture } from "./capture";
 import { GIVE_UP_AFTER_MS, PING_EVERY_MS, SILENCE_MS } from "./channel";
 import { AUDIO_SLOTS, VIDEO_SLOTS } from "./connection";
-import type { MediaDevicesLike } from "./devices";
 import { Scope } from "./lib/scope";
-import type { NodeMessage, Slot } from "./protocol/signal.gen";
 import { seqAfter, Session, SessionOver, type Ticket, TICKET_FRESH_MS } from "./session";
-import { FakeBrowser, FakeMediaDevices, type FakeSocket } from "./tests/fakes";
-
-const TICKET: Ticket = { url: "ws://node/rtc", grant: "first", iceServers: [] };
-const JOINED: NodeMessage = {
-  type: "joined",
-  you: "me",
-  room: "room",
-  participants: [],
-  recording: null,
-  resume_key: "key",
-  resumed: false,
-  server_time_ms: 0,
-};
-/** The receive lines behind four send lines. */
-const SLOTS: Slot[] = Array.from({ length: AUDIO_SLOTS + VIDEO_SLOTS }, (_, i) => ({
-  slot: String(i + 4),
-  kind: i < AUDIO_SLOTS ? "audio" : "video",
-}));
+import { FakeBrowser, type FakeSocket } from "./tests/fakes";
+import { JOINED, joinRoom, newCapture, SLOTS, TICKET } from "./tests/stay";
 
 let browser: FakeBrowser;
 let capture: Capture;
@@ -37,27 +19,9 @@ beforeEach(() => {
   scope = new Scope();
   renewals = 0;
   renew = async () => ({ ...TICKET, grant: `renewed ${++renewals}` });
-  capture = new Capture(scope, new FakeMediaDevices() as unknown as MediaDevicesLike, {
-    cameraId: null,
-    microphoneId: null,
-    soundProcessing: true,
-  });
+  capture = newCapture(scope);
   session = new Session({ browser, scope, capture, renew: () => renew() });
 });
-
-/** Brings the session into the room. */
-async function joinRoom(): Promise<FakeSocket> {
-  session.join(TICKET);
-  await browser.pass(0);
-  const socket = browser.lastSocket;
-  socket.onopen?.();
-  socket.says(1, JOINED);
-  await browser.pass(0);
-  socket.says(2, { type: "answer", revision: 1, sdp: "answer", slots: SLOTS });
-  browser.lastPeer.becomes("connected");
-  await browser.pass(0);
-  return socket;
-}
 
 /** The WebSocket dies, and the next one opens after the wait. */
 async function loseAndReopen(): Promise<FakeSocket> {
@@ -70,7 +34,7 @@ async function loseAndReopen(): Promise<FakeSocket> {
 describe("joining", () => {
   test("says join first, then offers what it sends and every slot", async () => {
     await capture.startCamera();
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     expect(socket.sent.map(({ type }) => type).slice(0, 2)).toEqual(["join", "offer"]);
     expect(socket.ofType("join")[0]).toEqual({ type: "join", version: 1, grant: "first" });
     expect(socket.ofType("offer")[0]?.publish).toEqual([
@@ -84,7 +48,7 @@ describe("joining", () => {
   });
 
   test("what is captured reaches the m-line and the node", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     await capture.startMicrophone();
     await browser.pass(0);
     expect(browser.lastPeer.transceivers[0]?.sender.track).toBe(capture.source("microphone").get().track);
@@ -97,7 +61,7 @@ describe("joining", () => {
   });
 
   test("what is shown is asked for, and arrives by slot", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     session.show([{ track: "ben:camera", heightPx: 300, priority: 100 }]);
     const wants = socket.ofType("want").at(-1)?.wants;
     expect(wants?.find(({ slot }) => slot === "10")).toEqual({
@@ -111,7 +75,7 @@ describe("joining", () => {
   });
 
   test("more pictures than slots bring one more offer", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     session.show(Array.from({ length: VIDEO_SLOTS + 2 }, (_, i) => ({ track: `p${i}:camera`, heightPx: 90, priority: 1 })));
     await browser.pass(0);
     expect(socket.ofType("offer").map(({ revision }) => revision)).toEqual([1, 2]);
@@ -145,7 +109,7 @@ describe("joining", () => {
 
 describe("losing the WebSocket", () => {
   test("comes back with where it stopped, and the media goes on", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     session.show([{ track: "ben:camera", heightPx: 300, priority: 100 }]);
     const peer = browser.lastPeer;
     browser.lastSocket.onclose?.();
@@ -163,7 +127,7 @@ describe("losing the WebSocket", () => {
   });
 
   test("late in a meeting the grant is renewed before coming back to the kept place", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     for (let waited = 0; waited < TICKET_FRESH_MS; waited += PING_EVERY_MS) {
       await browser.pass(PING_EVERY_MS);
       socket.says(0, { type: "pong", sent_at_ms: 0, server_time_ms: 0 });
@@ -174,7 +138,7 @@ describe("losing the WebSocket", () => {
 
   test("missed messages are processed once", async () => {
     const ben = { id: "ben", name: "Ben", role: "guest", joined_at_ms: 1, lost: false, tracks: [] } as const;
-    await joinRoom();
+    await joinRoom(session, browser);
     const socket = await loseAndReopen();
     socket.says(2, { ...JOINED, resumed: true });
     socket.says(2, { type: "participant_joined", participant: { ...ben, tracks: [] } });
@@ -184,7 +148,7 @@ describe("losing the WebSocket", () => {
   });
 
   test("a place that is gone is taken anew with a new connection", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     const peer = browser.lastPeer;
     const socket = await loseAndReopen();
     socket.says(1, JOINED);
@@ -195,7 +159,7 @@ describe("losing the WebSocket", () => {
   });
 
   test("a node that asks to wait is not troubled earlier", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     socket.says(3, { type: "bye", reason: "draining", retry_after_ms: 5_000 });
     await browser.pass(4_999);
     expect(browser.sockets).toHaveLength(1);
@@ -204,7 +168,7 @@ describe("losing the WebSocket", () => {
   });
 
   test("a silent network is noticed though no WebSocket closes", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     await browser.pass(PING_EVERY_MS);
     expect(socket.ofType("ping")).toHaveLength(1);
     await browser.pass(SILENCE_MS);
@@ -213,7 +177,7 @@ describe("losing the WebSocket", () => {
   });
 
   test("a node that stays away is given up after two minutes", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     browser.lastSocket.onclose?.();
     for (let waited = 0; waited <= GIVE_UP_AFTER_MS + 20_000; waited += 1_000) {
       await browser.pass(1_000);
@@ -227,7 +191,7 @@ describe("losing the WebSocket", () => {
   });
 
   test("hurrying ends the wait", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     browser.lastSocket.onclose?.();
     session.hurry();
     await browser.pass(0);
@@ -237,7 +201,7 @@ describe("losing the WebSocket", () => {
 
 describe("losing the media path", () => {
   test("an interruption that lasts is met with new candidates", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     browser.lastPeer.becomes("disconnected");
     await browser.pass(2_000);
     expect(browser.lastPeer.iceRestarts).toBe(0);
@@ -247,7 +211,7 @@ describe("losing the media path", () => {
   });
 
   test("an interruption that heals by itself is left alone", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     browser.lastPeer.becomes("disconnected");
     await browser.pass(2_000);
     browser.lastPeer.becomes("connected");
@@ -256,7 +220,7 @@ describe("losing the media path", () => {
   });
 
   test("a path that does not heal is joined anew as the same participant", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     browser.lastPeer.becomes("failed");
     const answerPings = () => socket.says(0, { type: "pong", sent_at_ms: 0, server_time_ms: 0 });
     for (let second = 0; second < 11; second++) {
@@ -269,8 +233,42 @@ describe("losing the media path", () => {
     expect(browser.lastSocket.ofType("join")[0]).toEqual({ type: "join", version: 1, grant: "renewed 1" });
   });
 
+  test("a restart's own states do not stop the wait for the path to be there again", async () => {
+    const socket = await joinRoom(session, browser);
+    const { lastPeer: peer } = browser;
+    peer.becomes("failed");
+    await browser.pass(500);
+    socket.says(3, { type: "answer", revision: 2, sdp: "answer", slots: SLOTS });
+    for (let second = 0; second < 11; second++) {
+      peer.becomes(second % 2 === 0 ? "connecting" : "failed");
+      await browser.pass(1_000);
+      if (!socket.closed) socket.says(0, { type: "pong", sent_at_ms: 0, server_time_ms: 0 });
+    }
+    expect(peer.iceRestarts).toBe(1);
+    expect(renewals).toBe(1);
+  });
+
+  test("a path that a restart brings back is kept", async () => {
+    const socket = await joinRoom(session, browser);
+    const { lastPeer: peer } = browser;
+    peer.becomes("failed");
+    await browser.pass(500);
+    socket.says(3, { type: "answer", revision: 2, sdp: "answer", slots: SLOTS });
+    peer.becomes("connecting");
+    peer.becomes("connected");
+    for (let second = 0; second < 20; second++) {
+      await browser.pass(1_000);
+      socket.says(0, { type: "pong", sent_at_ms: 0, server_time_ms: 0 });
+    }
+    expect(renewals).toBe(0);
+    peer.becomes("failed");
+    expect(peer.closed).toBe(false);
+    await browser.pass(0);
+    expect(peer.iceRestarts).toBe(2);
+  });
+
   test("a meeting that is over meanwhile ends the session", async () => {
-    await joinRoom();
+    await joinRoom(session, browser);
     renew = async () => {
       throw new SessionOver("ended");
     };
@@ -282,7 +280,7 @@ describe("losing the media path", () => {
 
 describe("leaving", () => {
   test("is said to the node, and closes everything", async () => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     session.leave();
     expect(socket.ofType("leave")).toHaveLength(1);
     expect(socket.closed).toBe(true);
@@ -292,7 +290,7 @@ describe("leaving", () => {
   });
 
   test.each(["ended", "removed", "replaced"] as const)("a goodbye because of %s is final", async (reason) => {
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     socket.says(3, { type: "bye", reason });
     socket.onclose?.();
     await browser.pass(60_000);
@@ -302,7 +300,7 @@ describe("leaving", () => {
 
   test("a mute by the host mutes and is told", async () => {
     await capture.startMicrophone();
-    const socket = await joinRoom();
+    const socket = await joinRoom(session, browser);
     const told: string[] = [];
     session.notices.subscribe(({ kind }) => told.push(kind));
     socket.says(3, { type: "muted_by_host", source: "microphone" });

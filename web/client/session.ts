@@ -7,7 +7,9 @@
 import type { Browser } from "./browser";
 import type { Capture } from "./capture";
 import { Channel, type Target } from "./channel";
+import { backoffMs } from "./lib/backoff";
 import { Scope } from "./lib/scope";
+import { Tries } from "./lib/tries";
 import { Cell, derive, Happening, type Value, within } from "./lib/value";
 import { Media } from "./media";
 import {
@@ -27,6 +29,11 @@ import type { Shown } from "./want";
 /** A grant is good for minutes: one older than this is renewed before it is shown again. */
 export const TICKET_FRESH_MS = 5 * 60_000;
 
+/** New connections in a row. A path that none of them brings back will not come back by another. */
+export const MOST_NEW_CONNECTIONS = 6;
+/** After this long without a new connection, the next is the first again. */
+export const NEW_CONNECTIONS_FORGET_MS = 60_000;
+
 /** What the API gives to whoever may enter. */
 export interface Ticket {
   /** The node's WebSocket. */
@@ -37,7 +44,7 @@ export interface Ticket {
 
 export type LeftReason =
   | ByeReason
-  /** The node stayed away too long. */
+  /** The node stayed away too long, or no media path to it could be made. */
   | "unreachable"
   /** The room is full. */
   | "full"
@@ -78,7 +85,12 @@ export class Session {
   private readonly mediaCell = new Cell<Media | null>(null);
   private readonly contents = derive([this.roomCell], (room) => room.slots);
   private readonly channel: Channel;
+  private readonly newConnections = new Tries(MOST_NEW_CONNECTIONS, NEW_CONNECTIONS_FORGET_MS);
   private mediaScope = new Scope();
+  /** Set while the next connection waits for its turn. */
+  private replacing = false;
+  /** Of the last offer. Counts on over connections, so that no late answer is taken for another's. */
+  private revision = 0;
   private ticket: Ticket | null = null;
   private ticketAtMs = 0;
   /** Set from renewing a grant until it lets us in: a fresh grant that is refused ends the session. */
@@ -199,12 +211,18 @@ export class Session {
     this.channel.settle();
     const media = this.mediaCell.get();
     if (resumed && media !== null) media.repeat();
-    else this.startMedia();
+    else this.startAnew();
     this.stateCell.set({ at: "joined" });
+  }
+
+  private startAnew(): void {
+    this.revision = 0;
+    this.startMedia();
   }
 
   private startMedia(): void {
     this.mediaScope.end();
+    this.replacing = false;
     this.mediaScope = this.wiring.scope.child();
     const media = new Media({
       browser: this.wiring.browser,
@@ -213,6 +231,7 @@ export class Session {
       iceServers: this.ticket?.iceServers ?? [],
       contents: this.contents,
       send: (message) => this.channel.send(message),
+      nextRevision: () => ++this.revision,
       onBroken: () => this.rebuild(),
     });
     this.mediaCell.set(media);
@@ -220,8 +239,24 @@ export class Session {
     media.start();
   }
 
+  /** The node's end of the path is gone or of no use: another connection for the same place. */
+  private replaceConnection(): void {
+    if (this.replacing) return;
+    const attempt = this.newConnections.next(this.wiring.browser.nowMs());
+    if (attempt === null) return this.end("unreachable");
+    this.replacing = true;
+    const { browser } = this.wiring;
+    const stop = browser.after(backoffMs(attempt, browser.random()), () => {
+      // The node empties the slots with the connection, and fills them with the next one.
+      this.roomCell.update((room) => ({ ...room, slots: new Map() }));
+      this.startMedia();
+    });
+    this.mediaScope.onEnd(stop);
+  }
+
   /** The path is beyond healing: come back as the same participant with everything new. */
   private rebuild(): void {
+    if (this.newConnections.next(this.wiring.browser.nowMs()) === null) return this.end("unreachable");
     this.resumeKey = null;
     this.ticket = null;
     this.comeBack();
@@ -247,6 +282,7 @@ export class Session {
   }
 
   private refused({ about, code, message }: { about: string; code: RefusedCode; message: string }): void {
+    if (about === "offer" && this.offerRefused(code)) return;
     if (about !== "join") return this.notices.emit({ kind: "refused", about, code, message });
     if (code === "unsupported_version") return this.end("outdated");
     if (code === "limit_reached") return this.end("full");
@@ -254,6 +290,20 @@ export class Session {
     if (code === "grant_invalid") return this.renewGrant();
     // Draining or a fault of the node: the next try may find it well.
     this.channel.reconnect();
+  }
+
+  /** True when it is being mended, so that there is nothing to tell. */
+  private offerRefused(code: RefusedCode): boolean {
+    const media = this.mediaCell.get();
+    if (media === null) return false;
+    // Too many offers or connections at once, before there is a path: the next may find a place.
+    const noPath = code === "limit_reached" && !media.connection.answered;
+    if (code === "internal" || code === "offer_unusable" || noPath) {
+      this.replaceConnection();
+      return true;
+    }
+    media.refused();
+    return false;
   }
 
   private bye(reason: ByeReason, retryAfterMs: number | undefined): void {

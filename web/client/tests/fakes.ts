@@ -59,12 +59,14 @@ class FakeSender {
 
 class FakeTransceiver {
   mid: string | null = null;
+  /** Whether an answer has agreed to its m-line. */
+  agreed = false;
   readonly sender = new FakeSender();
   readonly receiver: { track: FakeTrack };
 
   constructor(
     readonly kind: "audio" | "video",
-    readonly direction: string,
+    public direction: string,
   ) {
     this.receiver = { track: new FakeTrack(kind) };
   }
@@ -72,10 +74,15 @@ class FakeTransceiver {
   setCodecPreferences(): void {
     return;
   }
+
+  stop(): void {
+    this.direction = "stopped";
+  }
 }
 
 export class FakePeer extends EventTarget {
   connectionState: RTCPeerConnectionState = "new";
+  signalingState: RTCSignalingState = "stable";
   localDescription: { sdp: string } | null = null;
   readonly transceivers: FakeTransceiver[] = [];
   readonly answers: string[] = [];
@@ -94,18 +101,29 @@ export class FakePeer extends EventTarget {
 
   async createOffer({ iceRestart }: { iceRestart: boolean }): Promise<{ sdp: string }> {
     if (iceRestart) this.iceRestarts += 1;
-    return { sdp: `offer of ${this.transceivers.length} lines` };
+    const lines = this.transceivers.filter(({ direction }) => direction !== "stopped");
+    return { sdp: `offer of ${lines.length} lines` };
   }
 
-  async setLocalDescription(description: { sdp: string }): Promise<void> {
+  async setLocalDescription(description: { type?: string; sdp: string }): Promise<void> {
+    if (description.type === "rollback") return this.rollback();
+    this.signalingState = "have-local-offer";
     this.localDescription = description;
     this.transceivers.forEach((transceiver, i) => {
-      transceiver.mid = String(i);
+      if (transceiver.direction !== "stopped") transceiver.mid = String(i);
     });
   }
 
   async setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
+    if (this.signalingState !== "have-local-offer") throw new Error("there is no offer to answer");
+    this.signalingState = "stable";
+    for (const transceiver of this.transceivers) transceiver.agreed = true;
     this.answers.push(sdp);
+  }
+
+  private rollback(): void {
+    this.signalingState = "stable";
+    for (const transceiver of this.transceivers) if (!transceiver.agreed) transceiver.mid = null;
   }
 
   async getStats(): Promise<Map<string, unknown>> {
