@@ -31,7 +31,8 @@ check_generated() { npm --prefix web run --silent check-generated; }
 check_web_tests() { npm --prefix web run --silent test; }
 
 check_e2e() {
-    cargo build --locked --workspace --bin colloquy &&
+    # The same selection as the tests before, so that nothing is compiled a second time.
+    cargo build --locked --workspace --bins --tests &&
         (cd web && COLLOQUY_BINARY="$CARGO_TARGET_DIR/debug/colloquy" \
             npx --no-install vitest run --config e2e/vitest.config.ts)
 }
