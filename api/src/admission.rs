@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::check::Check;
 use crate::extract::Caller;
+use crate::ports::{Budget, Wait};
 use crate::problem::{Code, Problem};
 use crate::tokens::rejoin::{REJOIN_LIFETIME_MS, Rejoin};
 use crate::tokens::{self, MAX_TOKEN_BYTES};
@@ -64,7 +65,22 @@ pub(crate) async fn decide(app: &App, wish: &Wish<'_>) -> Result<(RoomRow, Admit
     if room.ended_at_ms.is_some() {
         return Err(Problem::of(Code::RoomEnded));
     }
+    count_place(app, &admitted).await?;
     Ok((room, admitted))
+}
+
+/// Counts a new place against whoever is given it. Who shows that they have one takes no other; a
+/// server is trusted with how many it asks for.
+async fn count_place(app: &App, admitted: &Admitted) -> Result<(), Problem> {
+    let (budget, who) = match (admitted.before, admitted.invite, admitted.user) {
+        (None, Some(invite), _) => (Budget::InvitePlaces, invite.to_string()),
+        (None, None, Some(user)) => (Budget::PersonPlaces, user.to_string()),
+        _ => return Ok(()),
+    };
+    app.limits
+        .attempt(budget, &who, app.now_ms())
+        .await
+        .map_err(|Wait { wait_ms }| Problem::retry_after(Code::TooManyRequests, wait_ms))
 }
 
 /// The caller with the room, when it is in their organisation.

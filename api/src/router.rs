@@ -45,7 +45,9 @@ pub(crate) fn endpoints() -> OpenApiRouter<SharedApp> {
         .routes(routes!(rooms::end::end))
         .routes(routes!(rooms::demo::demo))
         .routes(routes!(rooms::record::record))
-        .routes(routes!(recordings::stop::stop));
+        .routes(routes!(rooms::renew_invite::renew))
+        .routes(routes!(recordings::stop::stop))
+        .routes(routes!(recordings::retry::retry));
     let people = OpenApiRouter::new().routes(routes!(me::read::read, me::update::update));
     let owners = OpenApiRouter::new()
         .routes(routes!(keys::create::create, keys::list::list))

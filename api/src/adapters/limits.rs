@@ -7,8 +7,9 @@ use async_trait::async_trait;
 
 use crate::ports::{Budget, Limits, Wait};
 
-/// Most callers remembered. When it is full, the tenth that was heard of longest ago is forgotten
-/// and may try afresh.
+/// Most callers remembered for each budget. When it is full, the tenth that was heard of longest
+/// ago is forgotten and may try afresh. One map each: strangers without number cannot push an
+/// account's back-off out.
 const MAX_TRACKED: usize = 20_000;
 
 /// What one budget allows.
@@ -44,6 +45,16 @@ fn rule(budget: Budget) -> Rule {
         Budget::Strangers => Rule::Bucket {
             burst: 300,
             every_ms: 50,
+        },
+        // A full hall comes at once. Each place is a row until a while after its grant has died,
+        // so the rate bounds those who never come.
+        Budget::InvitePlaces => Rule::Bucket {
+            burst: 1_000,
+            every_ms: 1_000,
+        },
+        Budget::PersonPlaces => Rule::Bucket {
+            burst: 100,
+            every_ms: 1_000,
         },
     }
 }
@@ -108,33 +119,36 @@ fn count(rule: &Rule, tally: Tally, now_ms: i64) -> Result<Tally, Wait> {
 /// Tries counted in this process.
 #[derive(Default)]
 pub(crate) struct ProcessLimits {
-    tallies: Mutex<HashMap<(Budget, String), Tally>>,
+    tallies: Mutex<HashMap<Budget, HashMap<String, Tally>>>,
 }
 
 #[async_trait]
 impl Limits for ProcessLimits {
     async fn attempt(&self, budget: Budget, who: &str, now_ms: i64) -> Result<(), Wait> {
-        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (budget, who.to_owned());
-        let tally = tallies.get(&key).copied().unwrap_or_default();
+        let mut budgets = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = budgets.entry(budget).or_default();
+        let tally = tallies.get(who).copied().unwrap_or_default();
         let counted = count(&rule(budget), tally, now_ms)?;
-        if tallies.len() >= MAX_TRACKED && !tallies.contains_key(&key) {
-            forget_oldest(&mut tallies);
+        if tallies.len() >= MAX_TRACKED && !tallies.contains_key(who) {
+            forget_oldest(tallies);
         }
-        tallies.insert(key, counted);
+        tallies.insert(who.to_owned(), counted);
         Ok(())
     }
 
     async fn succeeded(&self, budget: Budget, who: &str) {
-        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (budget, who.to_owned());
+        let mut budgets = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = budgets.entry(budget).or_default();
         match budget {
             Budget::AccountAttempts => {
-                tallies.remove(&key);
+                tallies.remove(who);
             }
             // One good try does not excuse the wrong ones of others behind the same address.
-            Budget::SourceAttempts | Budget::Strangers => {
-                if let Some(tally) = tallies.get_mut(&key) {
+            Budget::SourceAttempts
+            | Budget::Strangers
+            | Budget::InvitePlaces
+            | Budget::PersonPlaces => {
+                if let Some(tally) = tallies.get_mut(who) {
                     tally.count = tally.count.saturating_sub(1);
                 }
             }
@@ -142,7 +156,7 @@ impl Limits for ProcessLimits {
     }
 }
 
-fn forget_oldest(tallies: &mut HashMap<(Budget, String), Tally>) {
+fn forget_oldest(tallies: &mut HashMap<String, Tally>) {
     let mut times: Vec<i64> = tallies.values().map(|tally| tally.last_ms).collect();
     let (_, &mut tenth_ms, _) = times.select_nth_unstable(MAX_TRACKED / 10);
     tallies.retain(|_, tally| tally.last_ms > tenth_ms);
@@ -190,8 +204,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_memory_forgets_the_oldest_and_takes_the_new() {
+    async fn a_full_memory_forgets_the_oldest_of_its_budget_and_takes_the_new() {
         let limits = ProcessLimits::default();
+        limits
+            .attempt(Budget::AccountAttempts, "ada", 0)
+            .await
+            .expect("first try");
         for index in 0..=MAX_TRACKED {
             let now_ms = i64::try_from(index).expect("small");
             limits
@@ -199,9 +217,11 @@ mod tests {
                 .await
                 .expect("first try");
         }
-        let tallies = limits.tallies.lock().expect("not poisoned");
-        assert!(tallies.len() <= MAX_TRACKED);
-        let known = |index: usize| tallies.contains_key(&(Budget::Strangers, index.to_string()));
+        let budgets = limits.tallies.lock().expect("not poisoned");
+        let strangers = &budgets[&Budget::Strangers];
+        assert!(strangers.len() <= MAX_TRACKED);
+        let known = |index: usize| strangers.contains_key(&index.to_string());
         assert!(!known(0) && known(MAX_TRACKED));
+        assert!(budgets[&Budget::AccountAttempts].contains_key("ada"));
     }
 }

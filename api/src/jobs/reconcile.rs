@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use api_store::recording::{self, RecordingRow};
 use api_store::session::{self, SessionRow};
-use api_store::{StoreError, refresh, room};
+use api_store::{StoreError, participant, refresh, room};
 use sfu_protocol::control::{ControlReply, ControlRequest};
 use sfu_protocol::ids::RoomId;
 use sfu_protocol::recording::{RecorderCommand, RecordingStatus};
 use sfu_protocol::signal::ByeReason;
 use tokio::sync::watch;
 
+use crate::admission::GRANT_LIFETIME_S;
 use crate::app::{App, SharedApp};
 use crate::closing;
 
@@ -24,6 +25,14 @@ const ARRIVAL_MS: i64 = 120_000;
 
 /// A recording that still runs this long after its session is one that no recorder knows.
 const GIVE_UP_MS: i64 = 10 * 60_000;
+
+/// Who has not come this long after the last grant does not come any more: the grant has died,
+/// and a node's word of a late arrival has had as long again to get here.
+#[expect(
+    clippy::cast_possible_wrap,
+    reason = "minutes in seconds are a small number"
+)]
+const KEEP_ABSENT_MS: i64 = 2 * GRANT_LIFETIME_S as i64 * 1_000;
 
 /// Sessions and recordings looked at in one round; the rest waits for the next.
 const MAX_ROWS: i64 = 500;
@@ -53,6 +62,7 @@ pub(crate) async fn round(app: &App) -> Result<(), StoreError> {
         close_empty_sessions(app, &here).await?;
     }
     end_outliving_recordings(app).await?;
+    participant::delete_absent(&app.store, app.now_ms() - KEEP_ABSENT_MS).await?;
     refresh::delete_expired(&app.store, app.now_ms() - KEEP_EXPIRED_MS).await
 }
 

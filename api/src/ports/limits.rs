@@ -19,6 +19,10 @@ pub enum Budget {
     SourceAttempts,
     /// Requests of people who are not signed in, from one network source.
     Strangers,
+    /// Places given to people who show the same invite and had none before.
+    InvitePlaces,
+    /// Places given to the same signed-in person who had none before.
+    PersonPlaces,
 }
 
 /// Counts tries.

@@ -36,6 +36,15 @@ impl FromRow<'_, AnyRow> for InviteRow {
 /// # Errors
 /// When the database fails.
 pub async fn insert(store: &Store, invite: &InviteRow, token_hash: &str) -> Result<(), StoreError> {
+    let mut connection = store.pool.acquire().await?;
+    Ok(add(&mut connection, invite, token_hash).await?)
+}
+
+async fn add(
+    connection: &mut sqlx::AnyConnection,
+    invite: &InviteRow,
+    token_hash: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO invites (id, organisation_id, room_id, token_hash, created_at_ms)
          VALUES ($1, $2, $3, $4, $5)",
@@ -45,7 +54,7 @@ pub async fn insert(store: &Store, invite: &InviteRow, token_hash: &str) -> Resu
     .bind(invite.room.to_string())
     .bind(token_hash)
     .bind(invite.created_at_ms)
-    .execute(&store.pool)
+    .execute(connection)
     .await?;
     Ok(())
 }
@@ -104,22 +113,24 @@ pub async fn of_room(
     .await?)
 }
 
-/// Ends an invite; who is in the room stays.
+/// Ends every living invite of the room of `invite` and adds that one instead. Who is in the room
+/// stays.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn revoke(
-    store: &Store,
-    organisation: OrganisationId,
-    id: Uuid,
-    now_ms: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE invites SET revoked_at_ms = $3 WHERE organisation_id = $1 AND id = $2")
-        .bind(organisation.to_string())
-        .bind(id.to_string())
-        .bind(now_ms)
-        .execute(&store.pool)
-        .await?;
+pub async fn renew(store: &Store, invite: &InviteRow, token_hash: &str) -> Result<(), StoreError> {
+    let mut transaction = store.pool.begin().await?;
+    sqlx::query(
+        "UPDATE invites SET revoked_at_ms = $3
+         WHERE organisation_id = $1 AND room_id = $2 AND revoked_at_ms IS NULL",
+    )
+    .bind(invite.organisation.to_string())
+    .bind(invite.room.to_string())
+    .bind(invite.created_at_ms)
+    .execute(&mut *transaction)
+    .await?;
+    add(&mut transaction, invite, token_hash).await?;
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -129,32 +140,40 @@ mod tests {
     use crate::testing;
 
     #[tokio::test]
-    async fn a_revoked_invite_is_found_by_nobody() {
+    async fn a_renewed_invite_ends_those_of_its_room_and_no_others() {
         let (store, _folder) = testing::temporary().await;
         let organisation = testing::organisation(&store, "o").await;
         let room = testing::room(&store, organisation).await;
-        let invite = InviteRow {
+        let other = testing::room(&store, organisation).await;
+        let invite = |room| InviteRow {
             id: Uuid::now_v7(),
             organisation,
             room,
             created_at_ms: 1,
         };
-        insert(&store, &invite, "hash").await.expect("inserts");
-        let found = find_by_token(&store, "hash").await.expect("a query");
-        assert_eq!(found, Some(invite.clone()));
-        revoke(&store, organisation, invite.id, 2)
+        let (first, elsewhere) = (invite(room), invite(other));
+        insert(&store, &first, "first").await.expect("inserts");
+        insert(&store, &elsewhere, "elsewhere")
             .await
-            .expect("revokes");
-        assert_eq!(find_by_token(&store, "hash").await.expect("a query"), None);
-        assert_eq!(
-            find(&store, organisation, invite.id)
-                .await
-                .expect("a query"),
-            None
-        );
-        assert_eq!(
-            of_room(&store, organisation, room).await.expect("a query"),
-            None
-        );
+            .expect("inserts");
+        let found = find_by_token(&store, "first").await.expect("a query");
+        assert_eq!(found, Some(first.clone()));
+        let second = InviteRow {
+            created_at_ms: 2,
+            ..invite(room)
+        };
+        renew(&store, &second, "second").await.expect("renews");
+        for (hash, left) in [
+            ("first", None),
+            ("second", Some(&second)),
+            ("elsewhere", Some(&elsewhere)),
+        ] {
+            let found = find_by_token(&store, hash).await.expect("a query");
+            assert_eq!(found.as_ref(), left, "{hash}");
+        }
+        let old = find(&store, organisation, first.id).await;
+        assert_eq!(old.expect("a query"), None);
+        let newest = of_room(&store, organisation, room).await;
+        assert_eq!(newest.expect("a query"), Some(second));
     }
 }

@@ -22,7 +22,7 @@ pub struct ParticipantRow {
     pub role: Role,
     /// Their account, if they have one here.
     pub user: Option<UserId>,
-    /// When the first grant was given.
+    /// When the last grant was given before they came; for who has not come, the last so far.
     pub invited_at_ms: i64,
     /// When they first came. None: they have not.
     pub joined_at_ms: Option<i64>,
@@ -68,7 +68,7 @@ pub struct Arrival<'a> {
     pub at_ms: i64,
 }
 
-/// Notes that a grant is given. Who is there already gets the new name and role.
+/// Notes that a grant is given. Who is known already gets the new name and role.
 ///
 /// # Errors
 /// When the database fails.
@@ -77,7 +77,10 @@ pub async fn invite(store: &Store, arrival: &Arrival<'_>) -> Result<(), StoreErr
         "INSERT INTO participants
             (id, session_id, organisation_id, name, role, user_id, invited_at_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (session_id, id) DO UPDATE SET name = excluded.name, role = excluded.role",
+         ON CONFLICT (session_id, id) DO UPDATE SET
+            name = excluded.name, role = excluded.role,
+            invited_at_ms = CASE WHEN participants.joined_at_ms IS NULL
+                THEN excluded.invited_at_ms ELSE participants.invited_at_ms END",
     )
     .bind(arrival.participant.to_string())
     .bind(arrival.session.to_string())
@@ -186,6 +189,22 @@ pub async fn list(
     .await?)
 }
 
+/// Deletes those of every organisation who were given a grant before `before_ms` and never came.
+/// Who was sent out stays in the books, so that they are refused when they come back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_absent(store: &Store, before_ms: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM participants
+         WHERE joined_at_ms IS NULL AND removed_at_ms IS NULL AND invited_at_ms < $1",
+    )
+    .bind(before_ms)
+    .execute(&store.pool)
+    .await?;
+    Ok(())
+}
+
 /// How many came to a session, observers aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attendance {
@@ -280,5 +299,47 @@ mod tests {
             .expect("a query")[0];
         assert_eq!((gone.joined_at_ms, gone.left_at_ms), (Some(10), Some(40)));
         assert_eq!(gone.removed_at_ms, None);
+    }
+
+    #[tokio::test]
+    async fn who_never_came_is_deleted_once_their_last_grant_is_old() {
+        let (store, _folder) = testing::temporary().await;
+        let organisation = testing::organisation(&store, "o").await;
+        let room = testing::room(&store, organisation).await;
+        let session = testing::session(&store, organisation, room).await;
+        let arrival = |number, at_ms| Arrival {
+            organisation,
+            session,
+            participant: ParticipantId(Uuid::from_u128(number)),
+            name: "Ada",
+            role: Role::Guest,
+            user: None,
+            at_ms,
+        };
+        let [absent, renewed, came, removed] = [1, 2, 3, 4];
+        for number in [absent, renewed, came, removed] {
+            invite(&store, &arrival(number, 10)).await.expect("invites");
+        }
+        invite(&store, &arrival(renewed, 30))
+            .await
+            .expect("invites again");
+        join(&store, &arrival(came, 11)).await.expect("joins");
+        let sent_out = arrival(removed, 12).participant;
+        leave(&store, organisation, session, sent_out, 12, true)
+            .await
+            .expect("leaves");
+        delete_absent(&store, 20).await.expect("deletes");
+        for (number, kept) in [
+            (absent, false),
+            (renewed, true),
+            (came, true),
+            (removed, true),
+        ] {
+            let who = arrival(number, 0).participant;
+            let found = find(&store, organisation, session, who)
+                .await
+                .expect("a query");
+            assert_eq!(found.is_some(), kept, "{number}");
+        }
     }
 }

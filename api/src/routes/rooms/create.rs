@@ -66,16 +66,22 @@ async fn make(app: &App, caller: &Caller, title: String) -> Result<RoomRow, Prob
         created_at_ms: app.now_ms(),
         ended_at_ms: None,
     };
+    let (invite, token_hash) = fresh_invite(app, &room);
+    api_store::room::insert(&app.store, &room).await?;
+    api_store::invite::insert(&app.store, &invite, &token_hash).await?;
+    Ok(room)
+}
+
+/// A new invite to a room, and the hash of its token.
+pub(super) fn fresh_invite(app: &App, room: &RoomRow) -> (InviteRow, String) {
     let invite = InviteRow {
         id: app.new_id(),
         organisation: room.organisation,
         room: room.id,
-        created_at_ms: room.created_at_ms,
+        created_at_ms: app.now_ms(),
     };
     let token = tokens::invite::token(&app.keys.invite, invite.id);
-    api_store::room::insert(&app.store, &room).await?;
-    api_store::invite::insert(&app.store, &invite, &tokens::hash(&token)).await?;
-    Ok(room)
+    (invite, tokens::hash(&token))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use sfu_protocol::control::RoomEvent;
 use sfu_protocol::ids::SessionId;
 use sfu_protocol::signal::{LeaveReason, Role};
 
+use crate::jobs::reconcile;
+use crate::ports::Budget;
 use crate::testing::{TestApp, text};
 
 #[tokio::test]
@@ -140,16 +142,13 @@ async fn a_rejoin_token_makes_nobody_somebody_else() {
 #[tokio::test]
 async fn a_withdrawn_invite_opens_nothing_and_neither_does_the_place_it_gave() {
     let test = TestApp::open().await;
-    let (_, room, invite, host) = test.meeting().await;
+    let (host, room, invite, _) = test.meeting().await;
     let guest = test
         .join(room, None, json!({"name": "Robin", "invite": invite}))
         .await;
-    let organisation = test.grant(&host).organisation;
-    let found = api_store::invite::of_room(&test.app.store, organisation, room).await;
-    let id = found.expect("a query").expect("an invite").id;
-    api_store::invite::revoke(&test.app.store, organisation, id, 5)
-        .await
-        .expect("revokes");
+    let renew = format!("/api/rooms/{room}/invite/renew");
+    let renewed = test.post(&renew).by(&host).send().await;
+    renewed.expect(StatusCode::OK);
     for body in [
         json!({"name": "Robin", "invite": invite}),
         json!({"rejoin": guest["rejoin"]}),
@@ -257,4 +256,73 @@ async fn a_server_gives_grants_in_any_role_and_must_name_whom() {
     // A person does not choose a role.
     let body = json!({"role": "observer"});
     assert_eq!(test.join(room, Some(&host), body).await["role"], "host");
+}
+
+#[tokio::test]
+async fn an_invite_gives_so_many_places_and_those_who_have_one_come_back_all_the_same() {
+    let test = TestApp::open().await;
+    let (host, room, invite, _) = test.meeting().await;
+    let guest = json!({"name": "Robin", "invite": invite});
+    let robin = test.join(room, None, guest.clone()).await;
+    let hash = crate::tokens::hash(&invite);
+    let living = api_store::invite::find_by_token(&test.app.store, &hash).await;
+    let living = living.expect("a query").expect("an invite");
+    let take = || {
+        let (limits, now_ms) = (&test.app.limits, test.app.now_ms());
+        let who = living.id.to_string();
+        async move { limits.attempt(Budget::InvitePlaces, &who, now_ms).await }
+    };
+    while take().await.is_ok() {}
+    let refused = test.ask_join(room, None, guest.clone()).await;
+    assert_eq!(refused.code(), "too_many_requests");
+    assert_eq!(refused.header("retry-after"), "1");
+    let body = json!({"rejoin": robin["rejoin"]});
+    let back = test.join(room, None, body).await;
+    assert_eq!(back["participant_id"], robin["participant_id"]);
+    test.join(room, Some(&host), json!({})).await;
+    // The host's way out of a flood: a new link has all its places.
+    let renew = format!("/api/rooms/{room}/invite/renew");
+    let renewed = test.post(&renew).by(&host).send().await;
+    let renewed = renewed.expect(StatusCode::OK);
+    let (_, new) = text(&renewed["invite_url"])
+        .rsplit_once("/j/")
+        .expect("a token");
+    let guest = json!({"name": "Robin", "invite": new});
+    test.join(room, None, guest).await;
+}
+
+#[tokio::test]
+async fn a_person_who_is_signed_in_takes_so_many_places() {
+    let test = TestApp::open().await;
+    let host = test.register("ada@example.org").await;
+    let (room, _) = test.room(&host).await;
+    let mut given = 0;
+    while test.ask_join(room, Some(&host), json!({})).await.status == StatusCode::OK {
+        given += 1;
+    }
+    assert_eq!(given, 100);
+}
+
+#[tokio::test]
+async fn who_never_came_leaves_no_row_behind() {
+    let test = TestApp::open().await;
+    let (_, room, invite, answer) = test.meeting().await;
+    let guest = json!({"name": "Robin", "invite": invite});
+    let guest = test.join(room, None, guest).await;
+    let organisation = test.grant(&answer).organisation;
+    let session: SessionId = text(&answer["session_id"]).parse().expect("an id");
+    let kept = |answer: &serde_json::Value| {
+        let id = text(&answer["participant_id"]).parse().expect("an id");
+        let store = &test.app.store;
+        async move {
+            let row = api_store::participant::find(store, organisation, session, id).await;
+            row.expect("a query").is_some()
+        }
+    };
+    test.clock.advance(600_000);
+    reconcile::round(&test.app).await.expect("a round");
+    assert!(kept(&guest).await);
+    test.clock.advance(600_001);
+    reconcile::round(&test.app).await.expect("a round");
+    assert!(!kept(&guest).await && kept(&answer).await);
 }

@@ -7,3 +7,4 @@ pub(crate) mod join;
 pub(crate) mod list;
 pub(crate) mod read;
 pub(crate) mod record;
+pub(crate) mod renew_invite;
