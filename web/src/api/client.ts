@@ -35,6 +35,7 @@ export class Api {
   endMeeting = (id: string) => taken(this.client.POST("/api/rooms/{id}/end", path({ id })));
   startRecording = (id: string) => taken(this.client.POST("/api/rooms/{id}/recordings", path({ id })));
   stopRecording = (id: string) => taken(this.client.POST("/api/recordings/{id}/stop", path({ id })));
+  retryRecording = (id: string) => taken(this.client.POST("/api/recordings/{id}/retry", path({ id })));
 }
 
 function path<T>(parameters: T): { params: { path: T } } {

@@ -6,6 +6,7 @@ import { CheckIcon, WarningIcon } from "../../ui/icons";
 import { Trouble } from "../../ui/Trouble";
 import { FileList } from "./FileList";
 import { Player } from "./Player";
+import { RetryButton } from "./RetryButton";
 import classes from "./Session.module.css";
 
 interface RecordingSectionProps {
@@ -45,7 +46,10 @@ function Status({ recording }: { recording: Recording }) {
         </>
       )}
       {status === "failed" && (
-        <Trouble title="The recording could not be made">{problem ?? "The server log says more."}</Trouble>
+        <>
+          <Trouble title="The recording could not be made">{problem ?? "The server log says more."}</Trouble>
+          <RetryButton recording={recording} />
+        </>
       )}
     </>
   );
