@@ -1,4 +1,5 @@
-//! A tokio WebSocket and UDP socket around a [`Participant`]: the guests of a demo meeting and
+//! A tokio WebSocket and UDP socket around a
+//! [`Participant`](crate::participant::Participant): the guests of a demo meeting and
 //! the load of a bench.
 //!
 //! One task, one socket, one loop: whatever happens first is given to the participant, then

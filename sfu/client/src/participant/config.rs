@@ -41,7 +41,7 @@ pub struct ParticipantConfig {
     pub audio_slots: u8,
     /// How many tracks it sees at once.
     pub video_slots: u8,
-    /// Whether [`Event::Packet`] is wanted for each packet.
+    /// Whether [`super::Event::Packet`] is wanted for each packet.
     pub report_packets: bool,
     /// A certificate to share among participants; none makes one.
     pub certificate: Option<DtlsCert>,
