@@ -42,6 +42,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("api", &["sfu-protocol", "api-store", "deploy-process"]),
     ("bench", &["sfu-protocol", "sfu-client", "deploy-process"]),
+    ("sfu-protocol-fuzz", &["sfu-protocol"]),
+    ("sfu-core-fuzz", &["sfu-protocol", "sfu-core"]),
+    ("turn-core-fuzz", &["sfu-protocol", "turn-core"]),
+    ("recorder-core-fuzz", &["sfu-protocol", "recorder-core"]),
     (
         "colloquy",
         &[

@@ -40,7 +40,9 @@ struct Joined {
 
 fn take_packet(part: &[u8], open: &mut Option<Vec<u8>>, joined: &mut Joined) -> Option<()> {
     let head = *part.first()?;
-    let (continues, goes_on, count) = (head & 0x80 != 0, head & 0x40 != 0, head >> 4 & 3);
+    let (continues, goes_on) = (head & 0x80 != 0, head & 0x40 != 0);
+    // Without a count, as many elements as bytes may follow.
+    let count = usize::from(head >> 4 & 3);
     if continues != open.is_some() {
         return None;
     }

@@ -259,6 +259,15 @@ fn av1_elements_join_over_packets_and_get_their_sizes() {
 }
 
 #[test]
+fn av1_of_more_elements_than_a_byte_counts_is_one_frame() {
+    let elements = 300;
+    let payload = [&[0x08][..], &[2, 0x08, 7], &[1, 0x30].repeat(elements)].concat();
+    let got = frames(Codec::Av1, &[packet(1, true, &payload)]);
+    let whole = [&[0x0a, 1, 7][..], &[0x32, 0].repeat(elements)].concat();
+    assert_eq!(got, [(true, whole)]);
+}
+
+#[test]
 fn av1_with_a_wrong_count_or_an_open_end_is_no_frame() {
     for wrong in [
         packet(1, true, &[0x28, 9, 0x08, 7]),
