@@ -13,6 +13,11 @@ const BANNED: &[&str] = &[
 const STANDARD: &[(&str, &str, &str)] = &[
     ("channel", "data", "ChannelData is a message of RFC 8656"),
     ("data", "channel", "RTCDataChannel is a part of WebRTC"),
+    (
+        "application",
+        "data",
+        "application_data is a record of DTLS (RFC 9147)",
+    ),
     ("form", "data", "FormData is a part of the Fetch standard"),
 ];
 
