@@ -66,6 +66,8 @@ pub(crate) struct World {
     carried: u64,
     /// Datagrams of clients on their way.
     sent: Vec<(SocketAddr, Vec<u8>)>,
+    /// Where datagrams went that no client was waiting for.
+    pub(crate) astray: Vec<SocketAddr>,
 }
 
 #[expect(
@@ -134,6 +136,7 @@ impl World {
             replies: Vec::new(),
             next_signal: 0,
             sent: Vec::new(),
+            astray: Vec::new(),
             lose_every: 0,
             carried: 0,
         }
@@ -141,6 +144,11 @@ impl World {
 
     /// Opens a WebSocket without a transport; answers the client's place.
     pub(crate) fn open(&mut self, n: u128, role: Role, resume: Option<(String, u64)>) -> usize {
+        self.open_with(grant(n, role), resume)
+    }
+
+    /// Opens a WebSocket with a grant of any kind.
+    pub(crate) fn open_with(&mut self, grant: Box<Grant>, resume: Option<(String, u64)>) -> usize {
         self.next_signal += 1;
         let signal = SignalId(self.next_signal);
         let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + self.next_signal as u16));
@@ -161,7 +169,7 @@ impl World {
         });
         self.input(Input::SignalOpened {
             signal,
-            grant: grant(n, role),
+            grant,
             resume,
         });
         self.clients.len() - 1
@@ -348,6 +356,7 @@ impl World {
                 .iter_mut()
                 .find(|client| client.address == destination)
             else {
+                self.astray.push(destination);
                 continue;
             };
             let datagram =
