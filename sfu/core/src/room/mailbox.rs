@@ -10,6 +10,10 @@ use crate::io::{Output, SignalId};
 /// Messages kept for a client that comes back. One that missed more gets the whole state anew.
 pub(crate) const MAX_RECENT: usize = 256;
 
+/// About so many bytes of them: two answers of the largest rooms among the small ones. Beyond it
+/// the oldest go, as above; the last is always kept.
+const MAX_RECENT_BYTES: usize = 256 * 1024;
+
 /// A participant's messages.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
@@ -17,6 +21,7 @@ pub(crate) struct Mailbox {
     pub(crate) signal: Option<SignalId>,
     last_seq: u64,
     recent: VecDeque<Envelope>,
+    recent_bytes: usize,
 }
 
 impl Mailbox {
@@ -26,10 +31,17 @@ impl Mailbox {
             seq: self.last_seq,
             message,
         };
-        if self.recent.len() == MAX_RECENT {
-            self.recent.pop_front();
-        }
+        self.recent_bytes += cost(&envelope.message);
         self.recent.push_back(envelope.clone());
+        let over = |mailbox: &Self| {
+            mailbox.recent.len() > MAX_RECENT
+                || mailbox.recent_bytes > MAX_RECENT_BYTES && mailbox.recent.len() > 1
+        };
+        while over(self) {
+            if let Some(oldest) = self.recent.pop_front() {
+                self.recent_bytes -= cost(&oldest.message);
+            }
+        }
         self.put(envelope, outputs);
     }
 
@@ -47,7 +59,7 @@ impl Mailbox {
             .recent
             .front()
             .map_or(self.last_seq + 1, |envelope| envelope.seq);
-        if seen + 1 < oldest || seen > self.last_seq {
+        if seen > self.last_seq || seen.saturating_add(1) < oldest {
             return false;
         }
         let missed = self.recent.iter().filter(|envelope| envelope.seq > seen);
@@ -73,6 +85,21 @@ impl Mailbox {
             outputs.push(Output::Signal { signal, envelope });
         }
     }
+}
+
+/// About what a message costs to keep. Only those that grow without a client's budget are told
+/// apart.
+fn cost(message: &NodeMessage) -> usize {
+    /// A message without lists: its strings are short.
+    const MESSAGE_BYTES: usize = 256;
+    /// A participant with a name and tracks.
+    const PARTICIPANT_BYTES: usize = 512;
+    MESSAGE_BYTES
+        + match message {
+            NodeMessage::Answer { sdp, .. } => sdp.len(),
+            NodeMessage::Joined { participants, .. } => participants.len() * PARTICIPANT_BYTES,
+            _ => 0,
+        }
 }
 
 #[cfg(test)]
@@ -111,6 +138,35 @@ mod tests {
         assert!(mailbox.resume(SignalId(2), 2, lost(true), &mut outputs));
         assert_eq!(seqs(&outputs), [2, 3, 4]);
         assert!(!mailbox.resume(SignalId(2), 99, lost(true), &mut outputs));
+    }
+
+    #[test]
+    fn long_answers_are_bounded_in_bytes_and_the_last_is_kept() {
+        let answer = |bytes| NodeMessage::Answer {
+            revision: 1,
+            sdp: "x".repeat(bytes),
+            slots: Vec::new(),
+        };
+        let mut mailbox = Mailbox::default();
+        let mut outputs = Vec::new();
+        for _ in 0..10 {
+            mailbox.send(answer(60_000), &mut outputs);
+        }
+        assert_eq!(mailbox.recent.len(), 4);
+        assert!(mailbox.recent_bytes <= MAX_RECENT_BYTES);
+        assert!(!mailbox.resume(SignalId(1), 5, lost(true), &mut outputs));
+        assert!(mailbox.resume(SignalId(1), 6, lost(true), &mut outputs));
+        mailbox.send(answer(MAX_RECENT_BYTES), &mut outputs);
+        assert_eq!(mailbox.recent.len(), 1);
+        assert!(mailbox.resume(SignalId(1), 10, lost(true), &mut outputs));
+    }
+
+    #[test]
+    fn a_client_that_says_it_saw_everything_there_can_be_is_told_anew() {
+        let mut mailbox = Mailbox::default();
+        let mut outputs = Vec::new();
+        mailbox.send(lost(true), &mut outputs);
+        assert!(!mailbox.resume(SignalId(2), u64::MAX, lost(true), &mut outputs));
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn place_named(
                 .map(|participant| speaking_track(participant, wish.kind))
                 .filter(exists)
                 // Nobody else speaks: who spoke last stays.
-                .or(wish.content)
+                .or(wish.content.filter(exists))
                 .or_else(|| first(wish.kind, candidates)),
         }
         .filter(exists);
@@ -267,5 +267,11 @@ mod tests {
         wishes[0].content = Some(camera(2));
         assert_eq!(at(&wishes, None), Some(camera(2)));
         assert_eq!(at(&wishes, Some(9)), Some(camera(2)));
+        wishes[0].content = Some(camera(9));
+        assert_eq!(
+            at(&wishes, None),
+            Some(camera(1)),
+            "the last speaker is gone: somebody else is shown"
+        );
     }
 }
