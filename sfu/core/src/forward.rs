@@ -17,7 +17,7 @@ use crate::stage::Stage;
 use crate::subscribe::{choose_again, still_waiting, subscriber};
 
 /// What a packet told about its track, for the room.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Noticed {
     /// The codec, when it is new.
     pub(crate) codec: Option<Codec>,
@@ -25,29 +25,24 @@ pub(crate) struct Noticed {
     pub(crate) level_dbov: Option<i8>,
 }
 
-/// Sends a packet to everyone who takes it.
+/// Sends a packet to everyone who takes it. None when its track does not flow; else it is for
+/// the tapes too, once what was noticed is known: it may be the one that opens them.
 pub(crate) fn forward(
     stage: &mut Stage,
-    tapes: &mut Tapes,
     now: Instant,
     out: &mut Departures,
     from: (ConnectionId, usize),
     packet: &Packet,
-) -> Noticed {
-    let Some(noticed) = admit(stage, now, out, from, packet) else {
-        return Noticed::default();
-    };
+) -> Option<Noticed> {
+    let noticed = admit(stage, now, out, from, packet)?;
     if packet.payload.is_empty() {
         stage.report.drop_one(DropReason::Padding);
         close_places(stage, from, packet);
-        // A tape keeps the publisher's own numbers: without its padding a hole would look lost.
-        to_tapes(stage, tapes, now, out, from, packet);
-        return noticed;
+        return Some(noticed);
     }
     stage.report.packets_accepted += 1;
     to_slots(stage, now, out, from, packet);
-    to_tapes(stage, tapes, now, out, from, packet);
-    noticed
+    Some(noticed)
 }
 
 /// The line's own bookkeeping. None when the track does not flow.
@@ -98,7 +93,9 @@ fn to_slots(
     }
 }
 
-fn to_tapes(
+/// Writes a packet to every tape that records its line, padding too: a tape keeps the
+/// publisher's own numbers, and without its padding a hole would look lost.
+pub(crate) fn to_tapes(
     stage: &mut Stage,
     tapes: &mut Tapes,
     now: Instant,
@@ -113,7 +110,14 @@ fn to_tapes(
         return;
     };
     let mut waiting = false;
+    if line.unrecorded {
+        tapes.miss();
+    }
     for feed in &mut line.tapes {
+        if feed.codec != packet.format.codec {
+            tapes.miss_on(feed.recording, feed.tape);
+            continue;
+        }
         let entry_point = packet.entry_point && !packet.late;
         let admission = feed.selector.admit(packet.layer, entry_point);
         if admission == Admission::Switch

@@ -87,6 +87,8 @@ pub struct Report {
     pub tape_entries: u64,
     /// Tape entries dropped from a full ring before they were acknowledged.
     pub tape_entries_lost: u64,
+    /// Packets of recorded rooms that no tape had a place for.
+    pub packets_unrecorded: u64,
     /// Packets sent again because a subscriber asked.
     pub retransmissions_out: u64,
     /// Keyframe requests sent to publishers.

@@ -25,6 +25,7 @@ use crate::forward;
 use crate::io::{ConnectionId, Deadline, Departures, Input, Output, SignalId};
 use crate::link::{Followers, Tapes};
 use crate::report::{DropReason, Report};
+use crate::room::removed::Removed;
 use crate::room::{Effects, Room};
 use crate::stage::Stage;
 use crate::subscribe;
@@ -85,6 +86,7 @@ pub struct Shard {
     tapes: Tapes,
     followers: Followers,
     rooms: BTreeMap<RoomId, Room>,
+    removed: Removed,
     signals: BTreeMap<SignalId, (RoomId, ParticipantId)>,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -106,6 +108,7 @@ impl Shard {
             limits: config.limits,
             followers: Followers::default(),
             rooms: BTreeMap::new(),
+            removed: Removed::default(),
             signals: BTreeMap::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -219,9 +222,19 @@ impl Shard {
             match event {
                 ConnectionEvent::Packet { line, packet } => {
                     let from = (id, line);
-                    let noticed =
-                        forward::forward(&mut self.stage, &mut self.tapes, now, out, from, &packet);
-                    self.on_noticed(now, out, from, noticed);
+                    if let Some(noticed) =
+                        forward::forward(&mut self.stage, now, out, from, &packet)
+                    {
+                        self.on_noticed(now, out, from, noticed);
+                        forward::to_tapes(
+                            &mut self.stage,
+                            &mut self.tapes,
+                            now,
+                            out,
+                            from,
+                            &packet,
+                        );
+                    }
                 }
                 ConnectionEvent::SenderReport {
                     line,
@@ -260,7 +273,7 @@ impl Shard {
         from: (ConnectionId, usize),
         noticed: forward::Noticed,
     ) {
-        if noticed == forward::Noticed::default() {
+        if noticed.codec.is_none() && noticed.level_dbov.is_none() {
             return;
         }
         let Some((room, track)) = self.track_of(from) else {
@@ -283,12 +296,14 @@ impl Shard {
     }
 
     fn on_closed(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
-        let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
+        let Some(connection) = self.stage.get(id) else {
             return;
         };
+        let (room, participant) = (connection.room, connection.participant);
+        let bound_to = connection.bound_to().map(str::to_owned);
         self.end_connection(now, out, id);
         self.in_room(room, now, out, |room, effects| {
-            room.disconnect(participant, id, now, effects)
+            room.disconnect(participant, (id, bound_to), now, effects)
         });
     }
 

@@ -155,7 +155,7 @@ impl Stage {
         let outcome = catch_unwind(AssertUnwindSafe(|| act(connection, &mut step)));
         match outcome {
             Ok(value) => {
-                let wake_at = connection.wake_at.max(now + LEAST_SLEEP);
+                let wake_at = connection.wake_at().max(now + LEAST_SLEEP);
                 self.deadlines.set(Wake::Transport(id), wake_at);
                 Some(value)
             }

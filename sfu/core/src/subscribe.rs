@@ -42,9 +42,11 @@ pub(crate) fn choose_again(
     }
 }
 
-/// Aims a slot at the layer that fits what its client asked for.
+/// Aims a slot at the layer that fits what its client asked for. A client that cannot be reached
+/// is aimed for once it can: a keyframe now would be for nobody.
 pub(crate) fn aim(stage: &mut Stage, now: Instant, out: &mut Departures, to: Subscriber) {
-    let Some(slot) = stage.get(to.connection).and_then(|c| c.slot(to.slot)) else {
+    let receiver = stage.get(to.connection).filter(|c| c.is_reachable());
+    let Some(slot) = receiver.and_then(|c| c.slot(to.slot)) else {
         return;
     };
     let (Some(feed), max_height) = (slot.feed, slot.max_height) else {

@@ -6,6 +6,7 @@
 
 pub(crate) mod downlink;
 pub(crate) mod negotiate;
+mod reach;
 pub(crate) mod uplink;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sfu_protocol::ids::{ParticipantId, RoomId};
 use sfu_protocol::media::Codec;
+use sfu_protocol::signal::MAX_SLOTS;
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::media::{KeyframeRequestKind, Mid};
@@ -25,6 +27,7 @@ use crate::media::packet::Packet;
 use crate::report::{DropReason, Report};
 use downlink::{Feed, Offered, Slot};
 use negotiate::{OfferError, Plan};
+use reach::Reach;
 use uplink::{Line, Received, SenderReport, Uplink};
 
 /// Rounds of "time has come, drain" in one step. Each lets str0m send what became due; a healthy
@@ -33,6 +36,10 @@ const MAX_ROUNDS: usize = 16;
 
 /// Outputs of one drain. str0m ends every drain by itself; this ends one that does not.
 const MAX_OUTPUTS: usize = 20_000;
+
+/// Slots that are kept for an m-line that comes back. Beyond it the oldest is forgotten, and its
+/// numbers begin anew.
+const MAX_PARKED: usize = MAX_SLOTS;
 
 /// Seconds from 1900, where NTP counts from, to 1970.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
@@ -54,7 +61,7 @@ pub(crate) enum ConnectionEvent {
     },
     /// The receiver lost a picture in a slot.
     KeyframeWanted { slot: usize },
-    /// The receiver is reachable again after it was not: every slot begins anew.
+    /// The receiver is reachable, for the first time or again: every slot begins anew.
     Reachable,
     /// The transport ended.
     Closed,
@@ -95,16 +102,16 @@ pub(crate) struct Connection {
     pub(crate) participant: ParticipantId,
     pub(crate) uplink: Uplink,
     slots: Vec<Option<Slot>>,
+    /// Slots whose m-lines receive nothing for now, oldest first.
+    parked: VecDeque<Slot>,
     rtc: Rtc,
     advertise: Vec<SocketAddr>,
     /// When the transport wants to be woken.
-    pub(crate) wake_at: Instant,
+    wake_at: Instant,
     /// Payload types of retransmissions, one bit each.
     rtx_types: u128,
     closed: bool,
-    /// Whether the client still answers for its address (RFC 7675). While it does not, nothing
-    /// is sent there.
-    consent: bool,
+    reach: Reach,
     /// The client's certificate, as its first offer named it.
     fingerprint: Option<String>,
 }
@@ -137,7 +144,8 @@ impl Connection {
             wake_at: now,
             rtx_types: 0,
             closed: false,
-            consent: true,
+            reach: Reach::default(),
+            parked: VecDeque::new(),
             fingerprint: None,
         }
     }
@@ -145,6 +153,24 @@ impl Connection {
     /// Whether an offer is from the peer connection that this transport talks to.
     pub(crate) fn is_with(&self, plan: &Plan) -> bool {
         self.fingerprint == plan.fingerprint
+    }
+
+    /// When it wants to be woken.
+    pub(crate) fn wake_at(&self) -> Instant {
+        let give_up_at = self.reach.give_up_at().unwrap_or(self.wake_at);
+        self.wake_at.min(give_up_at)
+    }
+
+    /// Whether media can be sent to the client.
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.reach.is_open()
+    }
+
+    /// The certificate of a client whose handshake was finished: its peer connection knows no
+    /// other transport and cannot begin one.
+    pub(crate) fn bound_to(&self) -> Option<&str> {
+        let secured = self.reach.was_secured();
+        self.fingerprint.as_deref().filter(|_| secured)
     }
 
     /// Whether an offer was ever answered.
@@ -187,6 +213,10 @@ impl Connection {
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
         let input = Input::Timeout(step.now);
         self.feed(step, input);
+        if self.reach.give_up_at().is_some_and(|at| at <= step.now) && !self.closed {
+            self.closed = true;
+            step.events.push_back((self.id, ConnectionEvent::Closed));
+        }
     }
 
     fn feed(&mut self, step: &mut Step<'_>, input: Input<'_>) {
@@ -229,6 +259,7 @@ impl Connection {
             self.settle(step);
         }
         self.fingerprint = plan.fingerprint.clone();
+        self.reach.answered(step.now);
         let ended = self.uplink.apply(&plan.lines, self.rtc.codec_config());
         self.rtx_types = self
             .rtc
@@ -251,8 +282,15 @@ impl Connection {
         let planned = |slot: &Slot| plan.slots.iter().any(|planned| planned.slot == slot.id);
         let mut unfed = Vec::new();
         for (index, place) in self.slots.iter_mut().enumerate() {
-            let gone = place.take_if(|slot| !planned(slot));
-            unfed.extend(gone.and_then(|slot| slot.feed).map(|feed| (index, feed)));
+            let Some(mut slot) = place.take_if(|slot| !planned(slot)) else {
+                continue;
+            };
+            unfed.extend(slot.feed.map(|feed| (index, feed)));
+            slot.put(None);
+            if self.parked.len() == MAX_PARKED {
+                self.parked.pop_front();
+            }
+            self.parked.push_back(slot);
         }
         for planned in &plan.slots {
             let mid = Mid::from(planned.slot.0.as_str());
@@ -267,13 +305,14 @@ impl Connection {
             let Some(ssrc) = stream else {
                 continue;
             };
-            let slot = Some(Slot::new(
-                planned.slot.clone(),
-                planned.kind,
-                mid,
-                ssrc,
-                chance(),
-            ));
+            // The stream of an m-line that comes back is the same to its receiver, so its
+            // numbers go on.
+            let is_it = |slot: &Slot| slot.mid == mid && slot.ssrc == ssrc;
+            let known = self.parked.iter().position(is_it);
+            let slot = known.and_then(|at| self.parked.remove(at));
+            let slot = Some(slot.unwrap_or_else(|| {
+                Slot::new(planned.slot.clone(), planned.kind, mid, ssrc, chance())
+            }));
             match self.slots.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = slot,
                 None => self.slots.push(slot),
@@ -311,12 +350,12 @@ impl Connection {
     }
 
     /// Sends a packet of a slot's feed. True when the slot cannot begin without a keyframe.
-    /// Nothing is sent to a client that does not answer for its address.
+    /// Nothing is sent to a client that cannot be reached.
     pub(crate) fn send(&mut self, step: &mut Step<'_>, slot: usize, packet: &Packet) -> bool {
         let Some(Some(slot)) = self.slots.get_mut(slot) else {
             return false;
         };
-        if !self.consent {
+        if !self.reach.is_open() {
             slot.pause();
             return false;
         }
@@ -454,11 +493,10 @@ impl Connection {
                     None => return,
                 }
             }
-            Event::IceConnectionStateChange(state) => {
-                let before = std::mem::replace(&mut self.consent, !state.is_disconnected());
-                if before || !self.consent {
-                    return;
-                }
+            Event::Connected if self.reach.secure() => ConnectionEvent::Reachable,
+            Event::IceConnectionStateChange(state)
+                if self.reach.answers(!state.is_disconnected()) =>
+            {
                 ConnectionEvent::Reachable
             }
             // The end is noticed by the drain, once str0m has said goodbye.

@@ -32,6 +32,8 @@ pub(crate) struct Subscriber {
 pub(crate) struct TapeFeed {
     pub(crate) recording: RecordingId,
     pub(crate) tape: TapeId,
+    /// Of the whole tape; a packet in another is none for it.
+    pub(crate) codec: Codec,
     pub(crate) selector: Selector,
 }
 
@@ -58,6 +60,8 @@ pub(crate) struct Line {
     highest_seq: [u64; MAX_LAYERS],
     pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) tapes: Vec<TapeFeed>,
+    /// Its room is being recorded and has no tape left for it.
+    pub(crate) unrecorded: bool,
 }
 
 impl Line {
@@ -78,6 +82,7 @@ impl Line {
             highest_seq: Default::default(),
             subscribers: Vec::new(),
             tapes: Vec::new(),
+            unrecorded: false,
         }
     }
 

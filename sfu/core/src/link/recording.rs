@@ -13,8 +13,17 @@ use crate::io::PeerId;
 use crate::report::Report;
 
 /// Tapes of one recording: a tape for each time somebody's track begins or changes its codec.
-/// Beyond it a track is not recorded, and the count of packets not recorded says so.
+/// Beyond it a track is not recorded: the log names it and its packets are counted.
 const MAX_TAPES: usize = 4096;
+
+/// Tapes of one track after which the open one is kept while the track is switched off and on.
+/// In another codec nothing is recorded then: those packets are counted, and the tape's length
+/// tells the recorder that it lacks them.
+const SHARE_OF_A_TRACK: usize = 16;
+
+/// Tapes of one track, each from another connection once it had its share. Beyond it the track is
+/// not recorded, as above: nobody can use up the tapes of the others.
+const MAX_TAPES_OF_A_TRACK: usize = 64;
 
 /// Ended recordings that are remembered, so that a recorder that missed the end is told again.
 const MAX_ENDED: usize = 64;
@@ -25,7 +34,12 @@ const MAX_ENDED_RINGS: usize = 4;
 #[derive(Debug)]
 struct Tape {
     opened: TapeOpened,
-    closed: Option<(MediaTime, EndReason)>,
+    /// With the number of its entries.
+    closed: Option<(u64, MediaTime, EndReason)>,
+    /// Packets that could not be put on it.
+    missed: u64,
+    /// The index of the first entry that is not known to be durable.
+    durable: u64,
 }
 
 #[derive(Debug)]
@@ -34,6 +48,8 @@ struct Recording {
     started_at: MediaTime,
     peer: Option<PeerId>,
     tapes: BTreeMap<TapeId, Tape>,
+    /// How many tapes each track has had.
+    shares: BTreeMap<TrackId, usize>,
     ring: Ring,
     ended: Option<(MediaTime, EndReason)>,
 }
@@ -62,6 +78,7 @@ pub(crate) struct Tapes {
     entries: u64,
     packets: u64,
     lost: u64,
+    unrecorded: u64,
 }
 
 impl Tapes {
@@ -76,6 +93,7 @@ impl Tapes {
             entries: 0,
             packets: 0,
             lost: 0,
+            unrecorded: 0,
         }
     }
 
@@ -110,6 +128,7 @@ impl Tapes {
                 started_at: now,
                 peer: Some(peer),
                 tapes: BTreeMap::new(),
+                shares: BTreeMap::new(),
                 ring,
                 ended: None,
             },
@@ -167,9 +186,14 @@ impl Tapes {
         at: MediaTime,
     ) -> Option<TapeId> {
         let known = self.recordings.get_mut(&recording)?;
-        if known.ended.is_some() || known.tapes.len() >= MAX_TAPES {
+        if known.ended.is_some() {
             return None;
         }
+        let share = known.shares.entry(track).or_default();
+        if known.tapes.len() >= MAX_TAPES || *share >= MAX_TAPES_OF_A_TRACK {
+            return None;
+        }
+        *share += 1;
         self.last_tape = at.0.max(self.last_tape + 1);
         let tape = TapeId(self.last_tape);
         let opened = TapeOpened {
@@ -184,9 +208,35 @@ impl Tapes {
             self.frames
                 .push_back((peer, FromNode::TapeOpened(opened.clone())));
         }
-        let closed = None;
-        known.tapes.insert(tape, Tape { opened, closed });
+        let fresh = Tape {
+            opened,
+            closed: None,
+            missed: 0,
+            durable: 0,
+        };
+        known.tapes.insert(tape, fresh);
         Some(tape)
+    }
+
+    /// Whether a track had so many tapes that it keeps the one it has.
+    pub(crate) fn had_its_share(&self, recording: RecordingId, track: TrackId) -> bool {
+        let known = self.recordings.get(&recording);
+        let share = known.and_then(|known| known.shares.get(&track));
+        share.is_some_and(|share| *share >= SHARE_OF_A_TRACK)
+    }
+
+    /// Counts a packet that no tape has a place for.
+    pub(crate) fn miss(&mut self) {
+        self.unrecorded += 1;
+    }
+
+    /// Counts a packet that its open tape cannot take.
+    pub(crate) fn miss_on(&mut self, recording: RecordingId, tape: TapeId) {
+        self.miss();
+        let known = self.recordings.get_mut(&recording);
+        if let Some(tape) = known.and_then(|known| known.tapes.get_mut(&tape)) {
+            tape.missed += 1;
+        }
     }
 
     pub(crate) fn write(&mut self, recording: RecordingId, tape: TapeId, entry: TapeEntry) {
@@ -219,7 +269,7 @@ impl Tapes {
         let Some(known) = self.recordings.get_mut(&recording) else {
             return;
         };
-        let next_index = known.ring.next_index(tape);
+        let written = known.ring.next_index(tape);
         let Some(open) = known
             .tapes
             .get_mut(&tape)
@@ -227,7 +277,9 @@ impl Tapes {
         else {
             return;
         };
-        open.closed = Some((at, reason));
+        let next_index = written + open.missed;
+        open.closed = Some((next_index, at, reason));
+        known.forget_if_settled(tape);
         if let Some(peer) = known.peer {
             let frame = FromNode::TapeClosed {
                 recording,
@@ -268,9 +320,14 @@ impl Tapes {
     }
 
     pub(crate) fn ack(&mut self, recording: RecordingId, tape: TapeId, through: u64) {
-        if let Some(known) = self.recordings.get_mut(&recording) {
-            known.ring.trim(tape, through);
+        let Some(known) = self.recordings.get_mut(&recording) else {
+            return;
+        };
+        known.ring.trim(tape, through);
+        if let Some(acked) = known.tapes.get_mut(&tape) {
+            acked.durable = acked.durable.max(through.saturating_add(1));
         }
+        known.forget_if_settled(tape);
     }
 
     pub(crate) fn peer_gone(&mut self, peer: PeerId) {
@@ -284,6 +341,7 @@ impl Tapes {
         report.tape_entries = self.entries;
         report.packets_recorded = self.packets;
         report.tape_entries_lost = self.lost;
+        report.packets_unrecorded = self.unrecorded;
         let running = self
             .recordings
             .values()
@@ -330,11 +388,11 @@ impl Tapes {
                 };
                 self.frames.push_back((peer, frame));
             }
-            if let Some((at, reason)) = state.closed {
+            if let Some((next_index, at, reason)) = state.closed {
                 let frame = FromNode::TapeClosed {
                     recording,
                     tape: *tape,
-                    next_index: known.ring.next_index(*tape),
+                    next_index,
                     at,
                     reason,
                 };
@@ -370,6 +428,18 @@ impl Tapes {
             if let Some(known) = self.recordings.get_mut(recording) {
                 self.lost += known.ring.drop_all();
             }
+        }
+    }
+}
+
+impl Recording {
+    /// A closed tape that is durable to its last entry needs no place in the ring.
+    fn forget_if_settled(&mut self, tape: TapeId) {
+        let Some(known) = self.tapes.get(&tape) else {
+            return;
+        };
+        if known.closed.is_some() && known.durable >= self.ring.next_index(tape) {
+            self.ring.forget(tape);
         }
     }
 }

@@ -94,6 +94,13 @@ impl Ring {
             .map_or(0, |kept| kept.first_index + kept.entries.len() as u64)
     }
 
+    /// Forgets a tape of which nothing is left to send.
+    pub(crate) fn forget(&mut self, tape: TapeId) {
+        if let Some(kept) = self.tapes.remove(&tape) {
+            self.bytes -= kept.entries.iter().map(cost).sum::<usize>();
+        }
+    }
+
     /// Drops everything that is left; answers how much.
     pub(crate) fn drop_all(&mut self) -> u64 {
         let mut dropped = 0;
@@ -106,6 +113,11 @@ impl Ring {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    #[cfg(test)]
+    pub(crate) fn tapes(&self) -> usize {
+        self.tapes.len()
     }
 
     fn drop_oldest(&mut self) -> bool {

@@ -4,6 +4,7 @@
 mod mailbox;
 pub(crate) mod permission;
 pub(crate) mod presence;
+pub(crate) mod removed;
 mod seat;
 mod slots;
 mod speakers;
@@ -52,6 +53,8 @@ pub(crate) struct Effects {
     pub(crate) placements: Vec<Placement>,
     /// Tracks that begin (true) or cease to flow.
     pub(crate) flows: Vec<(TrackId, bool)>,
+    /// Who was sent out, with when their grant was made.
+    pub(crate) removed: Vec<(ParticipantId, u64)>,
     /// Transports that are over.
     pub(crate) dropped: Vec<ConnectionId>,
 }
@@ -113,6 +116,7 @@ impl Room {
     pub(crate) fn set_connection(&mut self, participant: ParticipantId, connection: ConnectionId) {
         if let Some(seat) = self.seats.get_mut(&participant) {
             seat.connection = Some(connection);
+            seat.spent = None;
         }
     }
 
@@ -146,6 +150,13 @@ impl Room {
         self.seats
             .get_mut(&participant)
             .map_or(Allowance::Refused, |seat| seat.budget.spend(now))
+    }
+
+    /// Takes an offer off it.
+    pub(crate) fn spend_offer(&mut self, participant: ParticipantId, now: Instant) -> Allowance {
+        self.seats
+            .get_mut(&participant)
+            .map_or(Allowance::Refused, |seat| seat.offers.spend(now))
     }
 
     /// Recording began or ended.

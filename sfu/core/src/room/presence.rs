@@ -90,7 +90,7 @@ impl Room {
             return;
         };
         seat.mailbox.close(&mut effects.outputs);
-        seat.budget = Budget::new(arrival.now);
+        seat.budget = Budget::for_messages(arrival.now);
         let was_lost = seat.lost_since.take().is_some();
         let seen = arrival.resume.map_or(0, |(_, seen)| seen);
         let outputs = &mut effects.outputs;
@@ -172,6 +172,9 @@ impl Room {
         let Some(mut seat) = self.seats.remove(&id) else {
             return;
         };
+        if reason == LeaveReason::Removed {
+            effects.removed.push((id, seat.granted_at_s));
+        }
         if let Some(reason) = bye {
             let draining = reason == ByeReason::Draining;
             let retry_after_ms = draining.then_some(RETRY_AFTER_DRAIN_MS);
@@ -213,11 +216,12 @@ impl Room {
         self.place_all(effects);
     }
 
-    /// A transport is gone by itself. Its participant stays and may offer again.
+    /// A transport is gone by itself. Its participant stays and may offer again, from a peer
+    /// connection with another certificate than `bound_to`.
     pub(crate) fn disconnect(
         &mut self,
         id: ParticipantId,
-        connection: ConnectionId,
+        (connection, bound_to): (ConnectionId, Option<String>),
         now: Instant,
         effects: &mut Effects,
     ) {
@@ -228,6 +232,7 @@ impl Room {
             return;
         }
         seat.connection = None;
+        seat.spent = bound_to;
         seat.slots.clear();
         let sources: Vec<_> = seat.tracks.keys().copied().collect();
         for source in sources {

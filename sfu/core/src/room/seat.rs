@@ -21,6 +21,14 @@ const MESSAGES_PER_SECOND: u32 = 20;
 /// Messages over the budget that are refused one by one; then the client is sent away.
 const MAX_REFUSED: u32 = 200;
 
+/// Offers a client may make in a burst. Joining takes one, a picture more or a new network one
+/// each.
+const OFFER_BURST: u32 = 10;
+
+/// How often a client may offer for longer. Reading one costs the media thread up to
+/// milliseconds.
+const AN_OFFER_EVERY: Duration = Duration::from_secs(2);
+
 /// What a message costs a client's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowance {
@@ -35,29 +43,44 @@ pub(crate) enum Allowance {
 /// A token bucket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
+    burst: u32,
+    a_token: Duration,
     tokens: u32,
     filled_at: Instant,
     refused: u32,
 }
 
 impl Budget {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// For everything that a client says.
+    pub(crate) fn for_messages(now: Instant) -> Self {
+        Self::new(
+            MESSAGE_BURST,
+            Duration::from_secs(1) / MESSAGES_PER_SECOND,
+            now,
+        )
+    }
+
+    /// For its offers.
+    pub(crate) fn for_offers(now: Instant) -> Self {
+        Self::new(OFFER_BURST, AN_OFFER_EVERY, now)
+    }
+
+    fn new(burst: u32, a_token: Duration, now: Instant) -> Self {
         Budget {
-            tokens: MESSAGE_BURST,
+            burst,
+            a_token,
+            tokens: burst,
             filled_at: now,
             refused: 0,
         }
     }
 
     pub(crate) fn spend(&mut self, now: Instant) -> Allowance {
-        let a_token = Duration::from_secs(1) / MESSAGES_PER_SECOND;
         let passed =
-            now.saturating_duration_since(self.filled_at).as_micros() / a_token.as_micros();
+            now.saturating_duration_since(self.filled_at).as_micros() / self.a_token.as_micros();
         if passed > 0 {
-            let earned = u32::try_from(passed)
-                .unwrap_or(MESSAGE_BURST)
-                .min(MESSAGE_BURST);
-            self.tokens = (self.tokens + earned).min(MESSAGE_BURST);
+            let earned = u32::try_from(passed).unwrap_or(self.burst).min(self.burst);
+            self.tokens = (self.tokens + earned).min(self.burst);
             self.filled_at = now;
         }
         if self.tokens > 0 {
@@ -98,9 +121,13 @@ pub(crate) struct Seat {
     pub(crate) role: Role,
     pub(crate) rights: Rights,
     pub(crate) joined_at_ms: u64,
+    /// When its grant was made, seconds since the Unix epoch.
+    pub(crate) granted_at_s: u64,
     /// Joining order.
     pub(crate) order: u64,
     pub(crate) connection: Option<ConnectionId>,
+    /// The certificate of the peer connection whose transport has ended: it cannot have another.
+    pub(crate) spent: Option<String>,
     pub(crate) mailbox: Mailbox,
     /// Set while the WebSocket is lost.
     pub(crate) lost_since: Option<Instant>,
@@ -111,6 +138,7 @@ pub(crate) struct Seat {
     /// What the client can take.
     pub(crate) codecs: Vec<Codec>,
     pub(crate) budget: Budget,
+    pub(crate) offers: Budget,
 }
 
 impl Seat {
@@ -127,15 +155,18 @@ impl Seat {
             role: grant.role,
             rights: grant.rights.clone(),
             joined_at_ms,
+            granted_at_s: grant.iat,
             order,
             connection: None,
+            spent: None,
             mailbox: Mailbox::default(),
             lost_since: None,
             resume_key,
             tracks: BTreeMap::new(),
             slots: Vec::new(),
             codecs: Vec::new(),
-            budget: Budget::new(now),
+            budget: Budget::for_messages(now),
+            offers: Budget::for_offers(now),
         }
     }
 
@@ -182,7 +213,7 @@ mod tests {
     #[test]
     fn a_client_has_a_burst_then_a_rate_then_has_to_go() {
         let t0 = crate::testing::start();
-        let mut budget = Budget::new(t0);
+        let mut budget = Budget::for_messages(t0);
         for _ in 0..MESSAGE_BURST {
             assert_eq!(budget.spend(t0), Allowance::Granted);
         }
@@ -195,5 +226,17 @@ mod tests {
             assert_eq!(budget.spend(later), Allowance::Refused);
         }
         assert_eq!(budget.spend(later), Allowance::Exhausted);
+    }
+
+    #[test]
+    fn offers_are_far_rarer_than_messages() {
+        let t0 = crate::testing::start();
+        let mut offers = Budget::for_offers(t0);
+        for _ in 0..OFFER_BURST {
+            assert_eq!(offers.spend(t0), Allowance::Granted);
+        }
+        assert_eq!(offers.spend(t0 + AN_OFFER_EVERY / 2), Allowance::Refused);
+        assert_eq!(offers.spend(t0 + AN_OFFER_EVERY), Allowance::Granted);
+        assert_eq!(offers.spend(t0 + AN_OFFER_EVERY), Allowance::Refused);
     }
 }

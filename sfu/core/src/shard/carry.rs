@@ -32,6 +32,11 @@ impl Shard {
         for event in effects.events {
             self.tell_followers(now, room, event);
         }
+        for (participant, granted_at_s) in effects.removed {
+            let at = self.clock.at(now);
+            self.removed
+                .remember(room, participant, Some(granted_at_s), at);
+        }
         for connection in effects.dropped {
             self.end_connection(now, out, connection);
         }
@@ -168,8 +173,12 @@ impl Shard {
         }
     }
 
-    /// A track is off: its tapes end, and what comes after is a new one.
+    /// A track is off: its tapes end, and what comes after is a new one. A track that had its
+    /// share of tapes keeps the last, which says that it is muted.
     fn track_off(&mut self, now: Instant, from: (ConnectionId, usize)) {
+        if self.keeps_tapes(from) {
+            return self.write_muted(now, from, true);
+        }
         let Some(line) = self
             .stage
             .get_mut(from.0)
@@ -180,6 +189,17 @@ impl Shard {
         line.codec = None;
         let feeds = std::mem::take(&mut line.tapes);
         self.close_tapes(now, &feeds);
+    }
+
+    /// Whether a line's tapes are the last that its track gets for now.
+    fn keeps_tapes(&self, from: (ConnectionId, usize)) -> bool {
+        let line = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1));
+        let track = self.track_of(from).map(|(_, track)| track);
+        line.zip(track).is_some_and(|(line, track)| {
+            line.tapes
+                .iter()
+                .any(|feed| self.tapes.had_its_share(feed.recording, track))
+        })
     }
 
     pub(super) fn close_tapes(&mut self, now: Instant, feeds: &[TapeFeed]) {
@@ -263,6 +283,10 @@ impl Shard {
         let Some(codec) = line.codec else {
             return;
         };
+        let recorded = line.tapes.iter().any(|feed| feed.recording == recording);
+        if recorded && self.tapes.had_its_share(recording, track) {
+            return;
+        }
         let (before, others): (Vec<_>, Vec<_>) = line
             .tapes
             .iter()
@@ -271,20 +295,26 @@ impl Shard {
         line.tapes = others;
         let flowing = line.flowing;
         self.close_tapes(now, &before);
-        let Some(tape) = self.tapes.open_tape(recording, track, &name, codec, at) else {
-            return;
-        };
-        let feed = TapeFeed {
+        let tape = self.tapes.open_tape(recording, track, &name, codec, at);
+        let feed = tape.map(|tape| TapeFeed {
             recording,
             tape,
+            codec,
             selector: Selector::default(),
-        };
+        });
         if let Some(line) = self
             .stage
             .get_mut(from.0)
             .and_then(|c| c.uplink.line_mut(from.1))
         {
-            line.tapes.push(feed);
+            if feed.is_none() && !line.unrecorded {
+                tracing::error!(%recording, %track, "no tape is left: this track is not recorded");
+            }
+            line.unrecorded = feed.is_none();
+            line.tapes.extend(feed);
+        }
+        if feed.is_none() {
+            return;
         }
         if !flowing {
             self.write_muted(now, from, true);
@@ -311,6 +341,7 @@ impl Shard {
             };
             for (_, line) in connection.uplink.lines_mut() {
                 line.tapes.retain(|feed| feed.recording != recording);
+                line.unrecorded = false;
             }
         }
         self.in_room(id, now, out, |room, effects| {

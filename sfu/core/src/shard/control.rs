@@ -28,6 +28,9 @@ impl Shard {
                 });
             }
             ControlRequest::RemoveParticipant { room, participant } => {
+                // One who is not here may have a grant all the same.
+                self.removed
+                    .remember(room, participant, None, self.clock.at(now));
                 let (reason, bye) = (LeaveReason::Removed, Some(ByeReason::Removed));
                 self.in_room(room, now, out, |room, effects| {
                     room.leave(participant, reason, bye, now, effects);

@@ -12,7 +12,7 @@ use crate::connection::Negotiated;
 use crate::connection::negotiate::{self, OfferError, Plan};
 use crate::connection::uplink::Subscriber;
 use crate::io::{ConnectionId, Departures};
-use crate::room::Refusal;
+use crate::room::{Allowance, Refusal};
 use crate::subscribe;
 
 const GONE: Refusal = Refusal::new(RefusedCode::NotFound, "the room is gone");
@@ -26,6 +26,10 @@ impl Shard {
         out: &mut Departures,
     ) -> Result<(), Refusal> {
         let (room_id, participant) = sayer;
+        let room = self.rooms.get_mut(&room_id).ok_or(GONE)?;
+        if room.spend_offer(participant, now) != Allowance::Granted {
+            return Err(Refusal::new(RefusedCode::LimitReached, "too many offers"));
+        }
         let plan = negotiate::plan(sdp, publish).map_err(refusal_of)?;
         let room = self.rooms.get(&room_id).ok_or(GONE)?;
         if !room.may_publish(participant, publish.iter().map(|line| line.source)) {
@@ -93,6 +97,14 @@ impl Shard {
             .rooms
             .get(&room)
             .and_then(|room| room.seat(participant));
+        let spent = seat.and_then(|seat| seat.spent.as_ref());
+        if spent.is_some() && spent == plan.fingerprint.as_ref() {
+            // It keeps the keys of the transport that ended and would wait for ever.
+            return Err(Refusal::new(
+                RefusedCode::OfferUnusable,
+                "the transport of this peer connection has ended: make a new one",
+            ));
+        }
         if let Some(id) = seat.and_then(|seat| seat.connection) {
             let known = self.stage.get(id);
             if known.is_some_and(|connection| connection.is_with(plan)) {

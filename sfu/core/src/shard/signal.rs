@@ -34,7 +34,7 @@ impl Shard {
         if self.signals.contains_key(&signal) {
             return;
         }
-        if let Some(refusal) = self.no_room_for(grant) {
+        if let Some(refusal) = self.no_room_for(grant, now) {
             return self.turn_away(signal, refusal);
         }
         let new_key = format!("{:016x}{:016x}", self.chance(), self.chance());
@@ -56,9 +56,15 @@ impl Shard {
         self.signals.insert(signal, (id, grant.participant));
     }
 
-    fn no_room_for(&self, grant: &Grant) -> Option<Refusal> {
+    fn no_room_for(&self, grant: &Grant, now: Instant) -> Option<Refusal> {
         if self.draining {
             return Some(Refusal::new(RefusedCode::Draining, "this node is stopping"));
+        }
+        if self.removed.forbids(grant, self.clock.at(now)) {
+            return Some(Refusal::new(
+                RefusedCode::NotAllowed,
+                "you were sent out of this room",
+            ));
         }
         match self.rooms.get(&grant.room) {
             None if self.rooms.len() >= self.limits.rooms => Some(Refusal::new(

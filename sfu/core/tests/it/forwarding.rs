@@ -4,6 +4,7 @@ use sfu_core::shard::Limits;
 use sfu_protocol::ids::TrackId;
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{ClientMessage, NodeMessage, Role, Show, SlotId, TrackState, Want};
+use str0m::media::Direction;
 use str0m::rtp::{RtpPacket, Vp8Descriptor};
 
 use crate::world::{Client, Publish, World, camera, microphone, participant, said};
@@ -362,4 +363,73 @@ fn nothing_is_sent_to_a_client_that_no_longer_answers_for_its_address() {
     world.restart_ice(ben);
     world.stream(ann, Source::Camera, &[0], 60);
     assert!(world.shard.report().packets_forwarded > before + 60);
+}
+
+#[test]
+fn nothing_is_written_to_a_client_before_its_handshake_and_it_is_not_waited_for_for_ever() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.open(2, Role::Guest, None);
+    world.offer(ben, &[], (0, 1));
+    world.new_transport(ben);
+    world.stream(ann, Source::Camera, &[0], 100);
+    let report = world.shard.report();
+    assert!(report.packets_accepted > 100);
+    assert_eq!((report.packets_forwarded, report.connections), (0, 2));
+
+    world.run(Duration::from_secs(31));
+    assert_eq!(world.shard.report().connections, 1, "the wait has an end");
+    world.offer(ben, &[], (0, 1));
+    world.run(Duration::from_secs(2));
+    world.stream(ann, Source::Camera, &[0], 30);
+    assert!(world.clients[ben].packets.len() > 30, "it may offer again");
+}
+
+#[test]
+fn whoever_connects_late_begins_with_a_keyframe_of_now() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.open(2, Role::Guest, None);
+    world.offer(ben, &[], (0, 1));
+    world.clients[ben].unreachable = true;
+    world.stream(ann, Source::Camera, &[0], 150);
+    let asked = world.clients[ann].senders[0].keyframe_requests;
+    assert_eq!(asked, 0, "nobody could have used one");
+    let before = world.clients[ann].senders[0].seq_of(0);
+    world.clients[ben].unreachable = false;
+    world.stream(ann, Source::Camera, &[0], 300);
+    let ben = &world.clients[ben];
+    assert!(ben.packets.len() > 30);
+    assert_eq!(ben.packets[0].payload[4] & 1, 0, "a keyframe comes first");
+    let sent_since = world.clients[ann].senders[0].seq_of(0) - before;
+    assert!(
+        ben.packets.len() as u64 <= sent_since,
+        "no burst of old packets"
+    );
+}
+
+#[test]
+fn a_slot_that_is_parked_and_comes_back_goes_on_with_its_numbers() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 30);
+    for round in 0..4 {
+        let before = world.clients[ben].packets.len();
+        world.turn_slot(ben, 0, Direction::Inactive);
+        world.stream(ann, Source::Camera, &[0], 20);
+        assert_eq!(world.clients[ben].packets.len(), before, "round {round}");
+        world.turn_slot(ben, 0, Direction::RecvOnly);
+        world.stream(ann, Source::Camera, &[0], 30);
+        assert!(
+            world.clients[ben].packets.len() > before + 30,
+            "round {round}"
+        );
+    }
+    let numbers: Vec<u64> = world.clients[ben]
+        .packets
+        .iter()
+        .map(|p| *p.seq_no)
+        .collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
 }

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use sfu_core::io::{Departures, Input};
 use sfu_core::report::DropReason;
 use sfu_core::shard::Limits;
+use sfu_protocol::control::ControlRequest;
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{ClientMessage, NodeMessage, RefusedCode, Role};
 
-use crate::world::{NODE, Publish, World, said};
+use crate::world::{NODE, Publish, World, participant, room, said};
 
 fn datagram(source: SocketAddr, bytes: &[u8]) -> Input<'_> {
     Input::Datagram {
@@ -132,4 +133,87 @@ proptest! {
         world.shard.handle(now, datagram(NODE, &bytes), &mut out);
         prop_assert_eq!(world.shard.report().panics, 0);
     }
+}
+
+#[test]
+fn a_resume_that_says_it_saw_everything_there_can_be_is_let_in_anew() {
+    let mut world = World::new(Limits::default());
+    let ben = world.open(2, Role::Guest, None);
+    let NodeMessage::Joined { resume_key, .. } = said(&world.clients[ben])[0].clone() else {
+        panic!("joined comes first");
+    };
+    let again = world.open(2, Role::Guest, Some((resume_key, u64::MAX)));
+    assert!(matches!(
+        said(&world.clients[again])[0],
+        NodeMessage::Joined { .. }
+    ));
+}
+
+#[test]
+fn a_flood_of_offers_is_refused_before_it_is_read() {
+    let mut world = World::new(Limits::default());
+    let ann = world.open(1, Role::Host, None);
+    for revision in 0..40 {
+        let message = ClientMessage::Offer {
+            revision,
+            sdp: "nonsense".to_owned(),
+            publish: vec![],
+        };
+        world.say(ann, message);
+    }
+    let codes = |world: &World, wanted: RefusedCode| {
+        let is_it = |message: &&&NodeMessage| matches!(message, NodeMessage::Refused { code, .. } if *code == wanted);
+        said(&world.clients[ann]).iter().filter(is_it).count()
+    };
+    assert_eq!(codes(&world, RefusedCode::OfferUnusable), 10);
+    assert_eq!(codes(&world, RefusedCode::LimitReached), 30);
+    world.run(std::time::Duration::from_secs(4));
+    world.offer(ann, &[Publish::Microphone], (1, 0));
+    assert!(matches!(
+        said(&world.clients[ann]).last(),
+        Some(NodeMessage::Answer { .. })
+    ));
+}
+
+#[test]
+fn whoever_was_sent_out_does_not_come_back_with_the_same_grant() {
+    let refused = |world: &World, at: usize| {
+        matches!(
+            said(&world.clients[at])[..],
+            [
+                NodeMessage::Refused {
+                    code: RefusedCode::NotAllowed,
+                    ..
+                },
+                NodeMessage::Bye { .. }
+            ]
+        )
+    };
+    let mut world = World::new(Limits::default());
+    let ann = world.open(1, Role::Host, None);
+    world.open(2, Role::Guest, None);
+    world.say(
+        ann,
+        ClientMessage::Remove {
+            participant: participant(2),
+        },
+    );
+    let again = world.open(2, Role::Guest, None);
+    assert!(refused(&world, again), "{:?}", said(&world.clients[again]));
+    assert!(world.clients[again].closed);
+
+    world.control(ControlRequest::RemoveParticipant {
+        room: room(),
+        participant: participant(3),
+    });
+    let absent = world.open(3, Role::Guest, None);
+    assert!(refused(&world, absent), "who had not come yet");
+
+    world.say(ann, ClientMessage::Leave {});
+    world.run(std::time::Duration::from_secs(10));
+    assert_eq!(world.shard.report().rooms, 0);
+    let empty = world.open(2, Role::Guest, None);
+    assert!(refused(&world, empty), "a room that opens again");
+    let other = world.open(4, Role::Guest, None);
+    assert!(!refused(&world, other));
 }

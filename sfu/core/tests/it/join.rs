@@ -252,3 +252,28 @@ fn limits_and_draining_refuse_with_a_reason() {
         Some(ControlReply::Rooms { rooms: vec![] })
     );
 }
+
+#[test]
+fn a_peer_connection_whose_transport_the_node_lost_is_told_to_make_a_new_one() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[], (0, 1));
+    // The same certificate offers again after its transport said goodbye.
+    world.clients[ann].rtc.close().expect("it is connected");
+    world.run(Duration::from_millis(50));
+    assert_eq!(world.shard.report().connections, 0);
+    world.restart_ice(ann);
+    assert!(matches!(
+        said(&world.clients[ann]).last(),
+        Some(NodeMessage::Refused {
+            code: RefusedCode::OfferUnusable,
+            ..
+        })
+    ));
+    world.new_transport(ann);
+    world.offer(ann, &[], (0, 1));
+    assert!(matches!(
+        said(&world.clients[ann]).last(),
+        Some(NodeMessage::Answer { .. } | NodeMessage::Slots { .. })
+    ));
+    assert_eq!(world.shard.report().connections, 1);
+}

@@ -250,3 +250,42 @@ fn a_follower_hears_what_happens_in_order() {
         ]
     );
 }
+
+#[test]
+fn the_packet_that_opens_a_tape_is_on_it() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Microphone], (0, 0));
+    world.input(Input::LinkOpened { peer: RECORDER });
+    world.link(RECORDER, record(vec![]));
+    world.stream(ann, Source::Microphone, &[0], 10);
+    let report = world.shard.report();
+    assert_eq!(report.packets_accepted, 10);
+    assert_eq!(report.packets_recorded, 10);
+}
+
+#[test]
+fn switching_off_and_on_for_ever_uses_up_no_tapes_and_loses_nothing() {
+    let mut world = World::new(Limits::default());
+    world.input(Input::LinkOpened { peer: RECORDER });
+    world.link(RECORDER, record(vec![]));
+    let ben = world.join(2, Role::Guest, &[Publish::Microphone], (0, 0));
+    for _ in 0..100 {
+        world.stream(ben, Source::Microphone, &[0], 3);
+        for state in [TrackState::Off, TrackState::Live] {
+            let source = Source::Microphone;
+            world.say(ben, ClientMessage::SetTrack { source, state });
+        }
+    }
+    let opened = |world: &World| {
+        let is_it = |(_, frame): &&(PeerId, FromNode)| matches!(frame, FromNode::TapeOpened(_));
+        world.frames.iter().filter(is_it).count()
+    };
+    assert_eq!(opened(&world), 16);
+    let report = world.shard.report();
+    assert_eq!(report.packets_recorded, report.packets_accepted);
+    assert_eq!(report.packets_unrecorded, 0);
+
+    let cid = world.join(3, Role::Guest, &[Publish::Microphone], (0, 0));
+    world.stream(cid, Source::Microphone, &[0], 5);
+    assert_eq!(opened(&world), 17, "others are recorded as ever");
+}

@@ -255,6 +255,17 @@ impl World {
         self.clients[at].rtc.add_local_candidate(candidate);
     }
 
+    /// Offers again with a slot that receives, or no longer.
+    pub(crate) fn turn_slot(&mut self, at: usize, slot: usize, direction: Direction) {
+        let client = &mut self.clients[at];
+        let mut api = client.rtc.sdp_api();
+        api.set_direction(client.slots[slot], direction);
+        let (offer, pending) = api.apply().expect("something is new");
+        client.pending = Some(pending);
+        client.revision += 1;
+        self.send_offer(at, offer.to_sdp_string());
+    }
+
     fn send_offer(&mut self, at: usize, sdp: String) {
         let client = &self.clients[at];
         let publish = client.senders.iter().map(|sender| PublishLine {
@@ -425,6 +436,13 @@ impl World {
             self.send_frame(at, source, layers);
             self.run(Duration::from_millis(33));
         }
+    }
+}
+
+impl Sender {
+    /// The next sequence number of a layer.
+    pub(crate) fn seq_of(&self, layer: usize) -> u64 {
+        self.seq[layer]
     }
 }
 

@@ -167,3 +167,95 @@ fn ended_recordings_are_forgotten_at_the_bound() {
         .count();
     assert_eq!(held, MAX_ENDED_RINGS);
 }
+
+#[test]
+fn a_track_has_its_share_of_tapes_and_then_none() {
+    let mut tapes = tapes(1_000);
+    tapes.start(recording(1), room(1), PEER, &[], MediaTime(5));
+    let open = |tapes: &mut Tapes, track| {
+        tapes.open_tape(recording(1), track, "Ann", Codec::Vp8, MediaTime(6))
+    };
+    for number in 1..=MAX_TAPES_OF_A_TRACK {
+        assert!(open(&mut tapes, track()).is_some(), "{number}");
+        let share = number >= SHARE_OF_A_TRACK;
+        assert_eq!(tapes.had_its_share(recording(1), track()), share);
+    }
+    assert_eq!(open(&mut tapes, track()), None);
+    let participant = ParticipantId(Uuid::from_u128(10));
+    let other = TrackId {
+        participant,
+        ..track()
+    };
+    assert!(open(&mut tapes, other).is_some());
+    assert!(!tapes.had_its_share(recording(1), other));
+}
+
+#[test]
+fn a_recording_has_no_more_tapes_than_its_bound() {
+    let mut tapes = tapes(1_000);
+    tapes.start(recording(1), room(1), PEER, &[], MediaTime(5));
+    let mut open = |n: usize| {
+        let participant = ParticipantId(Uuid::from_u128(n as u128));
+        let track = TrackId {
+            participant,
+            ..track()
+        };
+        tapes.open_tape(recording(1), track, "Ann", Codec::Vp8, MediaTime(6))
+    };
+    for n in 0..MAX_TAPES {
+        assert!(open(n).is_some(), "{n}");
+    }
+    assert_eq!(open(MAX_TAPES), None);
+}
+
+#[test]
+fn what_an_open_tape_cannot_take_is_counted_and_told_by_its_length() {
+    let mut tapes = tapes(1_000);
+    tapes.start(recording(1), room(1), PEER, &[], MediaTime(5));
+    let tape = tapes
+        .open_tape(recording(1), track(), "Ann", Codec::Vp8, MediaTime(6))
+        .expect("it runs");
+    tapes.write(recording(1), tape, entry(1));
+    tapes.miss_on(recording(1), tape);
+    tapes.miss_on(recording(1), tape);
+    tapes.miss();
+    tapes.close_tape(recording(1), tape, MediaTime(9), EndReason::TrackEnded);
+    let mut report = Report::default();
+    tapes.count(&mut report);
+    assert_eq!(report.packets_unrecorded, 3);
+    assert_eq!(
+        said(&mut tapes),
+        ["start", "open", "0", "close 3 TrackEnded"]
+    );
+}
+
+#[test]
+fn a_closed_tape_that_is_durable_leaves_the_ring_and_is_still_told_of() {
+    let mut tapes = tapes(100_000);
+    tapes.start(recording(1), room(1), PEER, &[], MediaTime(5));
+    let [first, second] = [6, 7].map(|at| {
+        tapes
+            .open_tape(recording(1), track(), "Ann", Codec::Vp8, MediaTime(at))
+            .expect("it runs")
+    });
+    for tape in [first, second] {
+        tapes.write(recording(1), tape, entry(8));
+    }
+    let held = |tapes: &Tapes| tapes.recordings[&recording(1)].ring.tapes();
+    tapes.close_tape(recording(1), first, MediaTime(9), EndReason::TrackEnded);
+    assert_eq!(held(&tapes), 2, "not durable yet");
+    tapes.ack(recording(1), first, 0);
+    tapes.ack(recording(1), second, 0);
+    assert_eq!(held(&tapes), 1, "the other is still open");
+    tapes.close_tape(recording(1), second, MediaTime(9), EndReason::TrackEnded);
+    assert_eq!(held(&tapes), 0);
+
+    said(&mut tapes);
+    let have = [first, second].map(|tape| TapeEnd {
+        tape,
+        next_index: 1,
+    });
+    tapes.start(recording(1), room(1), BACK, &have, MediaTime(20));
+    let close = "close 1 TrackEnded";
+    assert_eq!(said(&mut tapes), ["start", "open", close, "open", close]);
+}
