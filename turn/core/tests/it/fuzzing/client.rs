@@ -208,16 +208,20 @@ fn check_answer(answer: &[u8], method: Method, who: &TurnCredential) {
     assert!(answer.len() <= 200, "{} bytes", answer.len());
 }
 
+/// The value of an attribute that names the one peer that may be reached.
+#[cfg(test)]
+fn masked_peer() -> Vec<u8> {
+    let bytes = Writer::new(Class::Request, Method::Send, [2; 12])
+        .address(attribute::XOR_PEER_ADDRESS, media_address())
+        .finish();
+    bytes[24..].to_vec()
+}
+
 #[cfg(test)]
 pub(crate) fn seeds() -> Vec<crate::corpus::Seed> {
     use crate::corpus::steps;
 
-    let masked = {
-        let bytes = Writer::new(Class::Request, Method::Send, [2; 12])
-            .address(attribute::XOR_PEER_ADDRESS, media_address())
-            .finish();
-        bytes[24..].to_vec()
-    };
+    let masked = masked_peer();
     let udp: &[u8] = &[0, 4, 17, 0, 0, 0];
     let peer = [&[1, 8][..], &masked].concat();
     let bind = [&[2, 4, 0x40, 0, 0, 0, 1, 8][..], &masked].concat();
