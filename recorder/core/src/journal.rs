@@ -2,6 +2,8 @@
 //! the room. One line each, `crc32c json`, appended and fsynced with the tapes; a torn last line is
 //! dropped.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sfu_protocol::control::NodeEvent;
 use sfu_protocol::ids::{RecordingId, RoomId, SessionId};
@@ -104,22 +106,28 @@ pub struct Account {
 /// Sums a journal up.
 pub fn account(lines: Vec<JournalLine>) -> Account {
     let mut account = Account::default();
+    let mut known: BTreeSet<(u64, MediaTime)> = BTreeSet::new();
+    let mut begun_anew = false;
     for line in lines {
         match line {
             JournalLine::Asked { assignment } => account.assignment = Some(assignment),
             // A node that came back begins again; the recording began with the first.
             JournalLine::Started { at } => {
-                account.started_at.get_or_insert(at);
+                let first = *account.started_at.get_or_insert(at);
+                begun_anew = account.stop_asked && at != first;
             }
+            // What happened is told again to a recorder that comes back.
             JournalLine::Event { event } => {
-                if account.events.len() < MAX_EVENTS {
+                if account.events.len() < MAX_EVENTS && known.insert((event.number, event.at)) {
                     account.events.push(event);
                 }
             }
             JournalLine::StopAsked {} => account.stop_asked = true,
             JournalLine::Ended { at } => {
                 account.ended = true;
-                account.ended_at = at;
+                // A node that began anew after the stop says when that ended: the recording ended
+                // with the last that is on its tapes.
+                account.ended_at = at.filter(|_| !begun_anew);
             }
         }
     }
@@ -130,6 +138,7 @@ pub fn account(lines: Vec<JournalLine>) -> Account {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use sfu_protocol::control::RoomEvent;
     use uuid::Uuid;
 
     fn lines() -> Vec<JournalLine> {
@@ -162,6 +171,50 @@ mod tests {
         let account = account(read);
         assert_eq!(account.started_at, Some(MediaTime(5)));
         assert!(account.stop_asked && account.ended && account.ended_at.is_none());
+    }
+
+    #[test]
+    fn an_event_that_is_told_again_is_counted_once() {
+        let event = |number, at| JournalLine::Event {
+            event: NodeEvent {
+                number,
+                room: RoomId(Uuid::nil()),
+                at: MediaTime(at),
+                event: RoomEvent::RoomOpened {},
+            },
+        };
+        // A node that starts again counts from 1 again.
+        let told = [event(1, 10), event(2, 10), event(1, 10), event(1, 20)];
+        let counted = account(told.to_vec()).events;
+        let numbers: Vec<u64> = counted.iter().map(|event| event.number).collect();
+        assert_eq!(numbers, [1, 2, 1]);
+    }
+
+    #[test]
+    fn the_end_is_not_that_of_a_node_that_began_anew_after_the_stop() {
+        let started = |at| JournalLine::Started { at: MediaTime(at) };
+        let (stop, ended) = (
+            JournalLine::StopAsked {},
+            JournalLine::Ended {
+                at: Some(MediaTime(90)),
+            },
+        );
+        for (lines, ended_at) in [
+            (vec![started(5), stop.clone(), ended.clone()], Some(90)),
+            // A recorder that comes back to the same node.
+            (
+                vec![started(5), stop.clone(), started(5), ended.clone()],
+                Some(90),
+            ),
+            // It ran on over a new node, and was then stopped.
+            (
+                vec![started(5), started(50), stop.clone(), ended.clone()],
+                Some(90),
+            ),
+            (vec![started(5), stop, started(89), ended], None),
+        ] {
+            assert_eq!(account(lines).ended_at, ended_at.map(MediaTime));
+        }
     }
 
     proptest! {
