@@ -44,25 +44,37 @@ impl Desk {
         let spool_dir = self.shared.config.spool_dir.clone();
         durable::create_dirs(&spool_dir)?;
         for recording in spool::recordings(&spool_dir)? {
-            let spool = Spool::of(&spool_dir, recording);
-            if let Some(report) = spool.read_report() {
-                if report.status == RecordingStatus::Ready {
-                    // A stop between the report and the clearing left the tapes.
-                    spool.clear()?;
-                }
-                self.shared.board.note(report);
-                continue;
-            }
-            match spool.account().ok().and_then(|account| account.assignment) {
-                Some(assignment) => {
-                    tracing::info!(%recording, "an unfinished recording is gone on with");
-                    self.begin(assignment, true);
-                }
-                // It was cut off before its first line was on disk: nothing was recorded.
-                None => spool.remove()?,
-            }
+            self.recover_one(recording, &Spool::of(&spool_dir, recording));
         }
         Ok(())
+    }
+
+    fn recover_one(&mut self, recording: RecordingId, spool: &Spool) {
+        if let Some(report) = spool.read_report() {
+            if report.status == RecordingStatus::Ready {
+                // A stop between the report and the clearing left the tapes.
+                warn_unless_done(recording, spool.clear());
+            }
+            return self.shared.board.note(report);
+        }
+        let assignment = spool.account().map(|account| account.assignment);
+        let problem = match (assignment, spool.is_empty()) {
+            (Ok(Some(assignment)), _) => {
+                tracing::info!(%recording, "an unfinished recording is gone on with");
+                return self.begin(assignment, true);
+            }
+            (_, Ok(true)) => return warn_unless_done(recording, spool.remove()),
+            (Ok(None), _) => "its first line is damaged".to_owned(),
+            (Err(error), _) => error.to_string(),
+        };
+        let problem =
+            format!("The recording's journal cannot be read: {problem}. Its tapes are kept.");
+        tracing::error!(%recording, problem, "a recording is not gone on with");
+        self.shared.board.note(RecorderReport {
+            status: RecordingStatus::Failed,
+            problem: Some(problem),
+            ..self.shared.board.present(recording)
+        });
     }
 
     /// Runs until the process stops, or `leave` is asked or dropped.
@@ -161,8 +173,7 @@ impl Desk {
 
     async fn stop(&mut self, recording: RecordingId) {
         self.see_off(recording).await;
-        if let Some(session) = self.sessions.get(&recording) {
-            session.wish.send_modify(|wish| wish.stop = true);
+        if self.wish_stop(recording) {
             return;
         }
         let board = &self.shared.board;
@@ -175,9 +186,21 @@ impl Desk {
         let tapes_kept = spool.account().ok().and_then(|account| account.assignment);
         match tapes_kept {
             // Its tapes are still here: making the files is tried again.
-            Some(assignment) if failed => self.begin(assignment, true),
+            Some(assignment) if failed => {
+                self.begin(assignment, true);
+                self.wish_stop(recording);
+            }
             _ => board.tell_again(recording).await,
         }
+    }
+
+    /// Whether there is a session that is told to stop.
+    fn wish_stop(&self, recording: RecordingId) -> bool {
+        let session = self.sessions.get(&recording);
+        if let Some(session) = session {
+            session.wish.send_modify(|wish| wish.stop = true);
+        }
+        session.is_some()
     }
 
     /// A session that has told how it ended is about to go: it takes no wish any more.
@@ -229,6 +252,13 @@ impl Desk {
                 "a recording did not let go in time; it is gone on with at the next start"
             );
         }
+    }
+}
+
+/// What is left over costs only space.
+fn warn_unless_done(recording: RecordingId, cleared: io::Result<()>) {
+    if let Err(error) = cleared {
+        tracing::warn!(%recording, %error, "the spool cannot be cleared");
     }
 }
 

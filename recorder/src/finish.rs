@@ -1,30 +1,37 @@
 //! From tapes to files: reads every tape twice, writes each track and the composed file, stores
 //! all of it, and calls the recording whole only when every part in the store matches.
 //!
+//! What cannot be made does not keep the rest from being made: the manifest and the files that
+//! there are are stored, the problem is told, and the tapes stay in the spool for another try.
+//!
 //! Runs on a thread of its own at low priority, so that calls come first.
 
 mod files;
 mod gather;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use recorder_core::layout::{Canvas, scenes};
+use recorder_core::layout::{Canvas, Scene, scenes};
 use recorder_core::manifest::{self, MANIFEST_VERSION, Manifest};
 use recorder_core::{health, timeline};
 use sfu_protocol::ids::RecordingId;
 use sfu_protocol::recording::{FileKind, RecordedFile, RecordingHealth};
 use tokio::sync::{oneshot, watch};
 
-use crate::compose::{self, ComposeError, ComposeJob};
+use crate::compose::{self, ComposeJob};
 use crate::spool::Spool;
 use crate::store::{Directory, StoreError};
 use crate::uploads::Uploads;
 use crate::verify::{self, VerifyError};
 use gather::Gathered;
 
-/// How much lower than others this thread's priority is: half of the way down.
-const NICE: i32 = 10;
+/// How much lower than others this thread's priority is: beside a busy call it gets a third of
+/// the call's share, so that a short recording is there soon.
+const NICE_SHORT: i32 = 5;
+
+/// The same for a long recording, which would take that much for long: a tenth.
+const NICE_LONG: i32 = 10;
 
 /// What is to be finished.
 pub(crate) struct Job {
@@ -43,8 +50,10 @@ pub(crate) struct Finished {
     pub(crate) ended_at_ms: Option<u64>,
     pub(crate) files: Vec<RecordedFile>,
     pub(crate) health: RecordingHealth,
-    /// Set when there is nothing to play: what a person reads.
+    /// Set when something is not there that should be: what a person reads.
     pub(crate) problem: Option<String>,
+    /// Nothing of the spool is needed any more.
+    pub(crate) safe: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +62,6 @@ enum FinishError {
     Spool(#[from] io::Error),
     #[error("The recording has no journal: what it was of is not known.")]
     NoJournal,
-    #[error("The composed file could not be made: {0}. The tapes are kept.")]
-    Compose(#[from] ComposeError),
     #[error("{0}. The tapes are kept.")]
     Store(#[from] StoreError),
     #[error("The stored recording does not match: {0}. The tapes are kept.")]
@@ -72,7 +79,7 @@ pub(crate) fn on_a_thread(
     std::thread::Builder::new()
         .name("finish".to_owned())
         .spawn(move || {
-            lower_priority();
+            lower_priority(NICE_SHORT);
             let made = finish(&job, &progress).map_err(|error| error.to_string());
             // Nobody waits any more when the recorder stops.
             let _ = told.send(made);
@@ -81,8 +88,8 @@ pub(crate) fn on_a_thread(
 }
 
 /// Threads that are started from here on inherit it.
-fn lower_priority() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+fn lower_priority(nice: i32) {
+    if let Err(error) = rustix::process::setpriority_process(None, nice) {
         tracing::warn!(%error, "files are made at ordinary priority");
     }
 }
@@ -90,11 +97,11 @@ fn lower_priority() {
 fn finish(job: &Job, progress: &watch::Sender<u8>) -> Result<Finished, FinishError> {
     let began = std::time::Instant::now();
     let gathered = Gathered::read(&job.spool)?;
-    let assignment = gathered
-        .account
-        .assignment
-        .clone()
-        .ok_or(FinishError::NoJournal)?;
+    let assignment = gathered.account.assignment.clone();
+    let assignment = assignment.ok_or(FinishError::NoJournal)?;
+    if gathered.duration_us() > compose::SHORT_US {
+        lower_priority(NICE_LONG);
+    }
     let work = job.spool.fresh_work_dir()?;
     let mut parts = files::store_tapes(job, &gathered)?;
     progress.send_replace(5);
@@ -108,37 +115,27 @@ fn finish(job: &Job, progress: &watch::Sender<u8>) -> Result<Finished, FinishErr
         &gathered.facts(),
         &tracks.covered,
     );
-    let problem = tracks
-        .written
-        .is_empty()
-        .then(|| nothing_to_play(&gathered));
+    let playable = !tracks.written.is_empty();
     for track in tracks.written {
         parts.push(files::store_track(job, track)?);
     }
-    if problem.is_none() {
-        let out = work.join("composed.mp4");
-        let compose = ComposeJob {
-            canvas: job.canvas,
-            fps: job.fps,
-            scenes: scenes(&timeline, job.canvas),
-            tracks: files::track_frames(&gathered),
-            duration_us: gathered.duration_us(),
-            title: assignment.title.clone(),
-        };
-        // Composition is most of the work: from 10 to 95 percent.
-        let mut tell = |percent: u8| {
-            progress.send_replace(10 + (u32::from(percent.min(100)) * 85 / 100) as u8);
-        };
-        compose::render(compose, &out, &mut tell)?;
-        parts.push(store_composed(job, out)?);
+    let mut faults = tracks.faults;
+    if playable {
+        let scenes = scenes(&timeline, job.canvas);
+        match composed(job, &gathered, scenes, &assignment.title, &work, progress) {
+            Ok(out) => parts.push(store_composed(job, out)?),
+            Err(error) => faults.push(format!("The composed file could not be made: {error}")),
+        }
     }
+    faults.extend(gathered.faults());
     let manifest = Manifest {
         version: MANIFEST_VERSION,
         started_at_ms: gathered.start.as_ms(),
         ended_at_ms: gathered.end.as_ms(),
         health: health::health(&timeline, gathered.surveys(), &gathered.mappings()),
         tapes: gathered.lines(),
-        problem,
+        problem: problem(&faults, playable, &gathered),
+        faults,
         assignment,
         timeline,
         parts,
@@ -152,6 +149,44 @@ fn finish(job: &Job, progress: &watch::Sender<u8>) -> Result<Finished, FinishErr
         "files made"
     );
     Ok(finished)
+}
+
+/// Composition is most of the work: from 10 to 95 percent.
+fn composed(
+    job: &Job,
+    gathered: &Gathered,
+    scenes: Vec<Scene>,
+    title: &str,
+    work: &Path,
+    progress: &watch::Sender<u8>,
+) -> Result<PathBuf, compose::ComposeError> {
+    let out = work.join("composed.mp4");
+    let compose = ComposeJob {
+        canvas: job.canvas,
+        fps: job.fps,
+        scenes,
+        tracks: files::track_frames(gathered),
+        duration_us: gathered.duration_us(),
+        title: title.to_owned(),
+    };
+    let mut tell = |percent: u8| {
+        progress.send_replace(10 + (u32::from(percent.min(100)) * 85 / 100) as u8);
+    };
+    compose::render(compose, &out, &mut tell)?;
+    Ok(out)
+}
+
+/// What a person reads when something is not there that should be.
+fn problem(faults: &[String], playable: bool, gathered: &Gathered) -> Option<String> {
+    match faults {
+        [] if playable => None,
+        [] => Some(nothing_to_play(gathered)),
+        [only] => Some(format!("{only}. The tapes are kept.")),
+        [first, rest @ ..] => Some(format!(
+            "{first} (and {} more, listed in the manifest). The tapes are kept.",
+            rest.len()
+        )),
+    }
 }
 
 fn nothing_to_play(gathered: &Gathered) -> String {
@@ -212,6 +247,10 @@ fn seal(job: &Job, manifest: Manifest) -> Result<Finished, FinishError> {
         ended_at_ms: began.then_some(manifest.ended_at_ms),
         files: told,
         health: manifest.health,
+        safe: manifest.faults.is_empty(),
         problem: manifest.problem,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub(crate) struct Metrics {
     pub(crate) fsync_seconds: Histogram,
     pub(crate) entries_missing: IntCounter,
     pub(crate) stalls: IntCounter,
+    pub(crate) dropped: IntCounter,
     pub(crate) links: IntCounter,
     pub(crate) running: IntGauge,
     pub(crate) finishing: IntGauge,
@@ -59,6 +60,10 @@ impl Metrics {
             stalls: counter(
                 "colloquy_recorder_disk_stalls_total",
                 "Times that tapes could not be written.",
+            )?,
+            dropped: counter(
+                "colloquy_recorder_writer_messages_dropped_total",
+                "Messages for a tape writer that had ended by a fault; their entries are asked for again.",
             )?,
             links: counter("colloquy_recorder_links_total", "Links opened to nodes.")?,
             running: gauge(

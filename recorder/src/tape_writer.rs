@@ -19,6 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use prometheus::IntCounter;
 use recorder_core::journal::JournalLine;
 use sfu_protocol::ids::TapeId;
 use sfu_protocol::link::{EndReason, TapeEnd, TapeEntry, TapeOpened};
@@ -64,6 +65,22 @@ pub(crate) enum ToWriter {
         link: Option<u64>,
         at: Option<MediaTime>,
     },
+    /// The thread ends as by a fault of its own.
+    #[cfg(test)]
+    Break,
+}
+
+/// How far an end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// As [`ToWriter::End`] says.
+    Told {
+        link: Option<u64>,
+        at: Option<MediaTime>,
+    },
+    /// In the journal, which may have to reach the disk yet.
+    Written,
 }
 
 /// What a link says about a tape.
@@ -153,16 +170,23 @@ impl Durable {
 #[derive(Debug, Clone)]
 pub(crate) struct WriterDoor {
     inbox: SyncSender<ToWriter>,
+    dropped: IntCounter,
     pub(crate) durable: Arc<Durable>,
 }
 
 impl WriterDoor {
-    /// Hands a message over; waits while the inbox is full. A thread that is gone takes nothing.
+    /// Hands a message over; waits while the inbox is full. A thread that is gone takes nothing:
+    /// its session begins another, for which the node sends again what this one did not put on
+    /// disk.
     pub(crate) async fn put(&self, message: ToWriter) {
         let mut waiting = message;
         loop {
             match self.inbox.try_send(waiting) {
-                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Ok(()) => return,
+                Err(TrySendError::Disconnected(_)) => {
+                    self.dropped.inc();
+                    return;
+                }
                 Err(TrySendError::Full(message)) => waiting = message,
             }
             tokio::time::sleep(FULL_INBOX_WAIT).await;
@@ -189,6 +213,7 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
     let durable = Arc::new(Durable::new(&start.have, start.changed));
     let door = WriterDoor {
         inbox,
+        dropped: start.metrics.dropped.clone(),
         durable: durable.clone(),
     };
     let writer = TapeWriter {
@@ -204,6 +229,7 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
         dirty_since: None,
         newest_link: 0,
         stalled_until: None,
+        ending: Ending::No,
     };
     std::thread::Builder::new()
         .name("tape-writer".to_owned())
@@ -225,23 +251,22 @@ struct TapeWriter {
     newest_link: u64,
     /// Set while the disk fails: when it is tried next.
     stalled_until: Option<Instant>,
+    ending: Ending,
 }
 
 impl TapeWriter {
     fn run(mut self, messages: &Receiver<ToWriter>) {
         loop {
             match self.next(messages) {
-                Ok(ToWriter::End { link, at }) if self.takes_end(link) => {
-                    self.journal.push(&JournalLine::Ended { at });
-                    self.sync();
-                    self.state.send_modify(|state| state.ended = true);
-                    return;
-                }
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.sync(),
             }
             self.keep_time();
+            if self.has_ended() {
+                self.state.send_modify(|state| state.ended = true);
+                return;
+            }
         }
     }
 
@@ -253,9 +278,47 @@ impl TapeWriter {
         }
     }
 
-    /// An end without a node is always taken; one told by a stale link comes again.
-    fn takes_end(&self, link: Option<u64>) -> bool {
-        link.is_none_or(|link| !self.durable.wants_link_after(link) && self.stalled_until.is_none())
+    /// Whether an end was told and is on disk, with all that came before it.
+    fn has_ended(&mut self) -> bool {
+        while self.stalled_until.is_none() {
+            match self.ending {
+                Ending::No => return false,
+                Ending::Told { link, at } => self.put_end(link, at),
+                Ending::Written => {
+                    self.sync();
+                    return self.stalled_until.is_none();
+                }
+            }
+        }
+        // An end that its node told comes again over the new link, after what the disk refused.
+        if let Ending::Told { link: Some(_), .. } = self.ending {
+            self.ending = Ending::No;
+        }
+        false
+    }
+
+    /// The tapes first: once the journal says that it ended, nobody asks for the rest of them.
+    fn put_end(&mut self, link: Option<u64>, at: Option<MediaTime>) {
+        self.dirty();
+        self.sync();
+        if self.stalled_until.is_none() && link.is_none() {
+            let named = self.name_lost();
+            self.survive(named);
+        }
+        if self.stalled_until.is_none() {
+            self.journal.push(&JournalLine::Ended { at });
+            self.dirty();
+            self.ending = Ending::Written;
+        }
+    }
+
+    /// Without a node nobody sends again what the disk refused: the tapes say what is missing.
+    fn name_lost(&mut self) -> io::Result<()> {
+        for file in self.tapes.values_mut() {
+            let lost = file.name_lost()?;
+            self.metrics.entries_missing.inc_by(lost);
+        }
+        Ok(())
     }
 
     fn take(&mut self, message: ToWriter) {
@@ -277,7 +340,17 @@ impl TapeWriter {
                     self.survive(written);
                 }
             }
-            ToWriter::End { .. } => {}
+            ToWriter::End { link, at } => {
+                // One told by a stale link comes again; one without a node does not.
+                let stale = link.is_some_and(|link| {
+                    self.durable.wants_link_after(link) || self.stalled_until.is_some()
+                });
+                if !stale && self.ending == Ending::No {
+                    self.ending = Ending::Told { link, at };
+                }
+            }
+            #[cfg(test)]
+            ToWriter::Break => panic!("broken by a test"),
         }
     }
 

@@ -51,9 +51,12 @@ pub struct Manifest {
     pub timeline: Timeline,
     /// How whole it is.
     pub health: RecordingHealth,
-    /// Set when the recording has no composed file: what a person reads.
+    /// Set when something is not there that should be: what a person reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What could not be read or made, one by one. The recorder then keeps the tapes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// The bytes are no manifest that this program can read.
@@ -172,6 +175,7 @@ mod tests {
             },
             health: RecordingHealth::default(),
             problem: None,
+            faults: vec!["a fault".to_owned()],
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) fn store_tapes(
             let text = manifest::segment_key(job.recording, header.tape, *number);
             let stored = match job.uploads.stored(path) {
                 Some(stored) => stored.clone(),
+                // It is named among the faults.
+                None if gathered.read_faults.holds(path) => continue,
                 None => job.store.put_file(&key(&text), path)?,
             };
             parts.push(RecordedFile {
@@ -64,14 +66,17 @@ pub(super) struct WrittenTrack {
 pub(super) struct WrittenTracks {
     pub(super) written: Vec<WrittenTrack>,
     pub(super) covered: BTreeMap<TrackId, Vec<Stretch>>,
+    /// Files that could not be written, in words.
+    pub(super) faults: Vec<String>,
 }
 
 /// Writes every track that has a frame. One that cannot be written does not keep the others
-/// from being made; the log says why.
+/// from being made.
 pub(super) fn write_tracks(gathered: &Gathered, work: &Path) -> WrittenTracks {
     let mut tracks = WrittenTracks {
         written: Vec::new(),
         covered: BTreeMap::new(),
+        faults: Vec::new(),
     };
     let mut parts: BTreeMap<TrackId, usize> = BTreeMap::new();
     for frames in track_frames(gathered) {
@@ -101,7 +106,13 @@ pub(super) fn write_tracks(gathered: &Gathered, work: &Path) -> WrittenTracks {
             Err(TrackFileError::Empty) => {
                 tracing::info!(%track, "the track has no whole frame: no file of it");
             }
-            Err(error) => tracing::error!(%track, %error, "the track's file cannot be written"),
+            Err(error) => {
+                tracing::error!(%track, %error, "the track's file cannot be written");
+                tracks.faults.push(format!(
+                    "The file of {name}'s {} could not be made: {error}",
+                    track.source
+                ));
+            }
         }
     }
     tracks
@@ -149,7 +160,14 @@ fn one_codec(gathered: &Gathered, track: TrackId, tapes: &[&ReadTape]) -> TrackF
     let (start, codec) = (gathered.start, header.codec);
     let assembled: Vec<_> = tapes
         .iter()
-        .map(|tape| Assemble::new(tape.spooled.read(), codec, tape.mapping.clone(), start))
+        .map(|tape| {
+            Assemble::new(
+                tape.spooled.read(&gathered.read_faults),
+                codec,
+                tape.mapping.clone(),
+                start,
+            )
+        })
         .collect();
     let frames = Rising::new(
         assembled.into_iter().flatten(),

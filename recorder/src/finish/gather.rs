@@ -11,7 +11,7 @@ use recorder_core::timeline::TapeFacts;
 use sfu_protocol::ids::{ParticipantId, TapeId, TrackId};
 use sfu_protocol::media::MediaTime;
 
-use crate::spool::{Spool, SpooledTape};
+use crate::spool::{ReadFaults, Spool, SpooledTape};
 
 /// One tape, read through once.
 pub(super) struct ReadTape {
@@ -27,14 +27,20 @@ pub(super) struct Gathered {
     pub(super) end: MediaTime,
     /// In the order in which they were opened.
     pub(super) tapes: Vec<ReadTape>,
+    /// Tapes that cannot be read at all, in words.
+    unreadable: Vec<String>,
+    /// Segments that the disk did not give, now or at a later reading.
+    pub(super) read_faults: ReadFaults,
 }
 
 impl Gathered {
     pub(super) fn read(spool: &Spool) -> io::Result<Self> {
         let account = spool.account()?;
         let mut surveyed: Vec<(SpooledTape, Survey)> = Vec::new();
-        for spooled in spool.tapes()? {
-            let survey = survey(spooled.header.codec, spooled.read());
+        let read_faults = ReadFaults::default();
+        let found = spool.tapes()?;
+        for spooled in found.tapes {
+            let survey = survey(spooled.header.codec, spooled.read(&read_faults));
             surveyed.push((spooled, survey));
         }
         let clocks: BTreeMap<TapeId, (ParticipantId, TapeClock)> = surveyed
@@ -59,7 +65,19 @@ impl Gathered {
             start,
             end,
             tapes,
+            unreadable: found.unreadable,
+            read_faults,
         })
+    }
+
+    /// What of the tapes is in no file although it was recorded, in words, as far as it is known
+    /// when all have been read.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let tapes = self.unreadable.iter().map(|fault| format!("Tape {fault}"));
+        let segments = self.read_faults.found().into_iter();
+        tapes
+            .chain(segments.map(|fault| format!("Tape segment {fault}")))
+            .collect()
     }
 
     pub(super) fn duration_us(&self) -> i64 {

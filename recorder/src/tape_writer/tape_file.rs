@@ -22,6 +22,9 @@ pub(super) struct TapeFile {
     block: BlockBuilder,
     block_from: MediaTime,
     durable_index: u64,
+    /// What was let go of: the index after it and when its last entry had arrived.
+    lost: Option<(u64, MediaTime)>,
+    newest: MediaTime,
     unsynced_entries: u64,
     unsynced_bytes: u64,
     closed: bool,
@@ -73,6 +76,8 @@ impl TapeFile {
             block: BlockBuilder::new(next_index),
             block_from: opened.at,
             durable_index: next_index,
+            lost: None,
+            newest: opened.at,
             unsynced_entries: 0,
             unsynced_bytes: 0,
             closed: false,
@@ -92,6 +97,7 @@ impl TapeFile {
         if self.block.is_empty() {
             self.block_from = entry.arrived;
         }
+        self.newest = self.newest.max(entry.arrived);
         if let Err(too_long) = self.block.push(entry) {
             tracing::error!(tape = %self.header.tape, %too_long, "an entry is left out");
             written.missing += self.skip_to(index + 1)?;
@@ -156,10 +162,29 @@ impl TapeFile {
         if let Some(segment) = self.segment.take() {
             drop(segment.file);
         }
+        let reached = self.block.next_index();
+        if reached > self.durable_index {
+            let before = self.lost.map_or(0, |(to_index, _)| to_index);
+            self.lost = Some((reached.max(before), self.newest));
+        }
         self.block = BlockBuilder::new(self.durable_index);
         self.unsynced_entries = 0;
         self.unsynced_bytes = 0;
         self.closed = false;
+    }
+
+    /// Closes the tape where it had been before entries were let go of that did not come again, so
+    /// that they read as missing. Says how many they are.
+    pub(super) fn name_lost(&mut self) -> io::Result<u64> {
+        let Some((to_index, at)) = self.lost else {
+            return Ok(0);
+        };
+        let lost = to_index.saturating_sub(self.block.next_index());
+        if lost > 0 && !self.closed {
+            self.close(to_index, at, EndReason::Unknown)?;
+        }
+        self.lost = None;
+        Ok(lost)
     }
 
     /// Whether what arrives now belongs into the next segment.

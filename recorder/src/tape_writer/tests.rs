@@ -7,6 +7,7 @@ use sfu_protocol::media::{Codec, Source};
 use uuid::Uuid;
 
 use super::*;
+use crate::spool::ReadFaults;
 use recorder_core::tape::TapeItem;
 
 const TAPE: TapeId = TapeId(7);
@@ -116,9 +117,15 @@ impl Bench {
             .await
             .expect("ends")
             .expect("the thread says so before it goes");
-        let tapes = spool(self.dir.path()).tapes().expect("lists");
-        tapes.iter().flat_map(|tape| tape.read()).collect()
+        read_all(&spool(self.dir.path()))
     }
+}
+
+fn read_all(spool: &Spool) -> Vec<TapeItem> {
+    let faults = ReadFaults::default();
+    let found = spool.tapes().expect("lists");
+    let tapes = found.tapes.iter();
+    tapes.flat_map(|tape| tape.read(&faults)).collect()
 }
 
 fn entries(items: &[TapeItem]) -> Vec<u64> {
@@ -234,4 +241,72 @@ async fn a_disk_that_fails_is_waited_for_and_a_new_link_brings_the_rest() {
     }
     let items = bench.read().await;
     assert_eq!(entries(&items), (0..=21).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_end_is_told_only_when_it_is_on_disk_and_entries_that_are_lost_by_then_are_named() {
+    let mut bench = bench(tempfile::tempdir().expect("a directory"));
+    bench.say(1, opened()).await;
+    bench.say(1, entry(0)).await;
+    bench.durable_at(1).await;
+    // The first file of the journal and the next segment cannot be made.
+    let spool = spool(bench.dir.path());
+    let in_the_way = [
+        spool.journal_path(0),
+        spool.tape_dir(TAPE).join("000001.tape"),
+    ];
+    for path in &in_the_way {
+        fs::create_dir(path).expect("takes the name");
+    }
+    bench.say(1, entry(20)).await;
+    bench.say(1, entry(21)).await;
+    let end = |link| ToWriter::End { link, at: None };
+    bench.door.put(end(None)).await;
+    let ended = bench.state.wait_for(|state| state.ended);
+    tokio::time::timeout(PATIENCE, ended)
+        .await
+        .expect("ends")
+        .expect("the thread says so before it goes");
+    for path in &in_the_way {
+        fs::remove_dir(path).expect("frees the name");
+    }
+    assert!(spool.account().expect("reads").ended);
+    let items = read_all(&spool);
+    assert_eq!(entries(&items), [0]);
+    assert!(items.contains(&TapeItem::Missing(1..22)), "{items:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_the_disk_refuses_is_waited_for_until_the_node_tells_it_again() {
+    let mut bench = bench(tempfile::tempdir().expect("a directory"));
+    bench.say(1, opened()).await;
+    bench.say(1, entry(0)).await;
+    bench.durable_at(1).await;
+    let spool = spool(bench.dir.path());
+    let in_the_way = spool.tape_dir(TAPE).join("000001.tape");
+    fs::create_dir(&in_the_way).expect("takes the name");
+    let end = |link| ToWriter::End { link, at: None };
+    bench.say(1, entry(20)).await;
+    bench.door.put(end(Some(1))).await;
+    let wanted = async {
+        while !bench.door.durable.wants_link_after(1) {
+            bench.changed.notified().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wanted)
+        .await
+        .expect("asks for a new link");
+    assert!(!bench.state.borrow().ended);
+    assert!(!spool.account().expect("reads").ended);
+    fs::remove_dir(&in_the_way).expect("frees the name");
+    bench.say(2, opened()).await;
+    bench.say(2, entry(1)).await;
+    bench.door.put(end(Some(2))).await;
+    let ended = bench.state.wait_for(|state| state.ended);
+    tokio::time::timeout(PATIENCE, ended)
+        .await
+        .expect("ends")
+        .expect("the thread says so before it goes");
+    assert!(spool.account().expect("reads").ended);
+    assert_eq!(entries(&read_all(&spool)), [0, 1]);
 }
