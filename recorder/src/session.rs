@@ -23,6 +23,10 @@ use crate::uploads::Uploads;
 /// Closed segments waiting for upload. Beyond, they are uploaded when the recording is finished.
 const SEALED_SEGMENTS: usize = 64;
 
+/// Tape writers that one recording may wear out. A writer ends only by a fault of its own; one more
+/// is begun where the tapes end, and the node sends the rest again. Beyond, the recording fails.
+const MAX_WRITERS: usize = 3;
+
 /// What all sessions of a recorder share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -53,6 +57,8 @@ enum Captured {
     Whole,
     /// Left for the next start.
     Left,
+    /// The tape writer ended by itself: another must go on.
+    Broken,
 }
 
 /// Runs a recording until it is ready, failed or left.
@@ -68,24 +74,41 @@ pub(crate) async fn run(
         shared,
         recording,
     };
-    let ended_before = resumed && session.has_ended();
-    let uploads = if ended_before {
-        Uploads::default()
-    } else {
+    let past = if resumed { session.past() } else { Past::Runs };
+    let mut uploads = Uploads::default();
+    if past != Past::Ended {
         session.tell(RecordingStatus::Starting, |_| {}).await;
         session.shared.metrics.running.inc();
-        let captured = session.capture(assignment, resumed, &mut wish).await;
+        let stopping = past == Past::StopAsked;
+        let captured = session
+            .capture(assignment, (resumed, stopping), &mut wish, &mut uploads)
+            .await;
         session.shared.metrics.running.dec();
         match captured {
-            Ok((Captured::Whole, uploads)) => uploads,
-            Ok((Captured::Left, _)) => return,
+            Ok(Captured::Whole) => {}
+            Ok(Captured::Left) => return,
+            Ok(Captured::Broken) => {
+                let problem = "The recording's tapes could not be written on. They are kept.";
+                return session.fail(problem.to_owned()).await;
+            }
             Err(error) => {
                 let problem = format!("The recording could not be begun: {error}.");
                 return session.fail(problem).await;
             }
         }
-    };
+    }
     session.finish(uploads, &mut wish).await;
+}
+
+/// How a recording stood when it was found at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    /// It is to go on.
+    Runs,
+    /// It is to end; its node may still hold the rest of it.
+    StopAsked,
+    /// All of it is on tape.
+    Ended,
 }
 
 struct Session {
@@ -102,43 +125,58 @@ struct Capture {
     uploads: Uploads,
     /// When it ends although its node says nothing.
     gives_up_at: Option<Instant>,
+    /// It was to end before this writer began.
+    must_stop: bool,
     stopping: bool,
 }
 
 impl Session {
-    fn has_ended(&self) -> bool {
-        self.spool
-            .account()
-            .is_ok_and(|account| account.ended || account.stop_asked)
+    fn past(&self) -> Past {
+        match self.spool.account() {
+            Ok(account) if account.ended => Past::Ended,
+            Ok(account) if account.stop_asked => Past::StopAsked,
+            Ok(_) | Err(_) => Past::Runs,
+        }
     }
 
+    /// Captures until the recording ends, with as many writers as that takes.
     async fn capture(
         &self,
         assignment: Assignment,
-        resumed: bool,
+        (resumed, mut stopping): (bool, bool),
         wish: &mut watch::Receiver<Wish>,
-    ) -> io::Result<(Captured, Uploads)> {
-        let mut capture = self.begin(&assignment).await?;
-        if !resumed {
-            let asked = JournalLine::Asked {
+        uploads: &mut Uploads,
+    ) -> io::Result<Captured> {
+        for worn_out in 0..MAX_WRITERS {
+            let mut capture = self.begin(&assignment).await?;
+            capture.must_stop = stopping;
+            if resumed && worn_out == 0 {
+                capture.gives_up_at = Some(Instant::now() + self.shared.config.resume_wait());
+            } else {
+                let assignment = assignment.clone();
+                let asked = ToWriter::Line(JournalLine::Asked { assignment });
+                capture.writer.put(asked).await;
+            }
+            let order = Order::Record {
                 assignment: assignment.clone(),
+                writer: capture.writer.clone(),
+                resumed: resumed || worn_out > 0,
             };
-            capture.writer.put(ToWriter::Line(asked)).await;
-        } else {
-            capture.gives_up_at = Some(Instant::now() + self.shared.config.resume_wait());
+            self.order(order).await;
+            let captured = self.listen(&mut capture, wish).await;
+            uploads.extend(capture.uploads);
+            if captured != Captured::Broken {
+                let recording = self.recording;
+                self.order(Order::Forget { recording }).await;
+                return Ok(captured);
+            }
+            tracing::error!(recording = %self.recording, "the tape writer ended by a fault: another goes on");
+            stopping = capture.stopping;
         }
-        let order = Order::Record {
-            assignment,
-            writer: capture.writer.clone(),
-            resumed,
-        };
-        self.order(order).await;
-        let captured = self.listen(&mut capture, wish).await;
-        self.order(Order::Forget {
-            recording: self.recording,
-        })
-        .await;
-        Ok((captured, capture.uploads))
+        let recording = self.recording;
+        self.order(Order::Stop { recording }).await;
+        self.order(Order::Forget { recording }).await;
+        Ok(Captured::Broken)
     }
 
     async fn begin(&self, assignment: &Assignment) -> io::Result<Capture> {
@@ -164,6 +202,7 @@ impl Session {
             sealed,
             uploads: Uploads::default(),
             gives_up_at: None,
+            must_stop: false,
             stopping: false,
         })
     }
@@ -177,7 +216,7 @@ impl Session {
             if wished.leave || dropped {
                 return Captured::Left;
             }
-            if wished.stop && !capture.stopping {
+            if (wished.stop || capture.must_stop) && !capture.stopping {
                 self.stop(capture).await;
             }
             let state = *capture.state.borrow_and_update();
@@ -196,6 +235,9 @@ impl Session {
             if state.frames > 0 && !capture.stopping {
                 capture.gives_up_at = None;
             }
+            if capture.state.has_changed().is_err() && !capture.state.borrow().ended {
+                return Captured::Broken;
+            }
             self.wait(capture, wish).await;
         }
     }
@@ -205,6 +247,7 @@ impl Session {
         let gives_up_at = capture.gives_up_at;
         tokio::select! {
             _ = wish.changed() => {}
+            // Also when the writer is gone.
             _ = capture.state.changed() => {}
             Some(segment) = capture.sealed.recv() => {
                 let (store, recording) = (self.shared.store.clone(), self.recording);
@@ -305,7 +348,7 @@ impl Session {
             problem: finished.problem,
         };
         tracing::info!(recording = %self.recording, ?status, "recording finished");
-        self.keep(&report, true).await;
+        self.keep(&report, finished.safe).await;
         self.shared.board.tell(report).await;
     }
 
@@ -364,3 +407,6 @@ async fn blocking<T: Send + 'static>(
 
 /// How long a recorder that stops waits for its sessions.
 pub(crate) const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

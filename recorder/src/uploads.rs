@@ -39,6 +39,11 @@ impl Uploads {
         }
     }
 
+    /// Takes over what another knows.
+    pub(crate) fn extend(&mut self, other: Uploads) {
+        self.done.extend(other.done);
+    }
+
     /// What a segment is in the store, when it is there.
     pub(crate) fn stored(&self, path: &PathBuf) -> Option<&Stored> {
         self.done.get(path)

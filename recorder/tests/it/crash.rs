@@ -1,7 +1,8 @@
 //! Recorders that are killed, links that are cut, nodes that are gone.
 
+use recorder_core::journal::{JournalLine, encode};
 use recorder_core::manifest::{Manifest, manifest_key};
-use sfu_protocol::recording::RecordingStatus;
+use sfu_protocol::recording::{FileKind, RecorderCommand, RecordingStatus};
 
 use crate::meeting;
 use crate::node::FakeNode;
@@ -13,6 +14,11 @@ const END_US: u64 = SECONDS * 1_000_000 + 30_000;
 fn manifest(place: &Place) -> Manifest {
     let bytes = std::fs::read(place.objects().join(manifest_key(RECORDING))).expect("reads");
     Manifest::decode(&bytes).expect("a manifest")
+}
+
+/// Where the recorder keeps the recording until it is ready.
+fn spooled(place: &Place) -> std::path::PathBuf {
+    place.spool().join(RECORDING.to_string())
 }
 
 fn entries_on_tape(manifest: &Manifest) -> u64 {
@@ -94,4 +100,97 @@ async fn a_recording_found_unfinished_without_its_room_finishes_by_itself() {
     third.stop_recording().await;
     let again = third.hears(RecordingStatus::Ready).await;
     assert_eq!(again.files, ready.files);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_killed_after_the_stop_fetches_what_the_node_still_holds() {
+    let place = Place::new();
+    let node = FakeNode::new(ROOM, meeting::tapes(RECORDING, 1, SECONDS));
+    let mut first = place.start(&node);
+    first.record().await;
+    node.reaches(END_US / 2);
+    until("something is acknowledged", || node.acknowledged() > 0).await;
+    first.recorder.stop().await;
+    // The stop was the last that reached the disk.
+    let journal = spooled(&place).join("journal").join("000009.journal");
+    std::fs::write(journal, encode(&JournalLine::StopAsked {})).expect("writes");
+    node.reaches(END_US);
+
+    let mut second = place.start(&node);
+    second.hears(RecordingStatus::Ready).await;
+    assert_eq!(entries_on_tape(&manifest(&place)), node.entries());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_whose_journal_cannot_be_read_keeps_its_tapes_and_says_so() {
+    let place = Place::new();
+    let node = FakeNode::new(ROOM, meeting::tapes(RECORDING, 1, SECONDS));
+    let mut first = place.start(&node);
+    first.record().await;
+    node.reaches(END_US);
+    until("all is acknowledged", || {
+        node.acknowledged() == node.entries()
+    })
+    .await;
+    first.recorder.stop().await;
+    let journal = spooled(&place).join("journal").join("000000.journal");
+    let whole = std::fs::read(&journal).expect("reads");
+    let mut damaged = whole.clone();
+    damaged[0] ^= 1;
+    std::fs::write(&journal, damaged).expect("writes");
+    let tapes = || {
+        let tapes = std::fs::read_dir(spooled(&place).join("tapes")).expect("is there");
+        tapes.count()
+    };
+    let before = tapes();
+
+    let mut second = place.start(&node);
+    second.say(RecorderCommand::Report {}).await;
+    let failed = second.hears(RecordingStatus::Failed).await;
+    let problem = failed.problem.expect("told when failed");
+    assert!(problem.contains("Its tapes are kept"), "{problem}");
+    assert_eq!((tapes(), before), (2, 2));
+    second.recorder.stop().await;
+
+    std::fs::write(&journal, whole).expect("mends");
+    let mut third = place.start(&node);
+    third.stop_recording().await;
+    third.hears(RecordingStatus::Ready).await;
+    assert_eq!(entries_on_tape(&manifest(&place)), node.entries());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_recording_keeps_its_tapes_and_a_stop_makes_its_files_again() {
+    let place = Place::new();
+    let node = FakeNode::new(ROOM, meeting::tapes(RECORDING, 1, SECONDS));
+    let mut first = place.start(&node);
+    first.record().await;
+    node.reaches(END_US);
+    until("all is acknowledged", || {
+        node.acknowledged() == node.entries()
+    })
+    .await;
+    let damaged = spooled(&place).join("tapes").join("00000000000000ff");
+    std::fs::create_dir(&damaged).expect("creates");
+    std::fs::write(
+        damaged.join("000000.tape"),
+        "no header of a tape, but long enough",
+    )
+    .expect("writes");
+    first.stop_recording().await;
+    let failed = first.hears(RecordingStatus::Failed).await;
+    use FileKind::{Composed, Manifest, Track};
+    let kinds: Vec<FileKind> = failed.files.iter().map(|file| file.kind).collect();
+    assert_eq!(kinds, [Composed, Track, Track, Manifest]);
+    first.recorder.stop().await;
+
+    std::fs::remove_dir_all(&damaged).expect("mends");
+    let mut second = place.start(&node);
+    second.stop_recording().await;
+    let ready = second.hears(RecordingStatus::Ready).await;
+    assert_eq!(ready.files.len(), failed.files.len());
+    until("the spool is cleared", || {
+        !spooled(&place).join("tapes").exists()
+    })
+    .await;
 }
