@@ -236,16 +236,79 @@ fn what_the_guest_seals_is_believed() {
 }
 
 #[cfg(test)]
+const KEY: &[u8] = &[
+    0x90, 0x80, 0x80, 1, 0, 0, 0, 0x9d, 1, 0x2a, 64, 0, 180, 0, 0,
+];
+
+#[cfg(test)]
 pub(crate) fn seeds() -> Vec<crate::corpus::Seed> {
+    [media_seeds(), header_seeds(), feedback_seeds()].concat()
+}
+
+#[cfg(test)]
+fn media_seeds() -> Vec<crate::corpus::Seed> {
     use crate::corpus::steps;
 
-    let key: &[u8] = &[
-        0x90, 0x80, 0x80, 1, 0, 0, 0, 0x9d, 1, 0x2a, 64, 0, 180, 0, 0,
-    ];
     let delta: &[u8] = &[0x90, 0xe0, 0x80, 2, 3, 0x41, 1, 0, 0];
-    const RTCP_OWN: u8 = RTCP | OWN_SSRC | NEXT_SEQ | VERSION_2;
-    const RTP_OWN: u8 = RTP | OWN_SSRC | NEXT_SEQ | VERSION_2;
-    let rtp = |more: &[u8]| [&[0x90, 0xe0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0][..], more].concat();
+    let layers = [
+        (MEDIA | MARKER, KEY),
+        (MEDIA | MARKER | 1 << LAYER_SHIFT, KEY),
+        (MEDIA | MARKER | 2 << LAYER_SHIFT, KEY),
+        (MEDIA | MARKER | 2 << LAYER_SHIFT, delta),
+        (MEDIA | 3 << LAYER_SHIFT, &[0xfc, 1]),
+        (TIME, &[40]),
+    ];
+    let new_ssrc = [
+        (MEDIA | NAMED_LINE | NEW_SSRC, KEY),
+        (MEDIA | NEW_SSRC, KEY),
+        (MEDIA | NAMED_LINE, &[]),
+    ];
+    let foreign = [
+        (IN_ANNS_NAME, KEY),
+        (FROM_ELSEWHERE | NAMED_LINE | NEW_SSRC, KEY),
+    ];
+    let bent: [(u8, &[u8]); 3] = [(BENT, &[0, 0x10]), (BENT, &[8, 1]), (BENT, &[20, 1])];
+    let wire: &[u8] = &[20, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 1];
+    vec![
+        ("layers", steps(layers)),
+        ("new-ssrc", steps(new_ssrc)),
+        ("foreign", steps(foreign)),
+        ("bent", steps(bent)),
+        ("wire", steps([(WIRE, wire)])),
+    ]
+}
+
+#[cfg(test)]
+fn header_seeds() -> Vec<crate::corpus::Seed> {
+    use crate::corpus::steps;
+
+    const OWN: u8 = RTP | OWN_SSRC | NEXT_SEQ | VERSION_2;
+    let rtp = |first: u8, more: &[u8]| {
+        let header = [first, 0xe0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0];
+        [&header[..], more].concat()
+    };
+    let short = rtp(
+        0x90,
+        &[0xbe, 0xde, 0, 2, 0x40, b'x', 0xa0, b'q', 0, 0, 0, 0, 7],
+    );
+    let long = rtp(0x90, &[0x10, 0, 0, 1, 4, 1, b'x', 0, 7]);
+    let endless = rtp(0x90, &[0xbe, 0xde, 0xff, 0xff, 1]);
+    let padding = rtp(0xa0, &[0, 0, 0, 0, 0, 0, 0, 200]);
+    vec![
+        (
+            "extensions",
+            steps([(OWN, &short[..]), (OWN, &long), (OWN, &endless)]),
+        ),
+        ("padding", steps([(OWN, &padding[..])])),
+    ]
+}
+
+#[cfg(test)]
+fn feedback_seeds() -> Vec<crate::corpus::Seed> {
+    use crate::corpus::steps;
+
+    const OWN: u8 = RTCP | OWN_SSRC | NEXT_SEQ | VERSION_2;
+    const SENDER: u8 = RTCP | OWN_SSRC | VERSION_2;
     let report = [&[0x81, 200, 0, 12][..], &[0; 48]].concat();
     let nack: &[u8] = &[0x81, 205, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
     let twcc: &[u8] = &[
@@ -257,79 +320,14 @@ pub(crate) fn seeds() -> Vec<crate::corpus::Seed> {
     ];
     let remb: &[u8] = b"\x8f\xce\0\x05\0\0\0\0\0\0\0\0REMB\x01\x03\xff\xff\0\0\0\x01";
     let bye: &[u8] = &[0x81, 203, 0, 1, 0, 0, 0, 0];
-    let description = b"\x81\xca\0\x03\0\0\0\0\x01\x03abc\0\0\0";
-    vec![
-        (
-            "layers",
-            steps([
-                (MEDIA | MARKER, key),
-                (MEDIA | MARKER | 1 << LAYER_SHIFT, key),
-                (MEDIA | MARKER | 2 << LAYER_SHIFT, key),
-                (MEDIA | MARKER | 2 << LAYER_SHIFT, delta),
-                (MEDIA | 3 << LAYER_SHIFT, &[0xfc, 1]),
-                (TIME, &[40]),
-            ]),
-        ),
-        (
-            "new-ssrc",
-            steps([
-                (MEDIA | NAMED_LINE | NEW_SSRC, key),
-                (MEDIA | NEW_SSRC, key),
-                (MEDIA | NAMED_LINE, &[]),
-            ]),
-        ),
-        (
-            "extensions",
-            steps([
-                (
-                    RTP_OWN,
-                    &rtp(&[0xbe, 0xde, 0, 2, 0x40, b'x', 0xa0, b'q', 0, 0, 0, 0, 7])[..],
-                ),
-                (RTP_OWN, &rtp(&[0x10, 0, 0, 1, 4, 1, b'x', 0, 7])),
-                (RTP_OWN, &rtp(&[0xbe, 0xde, 0xff, 0xff, 1])),
-            ]),
-        ),
-        (
-            "padding",
-            steps([(
-                RTP_OWN,
-                &[&[0xa0][..], &rtp(&[0; 8])[1..], &[200]].concat()[..],
-            )]),
-        ),
-        (
-            "reports",
-            steps([
-                (RTCP_OWN, &report[..]),
-                (RTCP | VERSION_2 | OWN_SSRC, description),
-                (RTCP | VERSION_2 | OWN_SSRC, bye),
-                (TIME, &[255]),
-            ]),
-        ),
-        (
-            "feedback",
-            steps([
-                (RTCP_OWN, nack),
-                (RTCP_OWN, twcc),
-                (RTCP_OWN, pli),
-                (RTCP_OWN, fir),
-                (RTCP_OWN, remb),
-                (RTCP_OWN, &[report.as_slice(), nack].concat()),
-            ]),
-        ),
-        (
-            "bent",
-            steps([(BENT, &[0, 0x10][..]), (BENT, &[8, 1]), (BENT, &[20, 1])]),
-        ),
-        (
-            "foreign",
-            steps([
-                (IN_ANNS_NAME, key),
-                (FROM_ELSEWHERE | NAMED_LINE | NEW_SSRC, key),
-            ]),
-        ),
-        (
-            "wire",
-            steps([(WIRE, &[20, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 1][..])]),
-        ),
-    ]
+    let description: &[u8] = b"\x81\xca\0\x03\0\0\0\0\x01\x03abc\0\0\0";
+    let compound = [report.as_slice(), nack].concat();
+    let reports = [
+        (OWN, &report[..]),
+        (SENDER, description),
+        (SENDER, bye),
+        (TIME, &[255]),
+    ];
+    let feedback = [nack, twcc, pli, fir, remb, &compound].map(|content| (OWN, content));
+    vec![("reports", steps(reports)), ("feedback", steps(feedback))]
 }
