@@ -73,10 +73,10 @@ impl EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outlet::PeerQueue;
     use sfu_protocol::control::RoomEvent;
     use sfu_protocol::ids::RoomId;
     use sfu_protocol::media::MediaTime;
-    use tokio::sync::mpsc::Receiver;
     use uuid::Uuid;
 
     fn event(at: u64) -> NodeEvent {
@@ -89,7 +89,7 @@ mod tests {
         }
     }
 
-    fn told(frames: &mut Receiver<FromNode>) -> Vec<(u64, u64)> {
+    fn told(frames: &mut PeerQueue) -> Vec<(u64, u64)> {
         std::iter::from_fn(|| frames.try_recv().ok())
             .map(|frame| match frame {
                 FromNode::Event(event) => (event.number, event.at.0),

@@ -99,7 +99,8 @@ impl LinkHub {
     /// Opens a link. Needs a tokio runtime.
     pub(crate) fn dial(self: &Arc<Self>) -> LinkEnd {
         let (to_node, frames) = mpsc::channel(FROM_PEER_FRAMES);
-        let (outlet, from_node, broken) = PeerOutlet::new();
+        let (outlet, queue, broken) = PeerOutlet::new();
+        let from_node = queue.hand_on();
         let id = PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed));
         let hub = Arc::clone(self);
         tokio::spawn(async move { hub.serve(Peer { id, outlet }, frames, &broken).await });

@@ -23,7 +23,7 @@ use crate::net::udp::SocketCounts;
 type Read<T> = fn(&T) -> u64;
 
 /// Figures that only grow.
-const COUNTERS: [(&str, &str, Read<Report>); 9] = [
+const COUNTERS: [(&str, &str, Read<Report>); 10] = [
     (
         "packets_in_total",
         "RTP packets of publishers, decrypted, without duplicates.",
@@ -49,6 +49,11 @@ const COUNTERS: [(&str, &str, Read<Report>); 9] = [
         "tape_entries_lost_total",
         "Tape entries dropped from a full ring before a recorder had them.",
         |r| r.tape_entries_lost,
+    ),
+    (
+        "packets_unrecorded_total",
+        "RTP packets of recorded rooms that no tape had a place for.",
+        |r| r.packets_unrecorded,
     ),
     (
         "retransmissions_total",

@@ -3,9 +3,9 @@
 //! stopped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sfu_protocol::link::FromNode;
+use sfu_protocol::link::{FromNode, TapeBody};
 use sfu_protocol::signal::Envelope;
 use tokio::sync::{Notify, mpsc};
 
@@ -14,11 +14,17 @@ use tokio::sync::{Notify, mpsc};
 /// client resumes with the last `seq` it has.
 pub(crate) const SIGNAL_QUEUE_MESSAGES: usize = 512;
 
-/// Most frames that wait for one link peer: more than a full ring of the smallest entries, since
-/// a ring is sent at once when its peer is back. Payloads are shared with the ring, so a frame
-/// that waits costs about 100 bytes. One more: the link is closed; the peer dials again and says
-/// where its tapes end.
-pub(crate) const LINK_QUEUE_FRAMES: usize = 1 << 20;
+/// Most bytes that wait for one link peer: what two full rings hold by default, since a ring is
+/// sent at once when its peer is back. Payloads are counted although the ring may share them: a
+/// ring lets go of what it drops, the queue does not. Beyond it the link is closed after what
+/// waits; the peer dials again, says where its tapes end, and gets the rest.
+const LINK_QUEUE_BYTES: usize = 160 * 1024 * 1024;
+
+/// What a frame costs besides a payload.
+const FRAME_BYTES: usize = 160;
+
+/// Frames that were taken off the queue and wait for the peer.
+const HANDED_FRAMES: usize = 64;
 
 /// The reader is gone or too far behind. It was told; forget it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,38 +82,105 @@ impl SignalQueue {
 /// The node's end of one link, held by each shard and by the event log.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerOutlet {
-    frames: mpsc::Sender<FromNode>,
+    frames: mpsc::UnboundedSender<FromNode>,
+    waiting_bytes: Arc<AtomicUsize>,
+    limit_bytes: usize,
     broken: Arc<Notify>,
 }
 
+/// What waits for a link peer. Bounded by the outlet, in bytes.
+pub(crate) struct PeerQueue {
+    frames: mpsc::UnboundedReceiver<FromNode>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
 impl PeerOutlet {
-    /// With the receiving end and the notice that somebody found it full or gone.
-    pub(crate) fn new() -> (PeerOutlet, mpsc::Receiver<FromNode>, Arc<Notify>) {
-        Self::with_room(LINK_QUEUE_FRAMES)
+    /// With what waits and the notice that somebody found it full or gone.
+    pub(crate) fn new() -> (PeerOutlet, PeerQueue, Arc<Notify>) {
+        Self::with_room(LINK_QUEUE_BYTES)
     }
 
-    fn with_room(frames: usize) -> (PeerOutlet, mpsc::Receiver<FromNode>, Arc<Notify>) {
-        let (frames, receiver) = mpsc::channel(frames);
+    fn with_room(limit_bytes: usize) -> (PeerOutlet, PeerQueue, Arc<Notify>) {
+        let (frames, receiver) = mpsc::unbounded_channel();
         let broken = Arc::new(Notify::new());
+        let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let outlet = PeerOutlet {
             frames,
+            waiting_bytes: Arc::clone(&waiting_bytes),
+            limit_bytes,
             broken: Arc::clone(&broken),
         };
-        (outlet, receiver, broken)
+        let queue = PeerQueue {
+            frames: receiver,
+            waiting_bytes,
+        };
+        (outlet, queue, broken)
     }
 
     pub(crate) fn put(&self, frame: FromNode) -> Result<(), CutOff> {
-        self.frames.try_send(frame).map_err(|_| {
-            self.broken.notify_one();
-            CutOff
-        })
+        let cost = cost(&frame);
+        // Counted before it waits: the reader never takes off more than was put on.
+        let waited = self.waiting_bytes.fetch_add(cost, Ordering::Relaxed);
+        if waited + cost <= self.limit_bytes && self.frames.send(frame).is_ok() {
+            return Ok(());
+        }
+        self.waiting_bytes.fetch_sub(cost, Ordering::Relaxed);
+        self.broken.notify_one();
+        Err(CutOff)
     }
+}
+
+impl PeerQueue {
+    /// The next frame; none once every outlet is gone.
+    pub(crate) async fn next(&mut self) -> Option<FromNode> {
+        let frame = self.frames.recv().await?;
+        self.waiting_bytes
+            .fetch_sub(cost(&frame), Ordering::Relaxed);
+        Some(frame)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn try_recv(&mut self) -> Result<FromNode, mpsc::error::TryRecvError> {
+        self.frames.try_recv()
+    }
+
+    /// Hands what waits to the peer, as fast as it reads. Needs a tokio runtime.
+    pub(crate) fn hand_on(mut self) -> mpsc::Receiver<FromNode> {
+        let (to_peer, from_node) = mpsc::channel(HANDED_FRAMES);
+        tokio::spawn(async move {
+            loop {
+                let frame = tokio::select! {
+                    frame = self.next() => frame,
+                    () = to_peer.closed() => return,
+                };
+                let Some(frame) = frame else {
+                    return;
+                };
+                if to_peer.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        });
+        from_node
+    }
+}
+
+fn cost(frame: &FromNode) -> usize {
+    let payload = match frame {
+        FromNode::Entry { entry, .. } => match &entry.body {
+            TapeBody::Rtp { payload, .. } => payload.len(),
+            TapeBody::SenderReport { .. } | TapeBody::Muted { .. } => 0,
+        },
+        _ => 0,
+    };
+    FRAME_BYTES + payload
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sfu_protocol::link::LINK_VERSION;
+    use sfu_protocol::ids::{RecordingId, TapeId};
+    use sfu_protocol::link::{LINK_VERSION, TapeEntry};
     use sfu_protocol::media::MediaTime;
 
     fn welcome() -> FromNode {
@@ -137,17 +210,56 @@ mod tests {
         assert!(!overflowed.load(Ordering::Acquire));
     }
 
+    fn packet(bytes: usize) -> FromNode {
+        FromNode::Entry {
+            recording: RecordingId(uuid::Uuid::nil()),
+            tape: TapeId(1),
+            index: 0,
+            entry: TapeEntry {
+                arrived: MediaTime(1),
+                layer: 0,
+                body: TapeBody::Rtp {
+                    seq: 1,
+                    timestamp: 1,
+                    marker: false,
+                    retransmitted: false,
+                    payload: Arc::from(vec![0; bytes]),
+                },
+            },
+        }
+    }
+
     #[tokio::test]
     async fn a_link_that_is_not_read_is_cut_off_at_its_bound_and_told_so() {
-        let (outlet, mut frames, broken) = PeerOutlet::with_room(2);
+        let (outlet, mut queue, broken) = PeerOutlet::with_room(2 * FRAME_BYTES);
         outlet.put(welcome()).expect("there is room");
         outlet.put(welcome()).expect("there is room");
         assert_eq!(outlet.put(welcome()), Err(CutOff));
         broken.notified().await;
         // What was taken before is still delivered.
         drop(outlet);
-        assert_eq!(frames.recv().await, Some(welcome()));
-        assert_eq!(frames.recv().await, Some(welcome()));
-        assert_eq!(frames.recv().await, None);
+        assert_eq!(queue.next().await, Some(welcome()));
+        assert_eq!(queue.next().await, Some(welcome()));
+        assert_eq!(queue.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn the_payloads_that_wait_are_bounded_and_what_is_read_makes_room() {
+        let (outlet, mut queue, _) = PeerOutlet::with_room(10_000);
+        for _ in 0..7 {
+            outlet.put(packet(1_200)).expect("there is room");
+        }
+        assert_eq!(outlet.put(packet(1_200)), Err(CutOff));
+        queue.next().await;
+        assert_eq!(outlet.put(packet(1_200)), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_gone_ends_its_link() {
+        let (outlet, queue, broken) = PeerOutlet::new();
+        drop(queue.hand_on());
+        outlet.frames.closed().await;
+        assert_eq!(outlet.put(welcome()), Err(CutOff));
+        broken.notified().await;
     }
 }
