@@ -275,6 +275,22 @@ pub enum ByeReason {
     GrantExpired,
 }
 
+impl ClientMessage {
+    /// The `type` of the message on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ClientMessage::Join { .. } => "join",
+            ClientMessage::Offer { .. } => "offer",
+            ClientMessage::Want { .. } => "want",
+            ClientMessage::SetTrack { .. } => "set_track",
+            ClientMessage::MuteOther { .. } => "mute_other",
+            ClientMessage::Remove { .. } => "remove",
+            ClientMessage::Leave {} => "leave",
+            ClientMessage::Ping { .. } => "ping",
+        }
+    }
+}
+
 /// Stable codes of [`NodeMessage::Refused`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]

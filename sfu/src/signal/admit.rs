@@ -10,6 +10,9 @@ const REPEATED_CHARS: usize = 64;
 /// Most of an explanation, in characters.
 const EXPLAINED_CHARS: usize = 200;
 
+/// Longest first message: a grant with its wrapping and a resume key. Longer ones are not read.
+const MAX_JOIN_BYTES: usize = 16 * 1024;
+
 /// Somebody who may come in.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -56,6 +59,10 @@ pub(crate) fn read_first(
     verifier: &GrantVerifier,
     now_s: u64,
 ) -> Result<Entry, Refusal> {
+    if text.len() > MAX_JOIN_BYTES {
+        let message = "the first message is too long";
+        return Err(Refusal::new("", RefusedCode::Malformed, message));
+    }
     let message = read(text)?;
     let ClientMessage::Join {
         version,
@@ -64,7 +71,7 @@ pub(crate) fn read_first(
     } = message
     else {
         return Err(Refusal::new(
-            type_of(&message),
+            message.name(),
             RefusedCode::Malformed,
             "the first message must be join",
         ));
@@ -117,19 +124,6 @@ fn named_type(text: &str) -> String {
     serde_json::from_str::<Typed>(text).map_or_else(|_| String::new(), |typed| typed.r#type)
 }
 
-fn type_of(message: &ClientMessage) -> &'static str {
-    match message {
-        ClientMessage::Join { .. } => "join",
-        ClientMessage::Offer { .. } => "offer",
-        ClientMessage::Want { .. } => "want",
-        ClientMessage::SetTrack { .. } => "set_track",
-        ClientMessage::MuteOther { .. } => "mute_other",
-        ClientMessage::Remove { .. } => "remove",
-        ClientMessage::Leave {} => "leave",
-        ClientMessage::Ping { .. } => "ping",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +134,14 @@ mod tests {
 
     fn first(text: &str) -> Result<Entry, Refusal> {
         read_first(text, &Office::new().verifier(), NOW_S)
+    }
+
+    #[test]
+    fn a_first_message_that_is_too_long_is_not_read() {
+        let padded = |bytes: usize| format!("{{\"type\":\"leave\"}}{}", " ".repeat(bytes - 16));
+        let about = |bytes| first(&padded(bytes)).expect_err("not a join").about;
+        assert_eq!(about(MAX_JOIN_BYTES), "leave");
+        assert_eq!(about(MAX_JOIN_BYTES + 1), "");
     }
 
     #[test]

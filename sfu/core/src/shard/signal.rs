@@ -128,7 +128,7 @@ impl Shard {
             return;
         };
         let (room, participant) = sayer;
-        let about = name_of(&message);
+        let about = message.name();
         let allowance = self
             .rooms
             .get_mut(&room)
@@ -284,19 +284,5 @@ impl Shard {
             subscribe::aim(&mut self.stage, now, out, to);
         }
         Ok(())
-    }
-}
-
-/// The `type` of a message on the wire.
-fn name_of(message: &ClientMessage) -> &'static str {
-    match message {
-        ClientMessage::Join { .. } => "join",
-        ClientMessage::Offer { .. } => "offer",
-        ClientMessage::Want { .. } => "want",
-        ClientMessage::SetTrack { .. } => "set_track",
-        ClientMessage::MuteOther { .. } => "mute_other",
-        ClientMessage::Remove { .. } => "remove",
-        ClientMessage::Leave {} => "leave",
-        ClientMessage::Ping { .. } => "ping",
     }
 }
