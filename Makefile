@@ -5,11 +5,13 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
 COLLOQUY := $(CARGO_TARGET_DIR)/release/colloquy
 SEEDS ?= 100
+TARGET ?= all
+SECONDS ?= 60
 # The committed seeds are below; what is found from here on is new.
 FROM ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test sim-sweep setup web
+.PHONY: help run build test sim-sweep fuzz setup web
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +28,9 @@ test: ## Run every check: format, lints, tests, browsers
 
 sim-sweep: setup ## Run the simulation over SEEDS=n more seeds
 	@SFU_SIM_SWEEP=$(FROM)..$$(($(FROM) + $(SEEDS))) cargo test --locked -p sfu-sim
+
+fuzz: setup ## Look for inputs that break TARGET (or all) for SECONDS=n each; deploy/fuzz.sh lists them
+	@deploy/fuzz.sh run $(TARGET) $(SECONDS)
 
 setup: ## Install the system packages that are missing
 	@deploy/setup.sh build

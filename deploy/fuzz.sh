@@ -13,9 +13,10 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 crates=(sfu/core sfu/protocol recorder/core turn/core)
-# Files of one committed corpus, and the largest of them.
+# Files of one committed corpus, and the largest of those that are found: a repository is no place
+# for more, and an input that says much in little is the best to replay.
 max_files=32
-max_bytes=4096
+max_bytes=400
 # Longer than any input may take, even on a busy machine; more memory than any may need.
 limits=(-timeout=5 -rss_limit_mb=2048)
 
@@ -63,10 +64,11 @@ keep() {
     # libFuzzer names a file by its SHA-1.
     known=$(sha1sum "$corpus"/* | cut -d ' ' -f 1)
     while read -r bytes file; do
-        ((count < max_files && bytes <= max_bytes)) || break
+        ((count < max_files)) || break
+        ((bytes <= max_bytes)) || continue
         [[ $known != *"$(basename "$file")"* ]] || continue
         cp "$file" "$corpus/" && count=$((count + 1))
-    done < <(find "$chosen" -type f -printf '%s %p\n' | sort -n)
+    done < <(find "$chosen" -type f -printf '%s %p\n' | sort -rn)
     rm -rf "$chosen"
     echo "$target: $count files, $(du -sb "$corpus" | cut -f1) bytes"
 }

@@ -1,5 +1,8 @@
 //! Words against bytes that no honest program wrote.
 
-#[expect(dead_code, reason = "minds have targets of several steps; words have none")]
+#[expect(
+    dead_code,
+    reason = "minds have targets of several steps; words have none"
+)]
 mod corpus;
 mod fuzzing;

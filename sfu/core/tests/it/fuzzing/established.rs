@@ -192,7 +192,8 @@ impl Guest {
             plain[8..12].copy_from_slice(&heard.to_be_bytes());
         }
         if operation & VERSION_2 != 0 {
-            *plain.first_mut()? = plain[0] & 0x3f | 0x80;
+            let first = plain.first_mut()?;
+            *first = *first & 0x3f | 0x80;
         }
         self.mal.seal.rtcp(&plain)
     }
