@@ -82,7 +82,7 @@ export class Person {
       permissions: ['camera', 'microphone', 'clipboard-read', 'clipboard-write'],
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     return new Person(name, page, browser, directory);
   }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
 import { accessToken, Files, power, probe, samples, type SessionAnswer } from './files.ts';
+import { LIMITS } from './limits.ts';
 import { Server } from './server.ts';
 
 /** The synthetic participant's reference (recorder::compose::synthetic). */
@@ -66,7 +67,7 @@ test('one person alone sees a room full of people', async () => {
         (video) => video.dataset['self'] !== 'true' && video.videoWidth > 0 && video.currentTime > 1,
       ).length === 3,
     undefined,
-    { timeout: 15_000 },
+    { timeout: LIMITS.picturesMs },
   );
   await owner.at('toolbar-end').click();
   await owner.at('confirm-end').click();
@@ -109,7 +110,7 @@ function beeps(path: string): number[] {
   return risesOf(levels.map((level) => level > most / 4)).map((at) => (at * step * 1000) / SAMPLE_RATE_HZ);
 }
 
-/** Where a signal comes on after at least half a second off is not asked: every rise. */
+/** Where a signal comes on. */
 function risesOf(on: boolean[]): number[] {
   return on.flatMap((value, at) => (value && at > 0 && !on[at - 1] ? [at] : []));
 }
@@ -124,7 +125,7 @@ test('a recording keeps flash and beep together within 40 ms', async () => {
   await call(`/api/rooms/${room.id}/recordings`, 'POST', {});
   await new Promise((resolve) => setTimeout(resolve, 15_000));
   await call(`/api/rooms/${room.id}/end`, 'POST', {});
-  const session = await until('the recording', 20_000, async () => {
+  const session = await until('the recording', LIMITS.recordingReadyMs, async () => {
     const now = (await call(`/api/sessions/${running.session_id}`, 'GET')) as SessionAnswer;
     return now.recordings[0]?.status === 'ready' ? now : undefined;
   });

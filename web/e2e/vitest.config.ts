@@ -7,7 +7,7 @@ export default defineConfig({
     include: ['*.test.ts'],
     fileParallelism: false,
     sequence: { concurrent: false },
-    testTimeout: 90_000,
+    testTimeout: 150_000,
     hookTimeout: 120_000,
     bail: 1,
   },

@@ -1,0 +1,26 @@
+// What the figures of a run are held to.
+//
+// What people are promised holds on a machine that does nothing else: `COLLOQUY_STRICT=1` holds a
+// run to it. A machine that is shared stalls for reasons of its own; there a run is held to what
+// only a fault of ours breaks, and prints its figures all the same.
+
+const strict = process.env['COLLOQUY_STRICT'] === '1';
+
+const pick = (promised: number, onAnyMachine: number) => (strict ? promised : onAnyMachine);
+
+export const LIMITS = {
+  /** The roster may lag behind the truth. */
+  rosterMs: pick(1_000, 10_000),
+  /** From the last join until everybody sees everybody. */
+  picturesMs: pick(3_000, 20_000),
+  /** Share of the source's frames that arrive. */
+  frameShare: pick(0.9, 0.5),
+  /** Longest time without a new frame. */
+  frameGapMs: pick(1_000, 5_000),
+  /** From an action until others see it: a camera, a shared screen, the end of the meeting. */
+  actionMs: pick(5_000, 20_000),
+  /** From the end of the meeting until its page shows the recording. */
+  recordingReadyMs: pick(10_000, 60_000),
+  /** The file's length against the time between the clicks. */
+  durationMs: pick(300, 3_000),
+} as const;
