@@ -9,11 +9,12 @@ import {
   preferredCodecs,
   SCREEN_AUDIO_ENCODING,
   SCREEN_ENCODING,
+  VIDEO_START_KBPS,
 } from "./encodings";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
 import { type Kind, MAX_SLOTS, type PublishLine, type Slot, type SlotId, type Source, type TrackState } from "./protocol/signal.gen";
-import { withOpusWishes } from "./sdp";
+import { withOpusWishes, withVideoStart } from "./sdp";
 
 /** Voices heard at once: more than this many people talking is noise. */
 export const AUDIO_SLOTS = 6;
@@ -113,7 +114,7 @@ export class Connection {
   async answer(revision: number, sdp: string, slots: readonly Slot[]): Promise<void> {
     if (revision !== this.awaiting || this.wiring.scope.ended) return;
     // DTX stays off: silence costs little, and a tape could not tell a pause from a loss.
-    const tuned = withOpusWishes(sdp, { inbandFec: true, dtx: false });
+    const tuned = withVideoStart(withOpusWishes(sdp, { inbandFec: true, dtx: false }), VIDEO_START_KBPS);
     await this.peer.setRemoteDescription({ type: "answer", sdp: tuned });
     this.awaiting = null;
     this.hasAnswer = true;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cameraLayers, preferredCodecs } from "./encodings";
 import { levelOf } from "./levels";
-import { withOpusWishes } from "./sdp";
+import { withOpusWishes, withVideoStart } from "./sdp";
 import { figures, isWeak } from "./stats";
 
 describe("layers", () => {
@@ -52,6 +52,21 @@ describe("Opus wishes in an answer", () => {
 
   test("leave a description without Opus as it is", () => {
     expect(withOpusWishes("a=rtpmap:96 VP8/90000\r\n", wishes)).toBe("a=rtpmap:96 VP8/90000\r\n");
+  });
+});
+
+describe("the rate at which pictures begin", () => {
+  test("stands in the format line of every video codec, and not in that of a repair format", () => {
+    const sdp = "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:98 H264/90000\r\na=fmtp:98 x=1\r\n";
+    expect(withVideoStart(sdp, 800)).toBe(
+      "a=rtpmap:96 VP8/90000\r\na=fmtp:96 x-google-start-bitrate=800\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
+        "a=rtpmap:98 H264/90000\r\na=fmtp:98 x=1;x-google-start-bitrate=800\r\n",
+    );
+  });
+
+  test("leaves sound alone", () => {
+    const sdp = "a=rtpmap:111 opus/48000/2\r\n";
+    expect(withVideoStart(sdp, 800)).toBe(sdp);
   });
 });
 

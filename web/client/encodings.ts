@@ -15,6 +15,9 @@ const BITS_PER_PIXEL = 0.061;
 const LEAST_LAYER_BPS = 120_000;
 const FRAMES_PER_SECOND = 30;
 
+/** Where the sender's estimate begins: about what two layers of a 720p camera need. */
+export const VIDEO_START_KBPS = 800;
+
 /** What of a camera's encoding depends on the picture it captures. */
 export interface Layer {
   rid: (typeof RIDS)[number];

@@ -10,25 +10,44 @@ export interface OpusWishes {
 
 /** The answer with our wishes in every Opus format line: a sender obeys the receiver's line. */
 export function withOpusWishes(sdp: string, wishes: OpusWishes): string {
+  return withParameters(
+    sdp,
+    /^opus\/48000/i,
+    new Map([
+      ["useinbandfec", wishes.inbandFec ? "1" : "0"],
+      ["usedtx", wishes.dtx ? "1" : "0"],
+    ]),
+  );
+}
+
+/**
+ * The answer with a rate at which Chromium begins to send pictures. It would begin at 300 kbit/s
+ * for all layers together and leave out every second picture until its estimate has grown, some
+ * seconds later; feedback brings the rate down within a second where the line is narrow.
+ */
+export function withVideoStart(sdp: string, kilobitsPerSecond: number): string {
+  const added = new Map([["x-google-start-bitrate", String(kilobitsPerSecond)]]);
+  return withParameters(sdp, /^(vp8|vp9|h264|av1)\/90000/i, added);
+}
+
+/** Adds parameters to the format line of every payload type whose encoding fits. */
+function withParameters(sdp: string, encoding: RegExp, added: ReadonlyMap<string, string>): string {
   const lines = sdp.split("\r\n");
-  const payloads = lines
-    .map((line) => /^a=rtpmap:(\d+) opus\/48000/i.exec(line)?.[1])
-    .filter((payload) => payload !== undefined);
-  const added = new Map([
-    ["useinbandfec", wishes.inbandFec ? "1" : "0"],
-    ["usedtx", wishes.dtx ? "1" : "0"],
-  ]);
+  const payloadOf = (line: string) => {
+    const [, payload, name = ""] = /^a=rtpmap:(\d+) (.*)$/.exec(line) ?? [];
+    return encoding.test(name) ? payload : undefined;
+  };
+  const payloads = new Set(lines.map(payloadOf).filter((payload) => payload !== undefined));
   const seen = new Set<string>();
   const tuned = lines.map((line) => {
-    const match = /^a=fmtp:(\d+) (.*)$/.exec(line);
-    const [, payload = "", parameters = ""] = match ?? [];
-    if (!payloads.includes(payload)) return line;
+    const [, payload = "", parameters = ""] = /^a=fmtp:(\d+) (.*)$/.exec(line) ?? [];
+    if (!payloads.has(payload)) return line;
     seen.add(payload);
     return `a=fmtp:${payload} ${mergedParameters(parameters, added)}`;
   });
   return tuned
     .flatMap((line) => {
-      const payload = /^a=rtpmap:(\d+) opus\/48000/i.exec(line)?.[1];
+      const payload = payloadOf(line);
       if (payload === undefined || seen.has(payload)) return [line];
       return [line, `a=fmtp:${payload} ${mergedParameters("", added)}`];
     })
