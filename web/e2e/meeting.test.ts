@@ -131,6 +131,17 @@ describe('three browsers meet', () => {
 });
 
 describe('everyone can act', () => {
+  test('whoever comes and goes is on the list of everybody, and off it', async () => {
+    await anna.at('copy-invite').click();
+    const link = await anna.page.evaluate(() => navigator.clipboard.readText());
+    const dora = await Person.arrive('Dora');
+    await dora.joinBy(link);
+    await Promise.all(everyone().map((person) => rosterShows(person, 4)));
+    await dora.at('toolbar-leave').click();
+    await Promise.all(everyone().map((person) => rosterShows(person, 3)));
+    await dora.goAway();
+  });
+
   test('a muted microphone is silence for the others and shown to them', async () => {
     await bert.at('toolbar-mute').click();
     await anna.page
