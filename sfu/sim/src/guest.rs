@@ -86,8 +86,12 @@ pub struct Guest {
     pub role: Role,
     /// Over which line.
     pub line: Line,
-    /// Where.
+    /// Where, as it knows itself.
     pub address: SocketAddr,
+    /// From where the node hears it: what a NAT makes of its address.
+    pub seen_as: SocketAddr,
+    /// Whether it does what it must not: what the node refuses it is no violation.
+    pub hostile: bool,
     /// Its WebSocket.
     pub signal: SignalId,
     /// When it joined.
@@ -147,6 +151,8 @@ impl Guest {
             role: invite.role,
             line: invite.line,
             address: place.address,
+            seen_as: place.address,
+            hostile: false,
             signal: place.signal,
             joined_at: now,
             connected_at: None,
@@ -234,7 +240,7 @@ impl Guest {
                 Output::Datagram { destination, bytes } => {
                     assert_eq!(destination, node, "the node has one address");
                     departing.datagrams.push(Datagram {
-                        source: self.address,
+                        source: self.seen_as,
                         destination,
                         bytes,
                     });

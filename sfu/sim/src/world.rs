@@ -5,6 +5,7 @@
 
 mod cast;
 mod letters;
+mod strangers;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,8 @@ use crate::keeper::Keeper;
 use crate::network::{Datagram, Network, Path};
 use crate::oracle::{Bounds, Violation};
 use letters::{Letter, Post};
+use strangers::Strangers;
+pub use strangers::{MAX_OVERHEARD, MAX_TOLD};
 
 /// How often the oracles look.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -61,6 +64,7 @@ pub struct World {
     pub(crate) links: u64,
     pub(crate) signals: u64,
     pub(crate) step: String,
+    pub(crate) strangers: Strangers,
     shard: Shard,
     network: Network,
     departures: Departures,
@@ -103,6 +107,7 @@ impl World {
             links: 0,
             signals: 0,
             step: String::new(),
+            strangers: Strangers::default(),
             shard,
             network: Network::new(chance.next_u64()),
             departures: Departures::new(),
@@ -186,12 +191,17 @@ impl World {
         }
     }
 
+    /// Puts a datagram on its way.
+    pub(crate) fn post_datagram(&mut self, datagram: Datagram, path: Path) {
+        self.burst.push((datagram, path));
+    }
+
     fn collect_departures(&mut self) {
         for (destination, bytes) in self.departures.iter() {
             let guest = self
                 .guests
                 .iter()
-                .find(|guest| guest.address == destination);
+                .rfind(|guest| guest.seen_as == destination);
             let path = guest.map_or(Path::OFFICE, |guest| guest.line.down);
             let datagram = Datagram {
                 source: node_address(),
@@ -259,6 +269,7 @@ impl World {
     }
 
     fn deliver(&mut self, datagram: Datagram) {
+        self.strangers.overhear(&datagram);
         let Datagram {
             source,
             destination,
@@ -271,7 +282,7 @@ impl World {
                 bytes: &bytes,
             });
         }
-        let here = |guest: &Guest| guest.address == destination && !guest.gone;
+        let here = |guest: &Guest| guest.seen_as == destination && !guest.gone;
         if let Some(index) = self.guests.iter().position(here) {
             let bytes = bytes.as_slice();
             self.guests[index].handle(self.now, GuestInput::Datagram { source, bytes });
@@ -339,7 +350,7 @@ impl World {
 }
 
 /// Where the node is.
-pub(crate) fn node_address() -> SocketAddr {
+pub fn node_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 7_882))
 }
 

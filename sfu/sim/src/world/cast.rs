@@ -225,7 +225,7 @@ impl World {
         here.map(|guest| guest.name.clone()).collect()
     }
 
-    fn index(&self, name: &str) -> usize {
+    pub(super) fn index(&self, name: &str) -> usize {
         let found = self.guests.iter().rposition(|guest| guest.name == name);
         found.unwrap_or_else(|| panic!("nobody called {name} has joined"))
     }

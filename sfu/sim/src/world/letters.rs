@@ -91,6 +91,7 @@ impl World {
             Letter::ToNode { signal, message } => self.hear_guest(signal, message),
             Letter::ToGuest { signal, envelope } => self.hear_node(signal, *envelope),
             Letter::CloseGuest { signal } => {
+                self.close_stranger(signal);
                 // A guest that is told to go closes its side too.
                 self.post.send(self.now, Letter::GuestClosed { signal });
             }
@@ -108,7 +109,7 @@ impl World {
 
     fn hear_guest(&mut self, signal: SignalId, message: ClientMessage) {
         let Some(index) = self.guest_at(signal) else {
-            return;
+            return self.hear_stranger(signal, message);
         };
         let name = self.guests[index].name.clone();
         let ClientMessage::Join { resume, .. } = message else {
@@ -116,7 +117,7 @@ impl World {
             return self.tell_shard(Input::Signal { signal, message });
         };
         self.note(&name, "joins");
-        let grant = Box::new(self.grant(index));
+        let grant = Box::new(self.grant_at(index));
         self.tell_shard(Input::SignalOpened {
             signal,
             grant,
@@ -129,7 +130,7 @@ impl World {
             .guest_at(signal)
             .filter(|&index| !self.guests[index].gone)
         else {
-            return;
+            return self.tell_stranger(signal, envelope);
         };
         let name = self.guests[index].name.clone();
         self.note(&name, &told(&envelope));
@@ -138,6 +139,7 @@ impl World {
             code,
             message,
         } = &envelope.message
+            && !self.guests[index].hostile
         {
             self.violate(&name, format!("{about} was refused: {code:?} {message}"));
         }
@@ -168,7 +170,7 @@ impl World {
         }
     }
 
-    fn grant(&self, index: usize) -> Grant {
+    pub(super) fn grant_at(&self, index: usize) -> Grant {
         let guest = &self.guests[index];
         let now_s = (super::ORIGIN_UNIX_US / 1_000_000) + self.now_ms() / 1_000;
         Grant {
@@ -188,7 +190,7 @@ impl World {
 }
 
 /// A message without the session description, which names random keys.
-fn summary(message: &ClientMessage) -> String {
+pub(super) fn summary(message: &ClientMessage) -> String {
     match message {
         ClientMessage::Offer { publish, .. } => format!("offers {publish:?}"),
         other => format!("says {other:?}"),
@@ -196,7 +198,7 @@ fn summary(message: &ClientMessage) -> String {
 }
 
 /// The same of the node's messages.
-fn told(envelope: &Envelope) -> String {
+pub(super) fn told(envelope: &Envelope) -> String {
     match &envelope.message {
         NodeMessage::Answer { slots, .. } => format!("told {} answer {slots:?}", envelope.seq),
         other => format!("told {} {other:?}", envelope.seq),

@@ -7,4 +7,5 @@ mod network;
 mod oracles;
 mod recording;
 mod seeds;
+mod strangers;
 mod tracks;
