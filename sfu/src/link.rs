@@ -185,8 +185,8 @@ impl LinkHub {
                     reason: EndReason::Unknown,
                 })?,
             },
-            ToNode::Ack { recording, .. } => {
-                // What nobody records needs no acknowledgement.
+            ToNode::Ack { recording, .. } | ToNode::Trouble { recording, .. } => {
+                // What nobody records needs no acknowledgement and has no trouble.
                 if let Some(room) = self.room_of(*recording) {
                     self.doors.of(room).bring(peer.says(frame)).await?;
                 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::control::NodeEvent;
 use crate::ids::{RecordingId, RoomId, TapeId, TrackId};
 use crate::media::{Codec, MediaTime};
+use crate::recording::TroubleReason;
 
 /// The version of these frames.
 pub const LINK_VERSION: u16 = 1;
@@ -63,6 +64,14 @@ pub enum ToNode {
         tape: TapeId,
         /// The last durable index.
         through: u64,
+    },
+    /// Whether the tapes can be written. Said after each [`ToNode::Record`] and whenever it
+    /// changes; the node tells everyone in the room.
+    Trouble {
+        /// Of which recording.
+        recording: RecordingId,
+        /// Why not, or that they can.
+        reason: Option<TroubleReason>,
     },
 }
 

@@ -115,6 +115,19 @@ pub enum RecordingStatus {
     Failed,
 }
 
+/// Why a recorder cannot write tapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleReason {
+    /// No space, no quota, or a file that may grow no further (ENOSPC, EDQUOT, EFBIG).
+    DiskFull,
+    /// The disk takes nothing (EROFS, EACCES, EPERM).
+    ReadOnly,
+    /// Anything else: the recorder's log has it.
+    Unwritable,
+}
+
 /// What a recorder reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecorderReport {
@@ -132,6 +145,6 @@ pub struct RecorderReport {
     pub files: Vec<RecordedFile>,
     /// When ready.
     pub health: Option<RecordingHealth>,
-    /// When failed: what a person reads.
+    /// When failed, and while running when tapes cannot be written: what a person reads.
     pub problem: Option<String>,
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ParticipantId, RecordingId, RoomId, TrackId};
 use crate::media::{Codec, Kind, Source};
+use crate::recording::TroubleReason;
 
 /// The version of this protocol. A node refuses another with `unsupported_version`.
 pub const SIGNAL_VERSION: u16 = 1;
@@ -215,6 +216,22 @@ pub struct RecordingNotice {
     /// Milliseconds since the Unix epoch.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub started_at_ms: u64,
+    /// Set while what happens cannot be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub trouble: Option<RecordingTrouble>,
+}
+
+/// That a recording cannot be written now. The node holds back what it has room for; the rest
+/// will be missing, as a gap with a name in the finished recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct RecordingTrouble {
+    /// What an operator has to mend.
+    pub reason: TroubleReason,
+    /// Milliseconds since the Unix epoch.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub since_ms: u64,
 }
 
 /// A slot that the answer granted.
@@ -392,7 +409,7 @@ pub enum NodeMessage {
         /// Which of yours.
         source: Source,
     },
-    /// Recording started or stopped.
+    /// Recording started or stopped, or what it says has changed.
     Recording {
         /// Set while recording.
         recording: Option<RecordingNotice>,

@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sfu_protocol::ids::{ParticipantId, RecordingId, RoomId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};
+use sfu_protocol::recording::TroubleReason;
 use sfu_protocol::signal::{
     ByeReason, ClientMessage, Envelope, LeaveReason, NodeMessage, Participant, PublishLine,
-    RecordingNotice, RefusedCode, Resume, Role, SIGNAL_VERSION, Show, Slot, SlotContent, SlotId,
-    Track, TrackState, Want,
+    RecordingNotice, RecordingTrouble, RefusedCode, Resume, Role, SIGNAL_VERSION, Show, Slot,
+    SlotContent, SlotId, Track, TrackState, Want,
 };
 use uuid::Uuid;
 
@@ -66,6 +67,7 @@ fn notice() -> RecordingNotice {
         recording: RECORDING,
         started_by: "Ada".to_owned(),
         started_at_ms: NOW_MS,
+        trouble: None,
     }
 }
 
@@ -207,7 +209,13 @@ fn room_messages() -> Vec<NodeMessage> {
             participants: vec![BEN],
         },
         NodeMessage::Recording {
-            recording: Some(notice()),
+            recording: Some(RecordingNotice {
+                trouble: Some(RecordingTrouble {
+                    reason: TroubleReason::DiskFull,
+                    since_ms: NOW_MS + 60_000,
+                }),
+                ..notice()
+            }),
         },
     ]
 }

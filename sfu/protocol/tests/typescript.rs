@@ -10,10 +10,11 @@ use std::path::PathBuf;
 
 use sfu_protocol::ids::{ParticipantId, RecordingId, RoomId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};
+use sfu_protocol::recording::TroubleReason;
 use sfu_protocol::signal::{
     ByeReason, ClientMessage, Envelope, LeaveReason, MAX_SIGNAL_BYTES, MAX_SLOTS, NodeMessage,
-    Participant, PublishLine, RecordingNotice, RefusedCode, Resume, Role, SIGNAL_VERSION, Show,
-    Slot, SlotContent, SlotId, Track, TrackState, Want,
+    Participant, PublishLine, RecordingNotice, RecordingTrouble, RefusedCode, Resume, Role,
+    SIGNAL_VERSION, Show, Slot, SlotContent, SlotId, Track, TrackState, Want,
 };
 use ts_rs::{Config, TS};
 
@@ -54,6 +55,8 @@ fn generated() -> String {
         ClientMessage,
         Track,
         Participant,
+        TroubleReason,
+        RecordingTrouble,
         RecordingNotice,
         Slot,
         SlotContent,

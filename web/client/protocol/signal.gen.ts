@@ -222,6 +222,25 @@ lost: boolean,
 tracks: Array<Track>, };
 
 /**
+ * Why a recorder cannot write tapes.
+ */
+export type TroubleReason = "disk_full" | "read_only" | "unwritable";
+
+/**
+ * That a recording cannot be written now. The node holds back what it has room for; the rest
+ * will be missing, as a gap with a name in the finished recording.
+ */
+export type RecordingTrouble = {
+/**
+ * What an operator has to mend.
+ */
+reason: TroubleReason,
+/**
+ * Milliseconds since the Unix epoch.
+ */
+since_ms: number, };
+
+/**
  * That this room is being recorded, by whom and since when.
  */
 export type RecordingNotice = {
@@ -236,7 +255,11 @@ started_by: string,
 /**
  * Milliseconds since the Unix epoch.
  */
-started_at_ms: number, };
+started_at_ms: number,
+/**
+ * Set while what happens cannot be kept.
+ */
+trouble?: RecordingTrouble, };
 
 /**
  * A slot that the answer granted.

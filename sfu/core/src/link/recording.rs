@@ -1,6 +1,8 @@
 //! Recordings as the shard keeps them: which tapes there are, what of them is not yet durable,
 //! and what a recorder that comes back is sent.
 
+mod again;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use sfu_protocol::ids::{RecordingId, RoomId, TapeId, TrackId};
@@ -143,23 +145,6 @@ impl Tapes {
         self.recordings.contains_key(&recording)
     }
 
-    /// Tells a peer again how a recording ended, or that there is none.
-    pub(crate) fn repeat_end(&mut self, recording: RecordingId, peer: PeerId, at: MediaTime) {
-        let ended = self
-            .recordings
-            .get(&recording)
-            .and_then(|known| known.ended);
-        let (at, reason) = ended.unwrap_or((at, EndReason::Unknown));
-        self.frames.push_back((
-            peer,
-            FromNode::RecordEnded {
-                recording,
-                at,
-                reason,
-            },
-        ));
-    }
-
     /// The running recording of a room.
     pub(crate) fn of_room(&self, room: RoomId) -> Option<RecordingId> {
         let mut running = self
@@ -175,6 +160,12 @@ impl Tapes {
     pub(crate) fn room_of(&self, recording: RecordingId) -> Option<RoomId> {
         let known = self.recordings.get(&recording)?;
         known.ended.is_none().then_some(known.room)
+    }
+
+    /// The room of a running recording that this peer holds.
+    pub(crate) fn room_held_by(&self, recording: RecordingId, peer: PeerId) -> Option<RoomId> {
+        let known = self.recordings.get(&recording)?;
+        (known.ended.is_none() && known.peer == Some(peer)).then_some(known.room)
     }
 
     pub(crate) fn open_tape(
@@ -352,63 +343,6 @@ impl Tapes {
             .values()
             .map(|known| known.ring.bytes() as u64)
             .sum();
-    }
-
-    /// A recorder is back: everything that is open or that it lacks, in order.
-    fn send_again(&mut self, recording: RecordingId, peer: PeerId, have: &[TapeEnd]) {
-        let Some(known) = self.recordings.get(&recording) else {
-            return;
-        };
-        let at = known.started_at;
-        self.frames
-            .push_back((peer, FromNode::RecordStarted { recording, at }));
-        for (tape, state) in &known.tapes {
-            let theirs = have
-                .iter()
-                .find(|end| end.tape == *tape)
-                .map_or(0, |end| end.next_index);
-            self.frames
-                .push_back((peer, FromNode::TapeOpened(state.opened.clone())));
-            let rest = known.ring.rest(*tape, theirs);
-            if let Some((from_index, to_index)) = rest.gap {
-                let frame = FromNode::Gap {
-                    recording,
-                    tape: *tape,
-                    from_index,
-                    to_index,
-                };
-                self.frames.push_back((peer, frame));
-            }
-            for (index, entry) in rest.entries {
-                let frame = FromNode::Entry {
-                    recording,
-                    tape: *tape,
-                    index,
-                    entry,
-                };
-                self.frames.push_back((peer, frame));
-            }
-            if let Some((next_index, at, reason)) = state.closed {
-                let frame = FromNode::TapeClosed {
-                    recording,
-                    tape: *tape,
-                    next_index,
-                    at,
-                    reason,
-                };
-                self.frames.push_back((peer, frame));
-            }
-        }
-        if let Some((at, reason)) = known.ended {
-            self.frames.push_back((
-                peer,
-                FromNode::RecordEnded {
-                    recording,
-                    at,
-                    reason,
-                },
-            ));
-        }
     }
 
     fn forget_old(&mut self) {

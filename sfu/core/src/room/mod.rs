@@ -17,7 +17,7 @@ use sfu_protocol::control::RoomEvent;
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
 use sfu_protocol::media::Kind;
 use sfu_protocol::signal::{
-    ByeReason, NodeMessage, RecordingNotice, RefusedCode, SlotContent, TrackState,
+    ByeReason, NodeMessage, RecordingNotice, RecordingTrouble, RefusedCode, SlotContent, TrackState,
 };
 
 use crate::io::{ConnectionId, Output};
@@ -174,6 +174,27 @@ impl Room {
         if before != notice {
             self.tell_all(&NodeMessage::Recording { recording: notice }, effects);
         }
+    }
+
+    /// The recording cannot be written, or can again. The moment at which that began stays.
+    pub(crate) fn set_recording_trouble(
+        &mut self,
+        trouble: Option<RecordingTrouble>,
+        effects: &mut Effects,
+    ) {
+        let Some(mut notice) = self.recording.clone() else {
+            return;
+        };
+        let reason = |trouble: &RecordingTrouble| trouble.reason;
+        if notice.trouble.as_ref().map(reason) == trouble.as_ref().map(reason) {
+            return;
+        }
+        let since_ms = notice.trouble.map(|before| before.since_ms);
+        notice.trouble = trouble.map(|now| RecordingTrouble {
+            since_ms: since_ms.unwrap_or(now.since_ms),
+            ..now
+        });
+        self.set_recording(Some(notice), effects);
     }
 
     /// Notes how loud somebody is.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use sfu_protocol::control::{ControlReply, ControlRequest, RoomReport};
 use sfu_protocol::ids::{RecordingId, RoomId, TrackId};
 use sfu_protocol::link::{EndReason, FromNode, LINK_VERSION, TapeEnd, ToNode};
-use sfu_protocol::signal::{ByeReason, LeaveReason, RecordingNotice};
+use sfu_protocol::signal::{ByeReason, LeaveReason, RecordingNotice, RecordingTrouble};
 
 use super::Shard;
 use crate::io::{Departures, Output, PeerId, RequestId};
@@ -107,6 +107,17 @@ impl Shard {
                 tape,
                 through,
             } => self.tapes.ack(recording, tape, through),
+            ToNode::Trouble { recording, reason } => {
+                if let Some(room) = self.tapes.room_held_by(recording, peer) {
+                    let trouble = reason.map(|reason| RecordingTrouble {
+                        reason,
+                        since_ms: self.clock.at(now).as_ms(),
+                    });
+                    self.in_room(room, now, out, |room, effects| {
+                        room.set_recording_trouble(trouble, effects)
+                    });
+                }
+            }
         }
     }
 
@@ -138,6 +149,7 @@ impl Shard {
             recording,
             started_by,
             started_at_ms: at.as_ms(),
+            trouble: None,
         };
         self.in_room(room, now, out, |room, effects| {
             room.set_recording(Some(notice), effects)

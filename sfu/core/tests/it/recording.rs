@@ -6,7 +6,10 @@ use sfu_protocol::control::{ControlRequest, RoomEvent};
 use sfu_protocol::ids::{RecordingId, TapeId};
 use sfu_protocol::link::{EndReason, FromNode, TapeBody, TapeEnd, ToNode};
 use sfu_protocol::media::{Codec, Source};
-use sfu_protocol::signal::{ByeReason, ClientMessage, NodeMessage, Role, TrackState};
+use sfu_protocol::recording::TroubleReason;
+use sfu_protocol::signal::{
+    ByeReason, ClientMessage, NodeMessage, RecordingTrouble, Role, TrackState,
+};
 use uuid::Uuid;
 
 use crate::world::{Publish, World, camera, room, said};
@@ -85,6 +88,54 @@ fn the_best_layer_of_a_track_is_on_its_tape_from_a_keyframe_on() {
         .filter(|entry| matches!(entry.2, TapeBody::SenderReport { .. }));
     assert!(reports.count() > 0, "sender reports are on the tape");
     assert_eq!(world.shard.report().packets_recorded, rtp.len() as u64);
+}
+
+#[test]
+fn everyone_is_told_once_that_tapes_cannot_be_written_and_when_they_can_again() {
+    let (mut world, ann) = recorded_world();
+    let before = said(&world.clients[ann]).len();
+    let trouble = |world: &mut World, peer, reason| {
+        let recording = recording();
+        world.link(peer, ToNode::Trouble { recording, reason });
+    };
+    let told = |world: &World| -> Vec<Option<RecordingTrouble>> {
+        let said = said(&world.clients[ann]);
+        let notices = said[before..].iter().filter_map(|message| match message {
+            NodeMessage::Recording { recording } => recording.as_ref(),
+            _ => None,
+        });
+        notices.map(|notice| notice.trouble).collect()
+    };
+    // A recorder says how it stands whenever it begins: nothing new is no news.
+    trouble(&mut world, RECORDER, None);
+    assert_eq!(told(&world), []);
+    trouble(&mut world, RECORDER, Some(TroubleReason::DiskFull));
+    trouble(&mut world, RECORDER, Some(TroubleReason::DiskFull));
+    trouble(&mut world, RECORDER, Some(TroubleReason::ReadOnly));
+    let [Some(full), Some(read_only)] = told(&world)[..] else {
+        panic!("{:?}", told(&world));
+    };
+    assert_eq!(full.reason, TroubleReason::DiskFull);
+    assert_eq!(
+        (read_only.reason, read_only.since_ms),
+        (TroubleReason::ReadOnly, full.since_ms),
+        "it is the same trouble, since the same moment"
+    );
+    let ben = world.open(2, Role::Guest, None);
+    let NodeMessage::Joined { recording, .. } = said(&world.clients[ben])[0] else {
+        panic!("{:?}", said(&world.clients[ben])[0]);
+    };
+    assert_eq!(
+        recording.as_ref().and_then(|it| it.trouble),
+        Some(read_only)
+    );
+    // What a peer says that does not hold the recording is not believed.
+    let stranger = PeerId(RECORDER.0 + 1);
+    world.input(Input::LinkOpened { peer: stranger });
+    trouble(&mut world, stranger, None);
+    assert_eq!(told(&world)[1..], [Some(read_only)]);
+    trouble(&mut world, RECORDER, None);
+    assert_eq!(told(&world)[2..], [None]);
 }
 
 #[test]
