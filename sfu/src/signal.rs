@@ -12,7 +12,7 @@ mod admit;
 mod patience;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -21,6 +21,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use deploy_process::shutdown::Shutdown;
+use sfu_core::comeback;
 use sfu_core::io::SignalId;
 use sfu_protocol::grant::GrantVerifier;
 use sfu_protocol::signal::{ByeReason, Envelope, MAX_SIGNAL_BYTES, NodeMessage, RefusedCode};
@@ -50,9 +51,6 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// the TCP connection goes.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// What a client waits before it comes back to a node that is stopping.
-const RETRY_AFTER_MS: u32 = 1000;
-
 /// What every WebSocket needs to know.
 pub(crate) struct Gate {
     doors: ShardDoors,
@@ -63,6 +61,7 @@ pub(crate) struct Gate {
     shutdown: Shutdown,
     metrics: Metrics,
     next_signal: AtomicU64,
+    open: AtomicUsize,
 }
 
 impl Gate {
@@ -82,6 +81,7 @@ impl Gate {
             shutdown,
             metrics,
             next_signal: AtomicU64::new(1),
+            open: AtomicUsize::new(0),
         }
     }
 
@@ -129,13 +129,16 @@ fn may_open(allowed: &[String], headers: &HeaderMap) -> bool {
 /// One WebSocket from opening to its end. Its place is free again when this returns.
 async fn hold(gate: Arc<Gate>, socket: WebSocket, _place: OwnedSemaphorePermit) {
     gate.metrics.signal_opened();
+    gate.open.fetch_add(1, Ordering::Relaxed);
     let mut wire = Wire {
         socket,
         last_seq: Some(0),
+        gate: Arc::clone(&gate),
     };
     let end = match converse(&gate, &mut wire).await {
         Ok(end) | Err(end) => end,
     };
+    gate.open.fetch_sub(1, Ordering::Relaxed);
     gate.metrics.signal_closed();
     gate.metrics.signal_ended(end);
 }
@@ -311,6 +314,7 @@ struct Wire {
     /// The number of the last message, while they are our own. None once a participant is in:
     /// from then on the shard counts, and ours are outside the count.
     last_seq: Option<u64>,
+    gate: Arc<Gate>,
 }
 
 impl Wire {
@@ -360,7 +364,11 @@ impl Wire {
 
     /// Says goodbye and closes.
     async fn part(&mut self, reason: ByeReason, end: SignalEnd) -> SignalEnd {
-        let retry_after_ms = (reason == ByeReason::Draining).then_some(RETRY_AFTER_MS);
+        let spread = || {
+            let open = self.gate.open.load(Ordering::Relaxed);
+            comeback::retry_after_ms(open, rand::random())
+        };
+        let retry_after_ms = (reason == ByeReason::Draining).then(spread);
         let bye = NodeMessage::Bye {
             reason,
             retry_after_ms,

@@ -41,6 +41,7 @@
 //! |---|---|
 //! | [`io`] | nothing: the values that go in and come out |
 //! | [`shard`] | nothing: it orders |
+//! | [`comeback`] | when clients that were lost come back |
 //! | `demux` | whose a datagram is |
 //! | `deadlines` | who wakes next, and why |
 //! | `stage` | what one step of one connection may cost |
@@ -52,6 +53,7 @@
 //! | `link` | what recorders and followers get, and get again |
 //! | [`report`] | nothing: counters |
 
+pub mod comeback;
 pub mod io;
 pub mod report;
 pub mod shard;

@@ -159,7 +159,7 @@ impl Shard {
         let mut report = self.stage.report.clone();
         self.tapes.count(&mut report);
         report.rooms = self.rooms.len() as u64;
-        report.participants = self.rooms.values().map(|room| room.len() as u64).sum();
+        report.participants = self.participants() as u64;
         report
     }
 
@@ -349,6 +349,10 @@ impl Shard {
         let decided = decide(self.rooms.get_mut(&room)?, &mut effects);
         self.carry_out(now, out, room, effects);
         Some(decided)
+    }
+
+    fn participants(&self) -> usize {
+        self.rooms.values().map(Room::len).sum()
     }
 
     fn chance(&mut self) -> u64 {

@@ -355,6 +355,9 @@ pub enum NodeMessage {
         /// The node's clock, milliseconds since the Unix epoch.
         #[cfg_attr(feature = "typescript", ts(type = "number"))]
         server_time_ms: u64,
+        /// When the WebSocket is lost, make the first try to come back at a random moment
+        /// within so many milliseconds. Never zero; the more participants, the longer.
+        reconnect_within_ms: u32,
     },
     /// The answer to an offer.
     Answer {

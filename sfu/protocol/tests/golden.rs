@@ -137,6 +137,7 @@ fn session_messages() -> Vec<NodeMessage> {
             resume_key: "k".to_owned(),
             resumed: false,
             server_time_ms: NOW_MS,
+            reconnect_within_ms: 300,
         },
         NodeMessage::Answer {
             revision: 1,

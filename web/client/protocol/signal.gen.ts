@@ -333,7 +333,12 @@ resumed: boolean,
 /**
  * The node's clock, milliseconds since the Unix epoch.
  */
-server_time_ms: number, } | { "type": "answer",
+server_time_ms: number,
+/**
+ * When the WebSocket is lost, make the first try to come back at a random moment
+ * within so many milliseconds. Never zero; the more participants, the longer.
+ */
+reconnect_within_ms: number, } | { "type": "answer",
 /**
  * The offer's.
  */
@@ -456,7 +461,12 @@ resumed: boolean,
 /**
  * The node's clock, milliseconds since the Unix epoch.
  */
-server_time_ms: number, } | { "type": "answer",
+server_time_ms: number,
+/**
+ * When the WebSocket is lost, make the first try to come back at a random moment
+ * within so many milliseconds. Never zero; the more participants, the longer.
+ */
+reconnect_within_ms: number, } | { "type": "answer",
 /**
  * The offer's.
  */

@@ -18,6 +18,7 @@ export const JOINED: Extract<NodeMessage, { type: "joined" }> = {
   resume_key: "key",
   resumed: false,
   server_time_ms: 0,
+  reconnect_within_ms: 300,
 };
 /** The receive lines behind four send lines. */
 export const SLOTS: Slot[] = Array.from({ length: AUDIO_SLOTS + VIDEO_SLOTS }, (_, i) => ({

@@ -53,6 +53,7 @@ impl FakeNode {
                 resume_key: "key".to_owned(),
                 resumed: false,
                 server_time_ms: 0,
+                reconnect_within_ms: 300,
             }],
             ClientMessage::Offer { revision, sdp, .. } => vec![self.answer(*revision, sdp)],
             ClientMessage::Leave {} => vec![NodeMessage::Bye {

@@ -17,11 +17,12 @@ use sfu_protocol::control::RoomEvent;
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
 use sfu_protocol::media::Kind;
 use sfu_protocol::signal::{
-    ByeReason, NodeMessage, RecordingNotice, RecordingTrouble, RefusedCode, SlotContent, TrackState,
+    NodeMessage, RecordingNotice, RecordingTrouble, RefusedCode, SlotContent, TrackState,
 };
 
 use crate::io::{ConnectionId, Output};
 use permission::{Action, may};
+use presence::Bye;
 pub(crate) use seat::Allowance;
 use seat::Seat;
 use slots::{Candidate, Wish};
@@ -312,14 +313,19 @@ impl Room {
         candidates
     }
 
-    /// Sends everyone away.
-    pub(crate) fn close(&mut self, bye: ByeReason, now: Instant, effects: &mut Effects) {
+    /// Sends everyone away, each with a goodbye of its own.
+    pub(crate) fn close(
+        &mut self,
+        mut bye: impl FnMut() -> Bye,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
         let everyone: Vec<ParticipantId> = self.participants().collect();
         for participant in everyone {
             self.leave(
                 participant,
                 sfu_protocol::signal::LeaveReason::RoomClosed,
-                Some(bye),
+                Some(bye()),
                 now,
                 effects,
             );

@@ -19,9 +19,6 @@ use crate::io::{ConnectionId, SignalId};
 /// wireless to mobile takes up to twenty seconds.
 pub(crate) const LOST_GRACE: Duration = Duration::from_secs(30);
 
-/// How long a client waits before it comes back to a node that is stopping.
-const RETRY_AFTER_DRAIN_MS: u32 = 1_000;
-
 /// A WebSocket that was let in.
 pub(crate) struct Arrival<'a> {
     pub(crate) signal: SignalId,
@@ -29,8 +26,26 @@ pub(crate) struct Arrival<'a> {
     pub(crate) resume: Option<(String, u64)>,
     /// Lets its holder come back to this place.
     pub(crate) new_key: String,
+    /// In what span it comes back when it is lost.
+    pub(crate) reconnect_within_ms: u32,
     pub(crate) now: Instant,
     pub(crate) at: MediaTime,
+}
+
+/// What a client is told when it is sent away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bye {
+    pub(crate) reason: ByeReason,
+    pub(crate) retry_after_ms: Option<u32>,
+}
+
+impl From<ByeReason> for Bye {
+    fn from(reason: ByeReason) -> Self {
+        Bye {
+            reason,
+            retry_after_ms: None,
+        }
+    }
 }
 
 impl Room {
@@ -43,7 +58,13 @@ impl Room {
                 return self.come_back(arrival, effects);
             }
             let reason = LeaveReason::Replaced;
-            self.leave(id, reason, Some(ByeReason::Replaced), arrival.now, effects);
+            self.leave(
+                id,
+                reason,
+                Some(ByeReason::Replaced.into()),
+                arrival.now,
+                effects,
+            );
         }
         self.join(arrival, effects);
     }
@@ -72,7 +93,7 @@ impl Room {
         });
         let shown = seat.visible().then(|| seat.shown());
         self.seats.insert(id, seat);
-        let joined = self.joined(id, false, arrival.at);
+        let joined = self.joined(id, false, arrival.reconnect_within_ms, arrival.at);
         self.tell(id, joined, effects);
         if !self.speaking.is_empty() {
             let participants = self.speaking.clone();
@@ -85,7 +106,7 @@ impl Room {
 
     fn come_back(&mut self, arrival: Arrival<'_>, effects: &mut Effects) {
         let id = arrival.grant.participant;
-        let joined = self.joined(id, true, arrival.at);
+        let joined = self.joined(id, true, arrival.reconnect_within_ms, arrival.at);
         let Some(seat) = self.seats.get_mut(&id) else {
             return;
         };
@@ -115,7 +136,13 @@ impl Room {
         }
     }
 
-    fn joined(&self, you: ParticipantId, resumed: bool, at: MediaTime) -> NodeMessage {
+    fn joined(
+        &self,
+        you: ParticipantId,
+        resumed: bool,
+        reconnect_within_ms: u32,
+        at: MediaTime,
+    ) -> NodeMessage {
         let others = self
             .seats
             .values()
@@ -132,6 +159,7 @@ impl Room {
                 .unwrap_or_default(),
             resumed,
             server_time_ms: at.as_ms(),
+            reconnect_within_ms,
         }
     }
 
@@ -165,7 +193,7 @@ impl Room {
         &mut self,
         id: ParticipantId,
         reason: LeaveReason,
-        bye: Option<ByeReason>,
+        bye: Option<Bye>,
         now: Instant,
         effects: &mut Effects,
     ) {
@@ -175,12 +203,10 @@ impl Room {
         if reason == LeaveReason::Removed {
             effects.removed.push((id, seat.granted_at_s));
         }
-        if let Some(reason) = bye {
-            let draining = reason == ByeReason::Draining;
-            let retry_after_ms = draining.then_some(RETRY_AFTER_DRAIN_MS);
+        if let Some(bye) = bye {
             let bye = NodeMessage::Bye {
-                reason,
-                retry_after_ms,
+                reason: bye.reason,
+                retry_after_ms: bye.retry_after_ms,
             };
             seat.mailbox.send(bye, &mut effects.outputs);
         }
@@ -275,7 +301,7 @@ impl Room {
         self.leave(
             whom,
             LeaveReason::Removed,
-            Some(ByeReason::Removed),
+            Some(ByeReason::Removed.into()),
             now,
             effects,
         );

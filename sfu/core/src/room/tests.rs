@@ -55,6 +55,7 @@ impl Scene {
             grant: &grant,
             resume: None,
             new_key: format!("key {n}"),
+            reconnect_within_ms: 300,
             now: self.now,
             at: MediaTime(0),
         };

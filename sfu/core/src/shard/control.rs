@@ -2,15 +2,19 @@
 
 use std::time::Instant;
 
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sfu_protocol::control::{ControlReply, ControlRequest, RoomReport};
 use sfu_protocol::ids::{RecordingId, RoomId, TrackId};
 use sfu_protocol::link::{EndReason, FromNode, LINK_VERSION, TapeEnd, ToNode};
 use sfu_protocol::signal::{ByeReason, LeaveReason, RecordingNotice, RecordingTrouble};
 
 use super::Shard;
+use crate::comeback;
 use crate::io::{Departures, Output, PeerId, RequestId};
 use crate::link::Start;
 use crate::room::Room;
+use crate::room::presence::Bye;
 
 impl Shard {
     pub(super) fn on_control(
@@ -23,15 +27,14 @@ impl Shard {
         let mut reply = ControlReply::Done {};
         match body {
             ControlRequest::CloseRoom { room, reason } => {
-                self.in_room(room, now, out, |room, effects| {
-                    room.close(reason, now, effects)
-                });
+                let participants = self.participants();
+                self.dismiss_room(now, out, room, (reason, participants));
             }
             ControlRequest::RemoveParticipant { room, participant } => {
                 // One who is not here may have a grant all the same.
                 self.removed
                     .remember(room, participant, None, self.clock.at(now));
-                let (reason, bye) = (LeaveReason::Removed, Some(ByeReason::Removed));
+                let (reason, bye) = (LeaveReason::Removed, Some(ByeReason::Removed.into()));
                 self.in_room(room, now, out, |room, effects| {
                     room.leave(participant, reason, bye, now, effects);
                 });
@@ -56,15 +59,36 @@ impl Shard {
     /// Takes nobody any more and sends everyone elsewhere.
     fn drain(&mut self, now: Instant, out: &mut Departures) {
         self.draining = true;
+        let participants = self.participants();
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in rooms {
             if let Some(recording) = self.tapes.of_room(id) {
                 self.end_recording(now, out, recording, EndReason::Draining);
             }
-            self.in_room(id, now, out, |room, effects| {
-                room.close(ByeReason::Draining, now, effects)
-            });
+            self.dismiss_room(now, out, id, (ByeReason::Draining, participants));
         }
+    }
+
+    /// Sends everyone of a room away: those who may come back, at different moments, counted
+    /// from how many participants are sent away at once.
+    fn dismiss_room(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        room: RoomId,
+        (reason, participants): (ByeReason, usize),
+    ) {
+        let mut chance = ChaCha12Rng::seed_from_u64(self.chance());
+        let bye = || {
+            let spread = || comeback::retry_after_ms(participants, chance.next_u64());
+            Bye {
+                reason,
+                retry_after_ms: (reason == ByeReason::Draining).then(spread),
+            }
+        };
+        self.in_room(room, now, out, |room, effects| {
+            room.close(bye, now, effects)
+        });
     }
 
     pub(super) fn on_link(

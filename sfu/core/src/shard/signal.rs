@@ -10,6 +10,7 @@ use sfu_protocol::signal::{
 };
 
 use super::Shard;
+use crate::comeback;
 use crate::connection::uplink::Subscriber;
 use crate::io::{Departures, Output, SignalId};
 use crate::room::presence::Arrival;
@@ -37,6 +38,7 @@ impl Shard {
         if let Some(refusal) = self.no_room_for(grant, now) {
             return self.turn_away(signal, refusal);
         }
+        let reconnect_within_ms = comeback::reconnect_within_ms(self.participants() + 1);
         let new_key = format!("{:016x}{:016x}", self.chance(), self.chance());
         let at = self.clock.at(now);
         let room = self
@@ -49,6 +51,7 @@ impl Shard {
             grant,
             resume,
             new_key,
+            reconnect_within_ms,
             now,
             at,
         };
@@ -89,13 +92,16 @@ impl Shard {
             code: refusal.code,
             message: refusal.message.to_owned(),
         };
+        let (reason, retry_after_ms) = if draining {
+            let chance = self.chance();
+            let wait = comeback::retry_after_ms(self.participants(), chance);
+            (ByeReason::Draining, wait)
+        } else {
+            (ByeReason::Refused, RETRY_AFTER_REFUSAL_MS)
+        };
         let bye = NodeMessage::Bye {
-            reason: if draining {
-                ByeReason::Draining
-            } else {
-                ByeReason::Refused
-            },
-            retry_after_ms: Some(RETRY_AFTER_REFUSAL_MS),
+            reason,
+            retry_after_ms: Some(retry_after_ms),
         };
         for (seq, message) in (1..).zip([refused, bye]) {
             let envelope = Box::new(Envelope { seq, message });
@@ -235,7 +241,7 @@ impl Shard {
     ) {
         let reason = LeaveReason::Left;
         self.in_room(room, now, out, |room, effects| {
-            room.leave(participant, reason, Some(bye), now, effects);
+            room.leave(participant, reason, Some(bye.into()), now, effects);
         });
     }
 

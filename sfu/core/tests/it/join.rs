@@ -7,7 +7,7 @@ use sfu_protocol::signal::{
     ByeReason, ClientMessage, LeaveReason, NodeMessage, RefusedCode, Role, TrackState,
 };
 
-use crate::world::{Publish, World, camera, participant, room, said};
+use crate::world::{Client, Publish, World, camera, participant, room, said};
 
 const CAMERA: Publish = Publish::Camera { layers: 1 };
 
@@ -211,6 +211,37 @@ fn a_room_ends_for_all_and_an_empty_one_closes_after_a_while() {
     assert_eq!(world.shard.report().rooms, 1);
     world.run(Duration::from_secs(6));
     assert_eq!(world.shard.report().rooms, 0);
+}
+
+#[test]
+fn a_node_that_stops_sends_everyone_away_with_a_moment_of_their_own_to_come_back() {
+    const PARTICIPANTS: u128 = 100;
+    let mut world = World::new(Limits::default());
+    for who in 1..=PARTICIPANTS {
+        world.open(who, Role::Guest, None);
+    }
+    let span = |client: &Client| match *said(client)[0] {
+        NodeMessage::Joined {
+            reconnect_within_ms,
+            ..
+        } => reconnect_within_ms,
+        _ => 0,
+    };
+    assert_eq!(span(&world.clients[0]), 300);
+    assert_eq!(span(&world.clients[99]), 500);
+
+    world.control(ControlRequest::Drain {});
+    let wait = |client: &Client| match said(client).last() {
+        Some(NodeMessage::Bye { retry_after_ms, .. }) => retry_after_ms.unwrap_or(0),
+        _ => 0,
+    };
+    let waits: Vec<u32> = world.clients.iter().map(wait).collect();
+    assert!(waits.iter().all(|wait| (1_000..1_500).contains(wait)));
+    // Cut into five, no fifth of the span has more than twice its share.
+    for from in (1_000..1_500).step_by(100) {
+        let came = waits.iter().filter(|&&w| (from..from + 100).contains(&w));
+        assert!((5..=40).contains(&came.count()), "{waits:?}");
+    }
 }
 
 #[test]
