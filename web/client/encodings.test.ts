@@ -81,7 +81,7 @@ describe("levels and figures", () => {
   });
 
   test("loss is counted between two readings", () => {
-    const before = { atMs: 0, received: 100, lost: 10, bytesIn: 0, bytesOut: 0, roundTripMs: null, lossOut: 0 };
+    const before = { atMs: 0, received: 100, lost: 10, bytesIn: 0, bytesOut: 0, datagramsIn: 0, roundTripMs: null, lossOut: 0 };
     const now = { ...before, atMs: 2_000, received: 190, lost: 20, bytesIn: 25_000, roundTripMs: 40 };
     const network = figures(before, now);
     expect(network).toEqual({ roundTripMs: 40, lossIn: 0.1, lossOut: 0, inBps: 100_000, outBps: 0 });

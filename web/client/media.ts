@@ -26,6 +26,8 @@ export interface MediaWiring {
   nextRevision: () => number;
   /** The path cannot be healed: join again. */
   onBroken: () => void;
+  /** Nothing arrives any more, though ICE has not said so yet; or something arrives again. */
+  onPath: (state: "silent" | "back") => void;
 }
 
 export class Media {
@@ -34,7 +36,10 @@ export class Media {
   readonly network: NetworkStats;
   private readonly publisher: Publisher;
   private stopTimer: () => void = () => undefined;
-  private healing: "no" | "waiting" | "restarted" = "no";
+  /** New candidates were tried in this silence. */
+  private nudged = false;
+  /** "held": without signalling no path can be healed, only come back by itself. */
+  private healing: "no" | "waiting" | "restarted" | "held" = "no";
 
   constructor(private readonly wiring: MediaWiring) {
     const { browser, scope, capture, iceServers, contents, send, nextRevision } = wiring;
@@ -57,6 +62,7 @@ export class Media {
     });
     this.network = new NetworkStats(scope, browser, () => this.connection.stats());
     scope.onEnd(this.connection.state.subscribe(() => this.heal(this.connection.state.get())));
+    this.followPath();
     scope.onEnd(() => this.stopTimer());
   }
 
@@ -75,21 +81,59 @@ export class Media {
     this.connection.withdrawOffer().catch(() => this.wiring.onBroken());
   }
 
+  /** The WebSocket is lost: no offer gets through, so none is made and no time is counted. */
+  hold(): void {
+    this.healing = "held";
+    this.stopTimer();
+  }
+
   /** The WebSocket is back and the node has kept our place: say again what it may have missed. */
   repeat(): void {
     this.connection.repeatOffer();
     this.publisher.repeat();
     this.slots.repeat();
-    this.heal(this.connection.state.get());
+    this.healing = "no";
+    const state = this.connection.state.get();
+    if (state === "interrupted" || state === "failed") this.restart();
+    else this.nudge();
+  }
+
+  /**
+   * The node answers and the path is silent: new candidates are tried at once, and once. Perhaps
+   * everyone just fell silent; a path that is really gone is then healed as ICE says so.
+   */
+  nudge(): void {
+    if (this.network.path.get() !== "silent" || this.nudged) return;
+    this.nudged = true;
+    void this.connection.offer(true);
   }
 
   private heal(state: ConnectionState): void {
+    if (this.healing === "held") return;
     if (state === "connected") this.settle();
     else if (state === "failed" && this.healing !== "restarted") this.restart();
     else if (state === "interrupted" && this.healing === "no") {
       this.healing = "waiting";
       this.later(HEAL_AFTER_MS, () => this.restart());
     }
+  }
+
+  private followPath(): void {
+    const { path } = this.network;
+    let before = path.get();
+    const check = () => {
+      const now = path.get();
+      if (now !== "silent") this.nudged = false;
+      if (now === "silent") this.wiring.onPath("silent");
+      else if (before === "silent") this.wiring.onPath("back");
+      before = now;
+    };
+    this.wiring.scope.onEnd(path.subscribe(check));
+    this.wiring.scope.onEnd(
+      this.connection.state.subscribe(() => {
+        if (this.connection.state.get() === "connected") this.wiring.onPath("back");
+      }),
+    );
   }
 
   private settle(): void {

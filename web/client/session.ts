@@ -16,6 +16,7 @@ import {
   type ByeReason,
   type ClientMessage,
   type Envelope,
+  type NodeMessage,
   type ParticipantId,
   type RefusedCode,
   SIGNAL_VERSION,
@@ -28,6 +29,8 @@ import type { Shown } from "./want";
 
 /** A grant is good for minutes: one older than this is renewed before it is shown again. */
 export const TICKET_FRESH_MS = 5 * 60_000;
+/** While all is well it is renewed so long before, so that coming back needs only the node. */
+const RENEW_AHEAD_MS = 60_000;
 
 /** New connections in a row. A path that none of them brings back will not come back by another. */
 export const MOST_NEW_CONNECTIONS = 6;
@@ -57,6 +60,8 @@ export type SessionState =
   | { at: "joined" }
   | { at: "lost" }
   | { at: "left"; reason: LeftReason };
+
+type Joined = Extract<NodeMessage, { type: "joined" }>;
 
 /** Thrown by `renew` when there is nothing to come back to. */
 export class SessionOver extends Error {
@@ -95,6 +100,7 @@ export class Session {
   private ticketAtMs = 0;
   /** Set from renewing a grant until it lets us in: a fresh grant that is refused ends the session. */
   private grantFresh = false;
+  private stopRenewing: () => void = () => undefined;
   private resumeKey: string | null = null;
   private lastSeq = 0;
   private shown: readonly Shown[] = [];
@@ -117,7 +123,8 @@ export class Session {
       scope: wiring.scope,
       target: () => this.target(),
       onMessage: (envelope) => this.receive(envelope),
-      onLost: () => this.stateCell.set({ at: "lost" }),
+      onAnswer: () => this.mediaCell.get()?.nudge(),
+      onLost: () => this.lost(),
       onGaveUp: () => this.end("unreachable"),
     });
     wiring.scope.onEnd(() => this.leave());
@@ -181,9 +188,26 @@ export class Session {
   }
 
   private keep(ticket: Ticket): Ticket {
+    const { browser } = this.wiring;
     this.ticket = ticket;
-    this.ticketAtMs = this.wiring.browser.nowMs();
+    this.ticketAtMs = browser.nowMs();
+    this.renewLater();
     return ticket;
+  }
+
+  private renewLater(): void {
+    const { browser } = this.wiring;
+    this.stopRenewing();
+    const aheadMs = RENEW_AHEAD_MS * (1 + browser.random());
+    this.stopRenewing = browser.after(TICKET_FRESH_MS - aheadMs, () => void this.renewAhead());
+  }
+
+  /** What goes wrong here is no harm yet: whoever has to come back asks again. */
+  private async renewAhead(): Promise<void> {
+    if (this.stateCell.get().at !== "joined") return;
+    const before = this.ticket;
+    const ticket = await this.wiring.renew().catch(() => null);
+    if (ticket !== null && this.ticket === before && this.stateCell.get().at !== "left") this.keep(ticket);
   }
 
   private receive(envelope: Envelope): void {
@@ -193,7 +217,7 @@ export class Session {
     this.roomCell.update((room) => afterMessage(room, envelope, this.wiring.browser.nowMs()));
     switch (envelope.type) {
       case "joined":
-        return this.joined(envelope.resume_key, envelope.resumed);
+        return this.joined(envelope);
       case "answer":
         return this.mediaCell.get()?.answer(envelope.revision, envelope.sdp, envelope.slots);
       case "muted_by_host":
@@ -205,8 +229,8 @@ export class Session {
     }
   }
 
-  private joined(resumeKey: string, resumed: boolean): void {
-    this.resumeKey = resumeKey;
+  private joined({ resume_key, resumed }: Joined): void {
+    this.resumeKey = resume_key;
     this.grantFresh = false;
     this.channel.settle();
     const media = this.mediaCell.get();
@@ -233,10 +257,22 @@ export class Session {
       send: (message) => this.channel.send(message),
       nextRevision: () => ++this.revision,
       onBroken: () => this.rebuild(),
+      onPath: (state) => this.onPath(state),
     });
     this.mediaCell.set(media);
     media.slots.show(this.shown);
     media.start();
+  }
+
+  private lost(): void {
+    this.stateCell.set({ at: "lost" });
+    this.mediaCell.get()?.hold();
+  }
+
+  /** Media tells first when a network goes and when it comes back: it moves all the time. */
+  private onPath(state: "silent" | "back"): void {
+    if (state === "silent") this.channel.doubt();
+    else if (this.stateCell.get().at === "lost") this.channel.hurry();
   }
 
   /** The node's end of the path is gone or of no use: another connection for the same place. */
@@ -269,6 +305,7 @@ export class Session {
   }
 
   private comeBack(retryAfterMs?: number): void {
+    this.mediaCell.get()?.hold();
     this.stateCell.set({ at: this.resumeKey === null && this.mediaCell.get() === null ? "joining" : "lost" });
     this.channel.reconnect(retryAfterMs);
   }
@@ -316,6 +353,7 @@ export class Session {
     if (this.stateCell.get().at === "left") return;
     this.stateCell.set({ at: "left", reason });
     this.channel.close();
+    this.stopRenewing();
     this.mediaScope.end();
     this.mediaCell.set(null);
   }

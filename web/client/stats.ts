@@ -3,8 +3,12 @@
 import type { Browser } from "./browser";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
+import { type PathState, PathWatch } from "./path";
 
-const READ_EVERY_MS = 2_000;
+/** Often enough to miss a path within a second or two. */
+export const READ_EVERY_MS = 500;
+/** Figures are of so many readings: shorter ones jump. */
+const READINGS_PER_FIGURE = 4;
 
 /** The network between this browser and its node, over the last reading. */
 export interface NetworkFigures {
@@ -24,6 +28,8 @@ export interface Totals {
   lost: number;
   bytesIn: number;
   bytesOut: number;
+  /** Datagrams that arrived, whatever was in them. */
+  datagramsIn: number;
   roundTripMs: number | null;
   lossOut: number;
 }
@@ -49,7 +55,11 @@ export function isWeak(network: NetworkFigures | null): boolean {
 
 export class NetworkStats {
   private readonly figuresCell = new Cell<NetworkFigures | null>(null);
+  private readonly pathCell = new Cell<PathState>("quiet");
+  private readonly watch = new PathWatch();
+  private last: Totals | null = null;
   private before: Totals | null = null;
+  private readings = 0;
   private stopTimer: () => void = () => undefined;
 
   constructor(
@@ -65,6 +75,11 @@ export class NetworkStats {
     return this.figuresCell;
   }
 
+  /** Whether anything arrives on the path, where something should. */
+  get path(): Value<PathState> {
+    return this.pathCell;
+  }
+
   private again(): void {
     this.stopTimer = this.browser.after(READ_EVERY_MS, () => void this.read());
   }
@@ -72,17 +87,24 @@ export class NetworkStats {
   private async read(): Promise<void> {
     const report = await this.report().catch(() => null);
     if (this.scope.ended) return;
-    if (report !== null) {
-      const now = totals(report, this.browser.nowMs());
-      if (this.before !== null) this.figuresCell.set(figures(this.before, now));
-      this.before = now;
-    }
+    if (report !== null) this.take(totals(report, this.browser.nowMs()));
     this.again();
+  }
+
+  private take(now: Totals): void {
+    const came = now.datagramsIn - (this.last?.datagramsIn ?? 0);
+    // After an ICE restart another pair counts, from nothing.
+    this.pathCell.set(this.watch.read(came < 0 ? now.datagramsIn : came, now.atMs));
+    this.last = now;
+    this.readings += 1;
+    if (this.before !== null && this.readings % READINGS_PER_FIGURE !== 0) return;
+    if (this.before !== null) this.figuresCell.set(figures(this.before, now));
+    this.before = now;
   }
 }
 
 function totals(report: RTCStatsReport, atMs: number): Totals {
-  const sum: Totals = { atMs, received: 0, lost: 0, bytesIn: 0, bytesOut: 0, roundTripMs: null, lossOut: 0 };
+  const sum: Totals = { atMs, received: 0, lost: 0, bytesIn: 0, bytesOut: 0, datagramsIn: 0, roundTripMs: null, lossOut: 0 };
   report.forEach((entry: Record<string, unknown>) => {
     const number = (name: string) => (typeof entry[name] === "number" ? entry[name] : 0);
     if (entry["type"] === "inbound-rtp") {
@@ -93,6 +115,8 @@ function totals(report: RTCStatsReport, atMs: number): Totals {
       sum.bytesOut += number("bytesSent");
     } else if (entry["type"] === "remote-inbound-rtp") {
       sum.lossOut = Math.max(sum.lossOut, number("fractionLost"));
+    } else if (entry["type"] === "transport") {
+      sum.datagramsIn += number("packetsReceived");
     } else if (entry["type"] === "candidate-pair" && entry["nominated"] === true) {
       sum.roundTripMs = Math.round(number("currentRoundTripTime") * 1000);
     }

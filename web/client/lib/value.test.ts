@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { backoffMs, LONGEST_WAIT_MS } from "./backoff";
 import { Scope } from "./scope";
 import { Cell, derive, within } from "./value";
 
@@ -58,21 +57,5 @@ describe("scopes", () => {
     child.end();
     scope.end();
     expect(ends).toBe(1);
-  });
-});
-
-describe("waiting between tries", () => {
-  test.each([
-    [0, 300],
-    [1, 600],
-    [3, 2_400],
-    [9, LONGEST_WAIT_MS],
-    [1_000, LONGEST_WAIT_MS],
-  ])("try %i waits %i ms on average", (attempt, ms) => {
-    expect(backoffMs(attempt, 0.5)).toBe(ms);
-  });
-
-  test("what the node asks for is never undercut", () => {
-    for (const random of [0, 0.5, 1]) expect(backoffMs(0, random, 5_000)).toBeGreaterThanOrEqual(5_000);
   });
 });

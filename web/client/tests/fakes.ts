@@ -88,6 +88,8 @@ export class FakePeer extends EventTarget {
   readonly answers: string[] = [];
   iceRestarts = 0;
   closed = false;
+  /** Datagrams that have arrived. */
+  datagramsIn = 0;
 
   addTransceiver(kind: "audio" | "video", { direction }: { direction: string }): FakeTransceiver {
     const transceiver = new FakeTransceiver(kind, direction);
@@ -127,7 +129,7 @@ export class FakePeer extends EventTarget {
   }
 
   async getStats(): Promise<Map<string, unknown>> {
-    return new Map();
+    return new Map([["path", { type: "transport", packetsReceived: this.datagramsIn }]]);
   }
 
   becomes(state: RTCPeerConnectionState): void {

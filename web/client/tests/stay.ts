@@ -35,12 +35,12 @@ export function newCapture(scope: Scope): Capture {
 }
 
 /** Brings the session into the room. */
-export async function joinRoom(session: Session, browser: FakeBrowser): Promise<FakeSocket> {
+export async function joinRoom(session: Session, browser: FakeBrowser, answer: Partial<typeof JOINED> = {}): Promise<FakeSocket> {
   session.join(TICKET);
   await browser.pass(0);
   const socket = browser.lastSocket;
   socket.onopen?.();
-  socket.says(1, JOINED);
+  socket.says(1, { ...JOINED, ...answer });
   await browser.pass(0);
   socket.says(2, { type: "answer", revision: 1, sdp: "answer", slots: SLOTS });
   browser.lastPeer.becomes("connected");
