@@ -33,8 +33,8 @@ pub(crate) enum Command {
         signal: SignalId,
         message: ClientMessage,
     },
-    /// It is gone.
-    CloseSignal { signal: SignalId },
+    /// It is gone, perhaps because its page went away.
+    CloseSignal { signal: SignalId, went_away: bool },
     /// A link peer is here.
     OpenLink { peer: PeerId, outlet: PeerOutlet },
     /// It says something.

@@ -162,6 +162,8 @@ pub(crate) enum SignalEnd {
     Overflowed,
     /// The client closed, or its network did.
     Gone,
+    /// The page that held it was closed or is being loaded again.
+    WentAway,
     /// The shard said so: the participant left, was removed, the room closed.
     Closed,
 }
@@ -178,6 +180,7 @@ impl SignalEnd {
             SignalEnd::Silent => "silent",
             SignalEnd::Overflowed => "overflowed",
             SignalEnd::Gone => "gone",
+            SignalEnd::WentAway => "went_away",
             SignalEnd::Closed => "closed",
         }
     }

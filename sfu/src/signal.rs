@@ -182,7 +182,8 @@ async fn converse(gate: &Gate, wire: &mut Wire) -> Result<SignalEnd, SignalEnd> 
     let (Ok(reason) | Err(reason)) = end;
     tracing::info!(signal = signal.0, ?reason, "participant's WebSocket closed");
     // A shard that has ended knows no WebSocket.
-    let _ = door.bring(Command::CloseSignal { signal }).await;
+    let went_away = reason == SignalEnd::WentAway;
+    let _ = door.bring(Command::CloseSignal { signal, went_away }).await;
     end
 }
 
@@ -325,6 +326,10 @@ impl Wire {
             Some(Ok(Message::Text(text))) => Ok(Heard::Text(text.as_str().to_owned())),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Heard::Sign),
             Some(Ok(Message::Binary(_))) => Ok(Heard::Nonsense(nonsense("messages are text"))),
+            // RFC 6455, section 7.4.1: a browser says so when the page goes, and nobody else does.
+            Some(Ok(Message::Close(Some(frame)))) if frame.code == close_code::AWAY => {
+                Err(SignalEnd::WentAway)
+            }
             Some(Ok(Message::Close(_))) | None => Err(SignalEnd::Gone),
             Some(Err(_)) => Ok(Heard::Broken(nonsense(
                 "not a WebSocket message within the size limit",

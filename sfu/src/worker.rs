@@ -172,10 +172,16 @@ impl Worker {
             Command::Signal { signal, message } => {
                 self.tell(now, Input::Signal { signal, message });
             }
-            Command::CloseSignal { signal } => {
+            Command::CloseSignal { signal, went_away } => {
                 // When the shard closed it, there is nothing left to tell.
                 if self.signals.remove(&signal).is_some() {
-                    self.tell(now, Input::SignalClosed { signal });
+                    self.tell(
+                        now,
+                        match went_away {
+                            true => Input::SignalWentAway { signal },
+                            false => Input::SignalClosed { signal },
+                        },
+                    );
                 }
             }
             Command::OpenLink { peer, outlet } => {

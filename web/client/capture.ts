@@ -86,7 +86,8 @@ export class Capture {
     this.drop("camera", wasLive ? { state: "muted", track: null, problem: null } : OFF);
   }
 
-  async startMicrophone(): Promise<void> {
+  /** @param muted it is not heard for a moment, as after {@link muteMicrophone} */
+  async startMicrophone(muted = false): Promise<void> {
     const { microphoneId, soundProcessing } = this.wishesCell.get();
     const audio: MediaTrackConstraints = {
       echoCancellation: soundProcessing,
@@ -94,7 +95,7 @@ export class Capture {
       autoGainControl: soundProcessing,
       ...exactly(microphoneId),
     };
-    await this.start("microphone", { audio });
+    await this.start("microphone", { audio }, muted);
   }
 
   /** Sends silence and keeps the device, so that unmuting takes no time. */
@@ -140,7 +141,7 @@ export class Capture {
     this.drop("screen_audio", OFF);
   }
 
-  private async start(source: "camera" | "microphone", constraints: MediaStreamConstraints): Promise<void> {
+  private async start(source: "camera" | "microphone", constraints: MediaStreamConstraints, muted = false): Promise<void> {
     const attempt = ++this.tries[source];
     if (this.media === undefined) {
       this.drop(source, { ...OFF, problem: "insecure" });
@@ -154,17 +155,18 @@ export class Capture {
         stream.getTracks().forEach((unwanted) => unwanted.stop());
         return;
       }
-      this.adopt(source, track);
+      this.adopt(source, track, muted);
     } catch (error) {
       if (attempt === this.tries[source]) this.drop(source, { ...OFF, problem: deviceProblem(error) });
     }
   }
 
-  private adopt(source: Source, track: MediaStreamTrack): void {
+  private adopt(source: Source, track: MediaStreamTrack, muted = false): void {
     const before = this.cells[source].get().track;
     track.contentHint = source === "screen" ? "detail" : "";
     track.addEventListener("ended", () => this.ended(source, track));
-    this.cells[source].set({ state: "live", track, problem: null });
+    track.enabled = !muted;
+    this.cells[source].set({ state: muted ? "muted" : "live", track, problem: null });
     if (before !== track) before?.stop();
   }
 

@@ -15,7 +15,7 @@ export { Scope } from "./lib/scope";
 export { Cell, derive, follow, Happening, type Value } from "./lib/value";
 export type * from "./protocol/signal.gen";
 export { EMPTY_ROOM, type Room } from "./room";
-export { type LeftReason, type Notice, Session, SessionOver, type SessionState, type Ticket } from "./session";
+export { type LeftReason, type Notice, type Place, Session, SessionOver, type SessionState, type Ticket } from "./session";
 export type { Voice } from "./slots";
 export { isWeak, type NetworkFigures } from "./stats";
 export { participantOf, sourceOf, trackId } from "./track";

@@ -173,3 +173,57 @@ describe("the grant", () => {
     expect(renewals).toBe(1);
   });
 });
+
+test("a node that says within what span to come back is obeyed", async () => {
+  const socket = await joinRoom(session, browser, { reconnect_within_ms: 8_000 });
+  await flow(socket, 6_000);
+  socket.onclose?.();
+  await browser.pass(3_900);
+  expect(browser.sockets).toHaveLength(1);
+  await browser.pass(200);
+  expect(browser.sockets).toHaveLength(2);
+});
+
+describe("a page that is loaded anew", () => {
+  const place = { resumeKey: "key", lastSeq: 7, revision: 3 };
+
+  async function comeBack(answer: Partial<typeof JOINED>): Promise<FakeSocket> {
+    session.join(TICKET, place);
+    await browser.pass(0);
+    const socket = browser.lastSocket;
+    socket.onopen?.();
+    socket.says(7, { ...JOINED, ...answer });
+    await browser.pass(0);
+    return socket;
+  }
+
+  test("takes its place again with a connection of its own", async () => {
+    const socket = await comeBack({ resumed: true });
+    expect(socket.ofType("join")[0]?.resume).toEqual({ resume_key: "key", last_seq: 7 });
+    expect(socket.ofType("offer")[0]?.revision).toBe(4);
+    expect(session.state.get()).toEqual({ at: "joined" });
+  });
+
+  test("forgets what the node said of the connection before", async () => {
+    const socket = await comeBack({ resumed: true });
+    socket.says(8, { type: "slots", slots: [{ slot: "10", track: "ben:camera" }] });
+    socket.says(9, { type: "answer", revision: 4, sdp: "answer", slots: SLOTS });
+    await browser.pass(0);
+    expect(session.pictures.get().size).toBe(0);
+    socket.says(10, { type: "slots", slots: [{ slot: "11", track: "ben:camera" }] });
+    expect([...session.pictures.get().keys()]).toEqual(["ben:camera"]);
+  });
+
+  test("whose place is gone comes as if for the first time", async () => {
+    const socket = await comeBack({ resumed: false });
+    expect(socket.ofType("offer")[0]?.revision).toBe(1);
+  });
+
+  test("knows its place as long as it stays", async () => {
+    expect(session.place).toBeNull();
+    await joinRoom(session, browser);
+    expect(session.place).toEqual({ resumeKey: "key", lastSeq: 2, revision: 1 });
+    session.leave();
+    expect(session.place).toBeNull();
+  });
+});

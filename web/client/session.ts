@@ -70,6 +70,14 @@ export class SessionOver extends Error {
   }
 }
 
+/** What a page has to remember to take its place again after it was loaded anew. */
+export interface Place {
+  resumeKey: string;
+  lastSeq: number;
+  /** Of the last offer: no answer to it may be taken for one to a later offer. */
+  revision: number;
+}
+
 /** Something to tell the person. */
 export type Notice =
   | { kind: "muted_by_host"; source: Source }
@@ -115,6 +123,9 @@ export class Session {
   readonly voices: Value<readonly Voice[]> = within(this.mediaCell, (media) => media.slots.voices, []);
   readonly transport = within(this.mediaCell, (media) => media.connection.state, "new");
   readonly network = within(this.mediaCell, (media) => media.network.figures, null);
+  private readonly still = within(this.mediaCell, (media) => media.network.frozen, new Set<string>() as ReadonlySet<string>);
+  /** Tracks whose picture has brought no new frame for a while, though the network is there. */
+  readonly frozen: Value<ReadonlySet<TrackId>> = derive([this.pictures, this.still], frozenTracks);
   readonly notices = new Happening<Notice>();
 
   constructor(private readonly wiring: SessionWiring) {
@@ -135,11 +146,19 @@ export class Session {
     return this.channel.retryAtMs;
   }
 
-  join(ticket: Ticket): void {
+  /** @param place from {@link place}, where the page was loaded anew: the place is taken again, if it is still kept. */
+  join(ticket: Ticket, place: Place | null = null): void {
     if (this.stateCell.get().at !== "idle") return;
+    if (place !== null) ({ resumeKey: this.resumeKey, lastSeq: this.lastSeq, revision: this.revision } = place);
     this.keep(ticket);
     this.stateCell.set({ at: "joining" });
     this.channel.open();
+  }
+
+  /** Where to come back to; null before joining and after leaving. */
+  get place(): Place | null {
+    if (this.resumeKey === null || this.stateCell.get().at === "left") return null;
+    return { resumeKey: this.resumeKey, lastSeq: this.lastSeq, revision: this.revision };
   }
 
   leave(): void {
@@ -219,7 +238,7 @@ export class Session {
       case "joined":
         return this.joined(envelope);
       case "answer":
-        return this.mediaCell.get()?.answer(envelope.revision, envelope.sdp, envelope.slots);
+        return this.answered(envelope);
       case "muted_by_host":
         return this.mutedByHost(envelope.source);
       case "refused":
@@ -229,19 +248,28 @@ export class Session {
     }
   }
 
-  private joined({ resume_key, resumed }: Joined): void {
+  private joined({ resume_key, resumed, reconnect_within_ms }: Joined): void {
     this.resumeKey = resume_key;
     this.grantFresh = false;
-    this.channel.settle();
+    this.channel.settle(reconnect_within_ms);
     const media = this.mediaCell.get();
     if (resumed && media !== null) media.repeat();
-    else this.startAnew();
+    else {
+      if (!resumed) this.revision = 0;
+      this.startMedia();
+    }
     this.stateCell.set({ at: "joined" });
   }
 
-  private startAnew(): void {
-    this.revision = 0;
-    this.startMedia();
+  private answered({ revision, sdp, slots }: Extract<NodeMessage, { type: "answer" }>): void {
+    const media = this.mediaCell.get();
+    // The node empties the slots with a connection, and fills them with the next one.
+    if (media?.connection.answered === false) this.emptySlots();
+    media?.answer(revision, sdp, slots);
+  }
+
+  private emptySlots(): void {
+    this.roomCell.update((room) => ({ ...room, slots: new Map() }));
   }
 
   private startMedia(): void {
@@ -283,8 +311,7 @@ export class Session {
     this.replacing = true;
     const { browser } = this.wiring;
     const stop = browser.after(backoffMs(attempt, browser.random()), () => {
-      // The node empties the slots with the connection, and fills them with the next one.
-      this.roomCell.update((room) => ({ ...room, slots: new Map() }));
+      this.emptySlots();
       this.startMedia();
     });
     this.mediaScope.onEnd(stop);
@@ -367,4 +394,8 @@ export function seqAfter(lastSeq: number, envelope: Envelope): number | null {
   if (envelope.seq === 0) return lastSeq;
   if (envelope.type === "joined") return envelope.resumed ? lastSeq : envelope.seq;
   return envelope.seq > lastSeq ? envelope.seq : null;
+}
+
+function frozenTracks(pictures: ReadonlyMap<TrackId, MediaStreamTrack>, still: ReadonlySet<string>): ReadonlySet<TrackId> {
+  return new Set([...pictures].filter(([, media]) => still.has(media.id)).map(([track]) => track));
 }

@@ -1,6 +1,7 @@
 // What the transport says about the network, read from the browser's counters.
 
 import type { Browser } from "./browser";
+import { FreezeWatch } from "./freeze";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
 import { type PathState, PathWatch } from "./path";
@@ -56,7 +57,9 @@ export function isWeak(network: NetworkFigures | null): boolean {
 export class NetworkStats {
   private readonly figuresCell = new Cell<NetworkFigures | null>(null);
   private readonly pathCell = new Cell<PathState>("quiet");
+  private readonly frozenCell = new Cell<ReadonlySet<string>>(new Set());
   private readonly watch = new PathWatch();
+  private readonly freezes = new FreezeWatch();
   private last: Totals | null = null;
   private before: Totals | null = null;
   private readings = 0;
@@ -80,6 +83,11 @@ export class NetworkStats {
     return this.pathCell;
   }
 
+  /** Pictures that stand still, by the id of their `MediaStreamTrack`. */
+  get frozen(): Value<ReadonlySet<string>> {
+    return this.frozenCell;
+  }
+
   private again(): void {
     this.stopTimer = this.browser.after(READ_EVERY_MS, () => void this.read());
   }
@@ -87,7 +95,11 @@ export class NetworkStats {
   private async read(): Promise<void> {
     const report = await this.report().catch(() => null);
     if (this.scope.ended) return;
-    if (report !== null) this.take(totals(report, this.browser.nowMs()));
+    if (report !== null) {
+      this.take(totals(report, this.browser.nowMs()));
+      const flows = this.pathCell.get() === "flowing";
+      this.frozenCell.set(this.freezes.read(framesOf(report), flows, this.browser.nowMs()));
+    }
     this.again();
   }
 
@@ -101,6 +113,16 @@ export class NetworkStats {
     if (this.before !== null) this.figuresCell.set(figures(this.before, now));
     this.before = now;
   }
+}
+
+function framesOf(report: RTCStatsReport): Map<string, number> {
+  const frames = new Map<string, number>();
+  report.forEach((entry: Record<string, unknown>) => {
+    const { type, kind, trackIdentifier, framesDecoded } = entry;
+    if (type !== "inbound-rtp" || kind !== "video" || typeof trackIdentifier !== "string") return;
+    frames.set(trackIdentifier, typeof framesDecoded === "number" ? framesDecoded : 0);
+  });
+  return frames;
 }
 
 function totals(report: RTCStatsReport, atMs: number): Totals {

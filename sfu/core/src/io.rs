@@ -66,6 +66,11 @@ pub enum Input<'a> {
         /// Which.
         signal: SignalId,
     },
+    /// A WebSocket is gone with the page that held it: its browser closed or loads it again.
+    SignalWentAway {
+        /// Which.
+        signal: SignalId,
+    },
     /// A link peer is here.
     LinkOpened {
         /// Which.

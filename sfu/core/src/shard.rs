@@ -25,6 +25,7 @@ use crate::forward;
 use crate::io::{ConnectionId, Deadline, Departures, Input, Output, SignalId};
 use crate::link::{Followers, Tapes};
 use crate::report::{DropReason, Report};
+use crate::room::presence::{LOST_GRACE, RELOAD_GRACE};
 use crate::room::removed::Removed;
 use crate::room::{Effects, Room};
 use crate::stage::Stage;
@@ -129,7 +130,10 @@ impl Shard {
                 resume,
             } => self.on_signal_opened(now, signal, &grant, resume, out),
             Input::Signal { signal, message } => self.on_signal(now, signal, message, out),
-            Input::SignalClosed { signal } => self.on_signal_closed(now, signal, out),
+            Input::SignalClosed { signal } => self.on_signal_closed(now, (signal, LOST_GRACE), out),
+            Input::SignalWentAway { signal } => {
+                self.on_signal_closed(now, (signal, RELOAD_GRACE), out)
+            }
             Input::LinkOpened { peer } => self.followers.opened(peer),
             Input::Link { peer, frame } => self.on_link(now, peer, frame, out),
             Input::LinkClosed { peer } => self.on_link_closed(peer),

@@ -21,7 +21,7 @@ pub use sight::{Sight, Sighting};
 pub const FRAMES_PER_SECOND: u32 = 10;
 
 /// How long a node waits for somebody whose WebSocket is lost.
-pub const LOST_GRACE: Duration = Duration::from_secs(30);
+pub const LOST_GRACE: Duration = Duration::from_secs(60);
 
 /// The heights of the camera's layers.
 pub const LAYER_HEIGHTS: [u16; 3] = [180, 360, 720];

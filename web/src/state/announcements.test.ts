@@ -28,7 +28,7 @@ describe("what is said when the room changes", () => {
     ["Me Ann", "Me", ["Ann left."]],
     ["Me", "Me Ann Ben Cleo", ["Ann, Ben and Cleo joined."]],
     ["Me", "Me A B C D", ["4 people joined."]],
-    ["Me Ann", "Me Ann+lost", ["Ann lost the connection."]],
+    ["Me Ann", "Me Ann+lost", ["Ann's connection is interrupted."]],
     ["Me Ann+lost", "Me Ann", ["Ann is back."]],
     ["Me Ann", "Me Ann+screen", ["Ann shares a screen."]],
     ["Me Ann+screen", "Me Ann", ["Ann stopped sharing."]],

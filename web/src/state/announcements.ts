@@ -24,7 +24,7 @@ export function announcements(before: Moment, now: Moment): string[] {
   for (const person of others(is.values())) {
     const earlier = was.get(person.id);
     if (earlier === undefined) continue;
-    if (person.lost && !earlier.lost) said.push(`${person.name} lost the connection.`);
+    if (person.lost && !earlier.lost) said.push(`${person.name}'s connection is interrupted.`);
     if (!person.lost && earlier.lost) said.push(`${person.name} is back.`);
     if (person.screen === "live" && earlier.screen !== "live") said.push(`${person.name} shares a screen.`);
     if (person.screen !== "live" && earlier.screen === "live") said.push(`${person.name} stopped sharing.`);

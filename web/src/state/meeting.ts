@@ -1,6 +1,17 @@
 // One visit to a meeting's page: finding the room, the preview, the room, and afterwards.
 
-import { type Browser, Capture, Cell, Devices, type LeftReason, type MediaDevicesLike, Scope, type Value } from "@client";
+import {
+  type Browser,
+  Capture,
+  Cell,
+  Devices,
+  type LeftReason,
+  type MediaDevicesLike,
+  type Place,
+  Scope,
+  trackState,
+  type Value,
+} from "@client";
 import type { Api } from "../api/client";
 import type { Auth } from "../api/auth";
 import { Problem, problemText } from "../api/problem";
@@ -8,10 +19,14 @@ import type { Invitation, JoinAnswer } from "../api/types";
 import type { Memory } from "../lib/storage";
 import { Notes } from "./notes";
 import { overBecause, RoomView } from "./room-view";
+import { type Stay, takeStay, writeStay } from "./stay";
 import type { RememberedWishes } from "./wishes";
 
 /** How often the preview asks whether the meeting is being recorded. */
 const LOOK_EVERY_MS = 3_000;
+
+/** Coming back waits so long for camera and microphone: a browser may be asking for permission. */
+const DEVICES_WITHIN_MS = 1_000;
 
 /** How somebody came to this page. */
 export type Entrance = { kind: "invite"; token: string } | { kind: "room"; id: string };
@@ -23,6 +38,8 @@ export type Phase =
   | { at: "failed"; message: string }
   | { at: "preview"; problem: string | null }
   | { at: "entering" }
+  /** The page was loaded anew in the room: back without a question. */
+  | { at: "returning" }
   | { at: "room"; room: RoomView }
   | { at: "left"; reason: LeftReason; sessionId: string | null; endedByMe: boolean };
 
@@ -38,6 +55,8 @@ export interface MeetingWiring {
   tab: Memory;
   origin: string;
   pixelRatio: () => number;
+  /** This page was loaded anew, by a person or by the browser. */
+  reloaded: boolean;
 }
 
 export class Meeting {
@@ -99,6 +118,23 @@ export class Meeting {
     }
   }
 
+  /** The page goes. Perhaps it is loaded anew: what it takes to be back is left in the tab. */
+  goAway(): void {
+    const phase = this.phaseCell.get();
+    const place = phase.at === "room" ? phase.room.session.place : null;
+    const roomId = this.invitationCell.get()?.room_id;
+    if (phase.at !== "room" || place === null || roomId === undefined) return;
+    const stateOf = (source: "microphone" | "camera") => trackState(this.capture.source(source).get());
+    writeStay(this.wiring.tab, {
+      roomId,
+      atMs: this.wiring.browser.nowMs(),
+      name: phase.room.name,
+      microphone: stateOf("microphone"),
+      camera: stateOf("camera"),
+      place,
+    });
+  }
+
   /** From the page after leaving back to the preview. */
   async comeBack(): Promise<void> {
     this.phaseCell.set({ at: "loading" });
@@ -115,13 +151,40 @@ export class Meeting {
         this.phaseCell.set({ at: "left", reason: "ended", sessionId: null, endedByMe: false });
         return;
       }
-      this.phaseCell.set({ at: "preview", problem: null });
-      this.lookAgain();
+      const stay = takeStay(this.wiring.tab, invitation.room_id, this.wiring.browser.nowMs());
+      if (stay !== null && this.wiring.reloaded) return await this.comeAgain(stay);
+      this.preview(null);
     } catch (error) {
       if (this.wiring.scope.ended) return;
       const unknown = error instanceof Problem && [400, 404, 410, 422].includes(error.status);
       this.phaseCell.set(unknown ? { at: "unknown" } : { at: "failed", message: problemText(error) });
     }
+  }
+
+  private preview(problem: string | null): void {
+    this.phaseCell.set({ at: "preview", problem });
+    this.lookAgain();
+  }
+
+  /** After a reload: as the same participant, with the same name and devices. */
+  private async comeAgain(stay: Stay): Promise<void> {
+    this.phaseCell.set({ at: "returning" });
+    try {
+      const [answer] = await Promise.all([this.join(stay.roomId, stay.name), this.startAsBefore(stay)]);
+      if (!this.wiring.scope.ended) this.enterRoom(stay.roomId, stay.name, answer, stay.place);
+    } catch (error) {
+      if (!this.wiring.scope.ended) this.preview(problemText(error));
+    }
+  }
+
+  private async startAsBefore({ microphone, camera }: Stay): Promise<void> {
+    const started = [
+      ...(microphone === "off" ? [] : [this.capture.startMicrophone(microphone === "muted")]),
+      ...(camera === "live" ? [this.capture.startCamera()] : []),
+    ];
+    const late = new Promise<void>((resolve) => void this.wiring.browser.after(DEVICES_WITHIN_MS, resolve));
+    await Promise.race([Promise.all(started), late]);
+    void this.devices.refresh();
   }
 
   private async token(): Promise<string> {
@@ -165,7 +228,7 @@ export class Meeting {
     return answer;
   }
 
-  private enterRoom(roomId: string, name: string, answer: JoinAnswer): void {
+  private enterRoom(roomId: string, name: string, answer: JoinAnswer, place: Place | null = null): void {
     const { api, browser, origin, pixelRatio, scope } = this.wiring;
     this.visit = scope.child();
     const room = new RoomView({
@@ -177,12 +240,14 @@ export class Meeting {
       roomId,
       inviteUrl: `${origin}/j/${this.inviteToken ?? ""}`,
       answer,
+      place,
       rejoin: () => this.join(roomId, name),
       pixelRatio,
     });
     const check = () => {
       const state = room.state.get();
-      if (state.at === "joined" && this.phaseCell.get().at === "entering") this.phaseCell.set({ at: "room", room });
+      const { at } = this.phaseCell.get();
+      if (state.at === "joined" && (at === "entering" || at === "returning")) this.phaseCell.set({ at: "room", room });
       if (state.at === "left") this.left(room, state.reason);
     };
     this.visit.onEnd(room.state.subscribe(check));

@@ -55,6 +55,12 @@ export function people(room: Room, self: Self): Person[] {
   return [me, ...others];
 }
 
+/** What is wrong with what arrives from this person, in plain words; null while all is well. */
+export function interruptionWords(person: Person, frozen: boolean): string | null {
+  if (person.lost) return `${person.name}'s connection is interrupted`;
+  return frozen ? `${person.name}'s picture stands still` : null;
+}
+
 /** Whether others hear nothing of this person. */
 export function isMuted(person: Person): boolean {
   return person.microphone !== "live";

@@ -11,6 +11,7 @@ import {
   follow,
   type LeftReason,
   type ParticipantId,
+  type Place,
   type Role,
   Session,
   type SessionState,
@@ -36,6 +37,8 @@ export interface RoomViewWiring {
   roomId: string;
   inviteUrl: string;
   answer: JoinAnswer;
+  /** Where the page was before it was loaded anew. */
+  place?: Place | null;
   /** Joins again as the same participant. */
   rejoin: () => Promise<JoinAnswer>;
   pixelRatio: () => number;
@@ -68,7 +71,12 @@ export class RoomView {
     scope.onEnd(follow(this.people, (present) => this.reorder(present)));
     scope.onEnd(follow(this.layout, (layout) => this.session.show(shownPictures(layout, wiring.pixelRatio()))));
     this.announce();
-    this.session.join(ticket(wiring.answer));
+    this.session.join(ticket(wiring.answer), wiring.place);
+  }
+
+  /** One's own name here. */
+  get name(): string {
+    return this.wiring.answer.name;
   }
 
   get role(): Role {

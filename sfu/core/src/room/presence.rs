@@ -15,9 +15,13 @@ use super::seat::{Budget, Seat};
 use super::{EMPTY_LINGER, Effects, Refusal, Room};
 use crate::io::{ConnectionId, SignalId};
 
-/// How long a participant whose WebSocket is lost keeps the place. A phone that changes from
-/// wireless to mobile takes up to twenty seconds.
-pub(crate) const LOST_GRACE: Duration = Duration::from_secs(30);
+/// How long a participant whose WebSocket is lost keeps the place. A train's tunnel takes half a
+/// minute, and coming back some seconds more.
+pub(crate) const LOST_GRACE: Duration = Duration::from_secs(60);
+
+/// The same for a participant whose page went away: a page that is loaded again is back within
+/// seconds, and one that was closed does not come back.
+pub(crate) const RELOAD_GRACE: Duration = Duration::from_secs(15);
 
 /// A WebSocket that was let in.
 pub(crate) struct Arrival<'a> {
@@ -112,6 +116,7 @@ impl Room {
         };
         seat.mailbox.close(&mut effects.outputs);
         seat.budget = Budget::for_messages(arrival.now);
+        seat.kept_until = None;
         let was_lost = seat.lost_since.take().is_some();
         let seen = arrival.resume.map_or(0, |(_, seen)| seen);
         let outputs = &mut effects.outputs;
@@ -163,11 +168,11 @@ impl Room {
         }
     }
 
-    /// A WebSocket is gone. Its participant keeps the place for [`LOST_GRACE`].
+    /// A WebSocket is gone. Its participant keeps the place for `grace`.
     pub(crate) fn lose(
         &mut self,
         id: ParticipantId,
-        signal: SignalId,
+        (signal, grace): (SignalId, Duration),
         now: Instant,
         effects: &mut Effects,
     ) {
@@ -179,6 +184,7 @@ impl Room {
         }
         seat.mailbox.signal = None;
         seat.lost_since = Some(now);
+        seat.kept_until = Some(now + grace);
         if seat.visible() {
             let lost = NodeMessage::ParticipantLost {
                 participant: id,
@@ -310,17 +316,13 @@ impl Room {
 
     /// When somebody's grace is over, or the room is.
     pub(crate) fn expires_at(&self) -> Option<Instant> {
-        let lost = self.seats.values().filter_map(|seat| seat.lost_since);
-        let lost = lost.map(|since| since + LOST_GRACE).min();
+        let lost = self.seats.values().filter_map(|seat| seat.kept_until).min();
         lost.into_iter().chain(self.closes_at).min()
     }
 
     /// Sends away whose grace is over.
     pub(crate) fn expire(&mut self, now: Instant, effects: &mut Effects) {
-        let over = |seat: &Seat| {
-            seat.lost_since
-                .is_some_and(|since| since + LOST_GRACE <= now)
-        };
+        let over = |seat: &Seat| seat.kept_until.is_some_and(|until| until <= now);
         let gone: Vec<_> = self
             .seats
             .values()

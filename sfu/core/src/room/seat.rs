@@ -131,6 +131,8 @@ pub(crate) struct Seat {
     pub(crate) mailbox: Mailbox,
     /// Set while the WebSocket is lost.
     pub(crate) lost_since: Option<Instant>,
+    /// When the place is given up, while the WebSocket is lost.
+    pub(crate) kept_until: Option<Instant>,
     pub(crate) resume_key: String,
     pub(crate) tracks: BTreeMap<Source, Published>,
     /// By place; the places are the connection's.
@@ -161,6 +163,7 @@ impl Seat {
             spent: None,
             mailbox: Mailbox::default(),
             lost_since: None,
+            kept_until: None,
             resume_key,
             tracks: BTreeMap::new(),
             slots: Vec::new(),

@@ -197,10 +197,10 @@ fn the_next_expiry_is_the_earliest_and_is_gone_with_its_cause() {
     let mut effects = Effects::default();
     scene
         .room
-        .lose(who(2), SignalId(2), scene.now, &mut effects);
+        .lose(who(2), (SignalId(2), LOST_GRACE), scene.now, &mut effects);
     scene
         .room
-        .lose(who(1), SignalId(9), scene.now, &mut effects);
+        .lose(who(1), (SignalId(9), LOST_GRACE), scene.now, &mut effects);
     assert_eq!(scene.room.expires_at(), Some(scene.now + LOST_GRACE));
     let later = scene.now + LOST_GRACE;
     scene.room.expire(later, &mut effects);

@@ -1,6 +1,6 @@
 //! What clients say: one function a message.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_protocol::grant::Grant;
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
@@ -113,12 +113,12 @@ impl Shard {
     pub(super) fn on_signal_closed(
         &mut self,
         now: Instant,
-        signal: SignalId,
+        (signal, grace): (SignalId, Duration),
         out: &mut Departures,
     ) {
         if let Some((room, participant)) = self.signals.remove(&signal) {
             self.in_room(room, now, out, |room, effects| {
-                room.lose(participant, signal, now, effects)
+                room.lose(participant, (signal, grace), now, effects)
             });
         }
     }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use sfu_core::io::{Input, SignalId};
 use sfu_core::shard::Limits;
 use sfu_protocol::control::{ControlReply, ControlRequest};
 use sfu_protocol::media::Source;
@@ -77,7 +78,7 @@ fn a_lost_websocket_is_waited_for_and_its_client_gets_what_it_missed() {
         .last()
         .map_or(0, |envelope| envelope.seq);
     let signal = world.clients[ben].signal;
-    world.input(sfu_core::io::Input::SignalClosed { signal });
+    world.input(Input::SignalClosed { signal });
     assert!(matches!(
         said(&world.clients[ann]).last(),
         Some(NodeMessage::ParticipantLost { lost: true, .. })
@@ -101,7 +102,7 @@ fn a_lost_websocket_is_waited_for_and_its_client_gets_what_it_missed() {
         said(&world.clients[ann]).last(),
         Some(NodeMessage::ParticipantLost { lost: false, .. })
     ));
-    world.run(Duration::from_secs(31));
+    world.run(Duration::from_secs(61));
     assert!(
         !said(&world.clients[ann])
             .iter()
@@ -109,14 +110,16 @@ fn a_lost_websocket_is_waited_for_and_its_client_gets_what_it_missed() {
     );
 }
 
-#[test]
-fn whoever_does_not_come_back_is_gone_after_the_grace() {
+/// A WebSocket ends as `end` says; its participant is still there after `kept_s`, and gone two
+/// seconds later.
+#[track_caller]
+fn assert_place_is_kept(end: fn(SignalId) -> Input<'static>, kept_s: u64) {
     let mut world = World::new(Limits::default());
     let ann = world.open(1, Role::Host, None);
     let ben = world.open(2, Role::Guest, None);
     let signal = world.clients[ben].signal;
-    world.input(sfu_core::io::Input::SignalClosed { signal });
-    world.run(Duration::from_secs(29));
+    world.input(end(signal));
+    world.run(Duration::from_secs(kept_s));
     assert!(matches!(
         said(&world.clients[ann]).last(),
         Some(NodeMessage::ParticipantLost { .. })
@@ -127,6 +130,16 @@ fn whoever_does_not_come_back_is_gone_after_the_grace() {
         reason: LeaveReason::Lost,
     };
     assert_eq!(said(&world.clients[ann]).last(), Some(&&left));
+}
+
+#[test]
+fn a_network_that_is_gone_for_half_a_minute_costs_nobody_the_place() {
+    assert_place_is_kept(|signal| Input::SignalClosed { signal }, 59);
+}
+
+#[test]
+fn the_place_behind_a_closed_page_is_given_up_sooner_but_outlives_a_reload() {
+    assert_place_is_kept(|signal| Input::SignalWentAway { signal }, 14);
 }
 
 #[test]

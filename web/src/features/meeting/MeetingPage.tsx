@@ -39,22 +39,26 @@ function useMeeting(entrance: Entrance): Meeting | null {
   const where = useRef(entrance);
   useEffect(() => {
     const scope = new Scope();
-    setMeeting(
-      new Meeting({
-        ...services,
-        entrance: where.current,
-        scope,
-        origin: window.location.origin,
-        pixelRatio: () => window.devicePixelRatio,
-      }),
-    );
-    const gone = (event: Event) => {
-      if (!(event as PageTransitionEvent).persisted) scope.end();
-    };
-    scope.listen(window, "pagehide", gone);
+    const visit = new Meeting({
+      ...services,
+      entrance: where.current,
+      scope,
+      origin: window.location.origin,
+      pixelRatio: () => window.devicePixelRatio,
+      reloaded: wasReloaded(),
+    });
+    setMeeting(visit);
+    // The scope does not end here: leaving would be said, and the page may only be loaded anew. The
+    // browser closes what is open and says why.
+    scope.listen(window, "pagehide", () => visit.goAway());
     return () => scope.end();
   }, [services]);
   return meeting;
+}
+
+function wasReloaded(): boolean {
+  const [entry] = performance.getEntriesByType("navigation");
+  return (entry as PerformanceNavigationTiming | undefined)?.type === "reload";
 }
 
 function MeetingPhase({ meeting }: { meeting: Meeting }) {
@@ -83,6 +87,8 @@ function MeetingPhase({ meeting }: { meeting: Meeting }) {
       return <PreviewScreen meeting={meeting} problem={phase.problem} entering={false} />;
     case "entering":
       return <PreviewScreen meeting={meeting} problem={null} entering />;
+    case "returning":
+      return <Waiting text="Coming back to the meeting" />;
     case "room":
       return <RoomScreen meeting={meeting} room={phase.room} />;
     case "left":

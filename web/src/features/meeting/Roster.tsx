@@ -40,7 +40,7 @@ function RosterItem({ person, room }: { person: Person; room: RoomView }) {
       </span>
       <span className={classes.who}>
         <span className={classes.name}>{person.self ? `${person.name} (you)` : person.name}</span>
-        <span className={classes.role}>{person.lost ? "Connection lost" : ROLE_WORDS[person.role]}</span>
+        <span className={classes.role}>{person.lost ? "Connection interrupted" : ROLE_WORDS[person.role]}</span>
       </span>
       <span className={classes.marks}>
         {person.screen === "live" && <Mark label="Shares a screen" icon={<ShareIcon size={18} />} />}

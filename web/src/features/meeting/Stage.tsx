@@ -44,6 +44,7 @@ export function Stage({ meeting, room }: StageProps) {
 
 function Grid({ meeting, room, layout }: { meeting: Meeting; room: RoomView; layout: Layout }) {
   const pictures = useValue(room.session.pictures);
+  const frozen = useValue(room.session.frozen);
   const own = useValue(meeting.capture.source("camera"));
   return (
     <ul className={classes.grid}>
@@ -52,6 +53,7 @@ function Grid({ meeting, room, layout }: { meeting: Meeting; room: RoomView; lay
           <TileView
             person={person}
             media={person.self ? own.track : (pictures.get(trackId(person.id, "camera")) ?? null)}
+            frozen={!person.self && frozen.has(trackId(person.id, "camera"))}
             small={layout.tile.height < 130}
           />
         </li>

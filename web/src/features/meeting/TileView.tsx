@@ -1,5 +1,5 @@
 import { hueOf, initials } from "../../lib/format";
-import { isMuted, type Person } from "../../state/people";
+import { interruptionWords, isMuted, type Person } from "../../state/people";
 import { MicrophoneOffIcon } from "../../ui/icons";
 import classes from "./Tile.module.css";
 import { VideoView } from "./VideoView";
@@ -8,14 +8,17 @@ interface TileViewProps {
   person: Person;
   media: MediaStreamTrack | null;
   source?: "camera" | "screen";
+  /** The picture brings no new frame. */
+  frozen?: boolean;
   small: boolean;
 }
 
 /** One person's picture, or their letters, with name and marks. */
-export function TileView({ person, media, source = "camera", small }: TileViewProps) {
+export function TileView({ person, media, source = "camera", frozen = false, small }: TileViewProps) {
   const flows = person[source] === "live";
   const muted = isMuted(person);
   const isScreen = source === "screen";
+  const interruption = interruptionWords(person, frozen && flows);
   const name = isScreen ? `${person.name}'s screen` : person.self ? `${person.name} (you)` : person.name;
   return (
     <div
@@ -26,6 +29,7 @@ export function TileView({ person, media, source = "camera", small }: TileViewPr
       data-muted={muted}
       data-speaking={person.speaking}
       data-self={person.self}
+      data-interrupted={interruption !== null}
     >
       {!isScreen && <Letters person={person} small={small} />}
       {flows && media !== null && (
@@ -37,7 +41,11 @@ export function TileView({ person, media, source = "camera", small }: TileViewPr
           label={isScreen ? name : `Picture of ${name}`}
         />
       )}
-      {person.lost && <p className={classes.lost}>Connection lost, waiting</p>}
+      {interruption !== null && (
+        <p className={`${classes.interruption} ${small ? classes.brief : ""}`} data-testid="interrupted">
+          <span>{interruption}</span>
+        </p>
+      )}
       <p className={classes.name}>
         {!isScreen && muted && (
           <span className={classes.mark} role="img" aria-label="Muted">
