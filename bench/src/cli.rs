@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use crate::impair::{self, ImpairArguments};
 use crate::meeting::{self, Media};
 use crate::report::{Summary, table};
 use crate::scenario::{self, Size};
@@ -27,6 +28,8 @@ enum Command {
     List,
     /// Holds a scenario and reports what its participants saw.
     Run(RunArguments),
+    /// Stands between clients and a deployment as a bad network, led by JSON lines.
+    Impair(ImpairArguments),
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +106,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run(args) => run_scenario(args).await,
+        Command::Impair(args) => impair::run(args).await,
     }
 }
 

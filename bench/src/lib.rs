@@ -13,6 +13,7 @@
 //! | `report` | a table, JSON, warnings |
 
 mod cli;
+mod impair;
 mod measure;
 mod meeting;
 mod report;

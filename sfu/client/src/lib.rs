@@ -18,10 +18,12 @@
 //! | [`media`] | what a source of encoded frames is |
 //! | [`vp8`] | RFC 7741: a frame cut into payloads, and put together again |
 //! | [`synthetic`] | frames that carry a mark, and a decoder that proves a chain of them intact |
+//! | [`impair`] | what a bad network does; relays that do it (feature `driver`) |
 //! | `driver` | (feature `driver`) a tokio WebSocket and UDP socket around a participant |
 
 #[cfg(feature = "driver")]
 pub mod driver;
+pub mod impair;
 pub mod media;
 pub mod participant;
 pub mod synthetic;

@@ -6,7 +6,8 @@ use crate::tree::{Tree, is_test};
 const SQL_PLACE: &str = "api/store/";
 const FFMPEG_PLACE: &str = "recorder/src/compose";
 
-/// Programs that talk to the world; of the headless participant only its driver does.
+/// Programs that talk to the world; of the headless participant only its driver does, and the
+/// relays that stand between it and a node.
 const SHELLS: &[&str] = &[
     "sfu/src/",
     "turn/src/",
@@ -15,6 +16,7 @@ const SHELLS: &[&str] = &[
     "bench/src/",
     "deploy/colloquy/src/",
     "sfu/client/src/driver",
+    "sfu/client/src/impair/relay",
 ];
 
 const SOCKET_WORDS: &[&str] = &[
