@@ -1,14 +1,14 @@
 // Decides whether the media path is dead, from what arrives on it. Pure.
 //
 // ICE itself takes five seconds to call a path interrupted and up to thirty to give it up. Where
-// packets came many times a second and suddenly none does, one second says as much.
+// packets came many times a second and suddenly none does, less than one says as much.
 
 /** A path carries so many packets in a reading while anybody sends: feedback alone is more. */
 const FLOWING_PACKETS = 3;
 /** Readings in a row that make a flow. One that only keeps itself alive (RFC 7675) never gets there. */
-const FLOWING_READINGS = 3;
-/** A flow that brings nothing for this long has stopped. Busy machines stall for less. */
-export const SILENT_AFTER_MS = 1_000;
+const FLOWING_READINGS = 4;
+/** A flow that brings nothing for this long has stopped. To be wrong costs one question to the node. */
+export const SILENT_AFTER_MS = 750;
 
 export type PathState =
   /** Nothing is expected on it, so silence says nothing. */

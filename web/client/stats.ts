@@ -6,10 +6,10 @@ import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
 import { type PathState, PathWatch } from "./path";
 
-/** Often enough to miss a path within a second or two. */
-export const READ_EVERY_MS = 500;
+/** Often enough to miss a path within a second. */
+export const READ_EVERY_MS = 250;
 /** Figures are of so many readings: shorter ones jump. */
-const READINGS_PER_FIGURE = 4;
+const READINGS_PER_FIGURE = 8;
 
 /** The network between this browser and its node, over the last reading. */
 export interface NetworkFigures {

@@ -36,6 +36,8 @@ export interface Devices {
 export interface Look {
   readonly colorScheme?: 'light' | 'dark';
   readonly viewport?: { width: number; height: number };
+  /** Further arguments of the browser. */
+  readonly flags?: readonly string[];
 }
 
 export class Person {
@@ -62,7 +64,7 @@ export class Person {
   /** Opens a browser. Without devices it has no camera and no microphone. */
   static async arrive(name: string, devices?: Devices, look: Look = {}): Promise<Person> {
     const directory = mkdtempSync(join(tmpdir(), 'colloquy-person-'));
-    const flags = [...FLAGS];
+    const flags = [...FLAGS, ...(look.flags ?? [])];
     if (devices !== undefined) {
       const camera = join(directory, 'camera.y4m');
       const microphone = join(directory, 'microphone.wav');

@@ -4,9 +4,10 @@
 // run to it. A machine that is shared stalls for reasons of its own; there a run is held to what
 // only a fault of ours breaks, and prints its figures all the same.
 
-const strict = process.env['COLLOQUY_STRICT'] === '1';
+/** Whether this run is held to what is promised, and takes the time for it. */
+export const STRICT = process.env['COLLOQUY_STRICT'] === '1';
 
-const pick = (promised: number, onAnyMachine: number) => (strict ? promised : onAnyMachine);
+const pick = (promised: number, onAnyMachine: number) => (STRICT ? promised : onAnyMachine);
 
 export const LIMITS = {
   /** The roster may lag behind the truth. */
@@ -23,4 +24,16 @@ export const LIMITS = {
   recordingReadyMs: pick(10_000, 60_000),
   /** The file's length against the time between the clicks. */
   durationMs: pick(300, 3_000),
+  /** From the return of a network until whoever was away sees and is seen. */
+  backMs: pick(2_000, 20_000),
+  /** Longest time without a new frame between those whose network is well. */
+  othersGapMs: pick(300, 5_000),
+  /** Share of the sound that is made up, under a tenth of loss. */
+  concealedShare: pick(0.03, 0.25),
+  /** Share of the time for which a picture stands still, under a tenth of loss. */
+  frozenShare: pick(0.05, 0.6),
+  /** Keyframes asked of one publisher, all layers together. */
+  keyframesPerSecond: pick(1, 5),
+  /** Packets sent again, of all: a tenth of loss asks for a tenth, and for some of those again. */
+  sentAgainShare: pick(0.25, 0.5),
 } as const;

@@ -16,7 +16,8 @@ const STOP_WITHIN_MS = 15_000;
 /** Ports that are tried for a pair of free UDP ports. */
 const PORT_TRIES = 20;
 
-function binary(): string {
+/** The program under test. */
+export function binary(): string {
   const path = process.env['COLLOQUY_BINARY'];
   if (path === undefined) {
     throw new Error('COLLOQUY_BINARY must name the colloquy program under test (make test sets it)');
@@ -68,18 +69,24 @@ export const OWNER = {
 export class Server {
   readonly url: string;
   readonly directory: string;
+  /** The UDP port of the media, on 127.0.0.1. */
+  readonly mediaPort: number;
   #environment: Record<string, string>;
   #process: ChildProcess | undefined;
   #log: string[] = [];
 
   private constructor(url: string, directory: string, environment: Record<string, string>) {
     this.url = url;
+    this.mediaPort = Number(environment['COLLOQUY__SFU__UDP_PORT']);
     this.directory = directory;
     this.#environment = environment;
   }
 
-  /** Starts a server. With `owner` the first account exists already; else the setup page waits. */
-  static async start(options: { owner: boolean }): Promise<Server> {
+  /**
+   * Starts a server. With `owner` the first account exists already; else the setup page waits.
+   * With `mediaAt` its one media port is advertised at that address, and there is no way around.
+   */
+  static async start(options: { owner: boolean; mediaAt?: string }): Promise<Server> {
     const directory = mkdtempSync(join(tmpdir(), 'colloquy-e2e-'));
     const port = await freeTcpPort();
     const url = `http://127.0.0.1:${port}`;
@@ -91,6 +98,11 @@ export class Server {
       COLLOQUY__SFU__SHARDS: '2',
       COLLOQUY__TURN__PORT: String(await freeUdpPorts()),
     };
+    if (options.mediaAt !== undefined) {
+      environment['COLLOQUY__SFU__ADVERTISE_IP'] = options.mediaAt;
+      environment['COLLOQUY__SFU__SHARDS'] = '1';
+      environment['COLLOQUY__TURN__ENABLED'] = 'false';
+    }
     if (options.owner) {
       environment['COLLOQUY__SETUP__OWNER_EMAIL'] = OWNER.email;
       environment['COLLOQUY__SETUP__OWNER_PASSWORD'] = OWNER.password;
