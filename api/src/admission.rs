@@ -214,10 +214,12 @@ pub(crate) async fn enter(app: &App, room: &RoomRow, admitted: Admitted) -> Resu
     )
     .await?
     .id;
-    let participant = match admitted.before {
-        Some(before) => may_return(app, organisation, session, before).await?,
-        None => ParticipantId(app.new_id()),
-    };
+    if was_sent_out(app, organisation, session, &admitted).await? {
+        return Err(Problem::of(Code::Removed));
+    }
+    let participant = admitted
+        .before
+        .unwrap_or_else(|| ParticipantId(app.new_id()));
     let arrival = Arrival {
         organisation,
         session,
@@ -247,18 +249,24 @@ pub(crate) async fn enter(app: &App, room: &RoomRow, admitted: Admitted) -> Resu
     })
 }
 
-/// Refuses who was sent out of this meeting.
-async fn may_return(
+/// Whether a host sent them out of this meeting: as the participant they show that they were, or
+/// with their account, whatever they show.
+async fn was_sent_out(
     app: &App,
     organisation: OrganisationId,
     session: SessionId,
-    before: ParticipantId,
-) -> Result<ParticipantId, Problem> {
-    let found = participant::find(&app.store, organisation, session, before).await?;
-    if found.is_some_and(|row| row.removed_at_ms.is_some()) {
-        return Err(Problem::of(Code::Removed));
+    admitted: &Admitted,
+) -> Result<bool, Problem> {
+    if let Some(before) = admitted.before {
+        let found = participant::find(&app.store, organisation, session, before).await?;
+        if found.is_some_and(|row| row.removed_at_ms.is_some()) {
+            return Ok(true);
+        }
     }
-    Ok(before)
+    match admitted.user {
+        Some(user) => Ok(participant::was_removed(&app.store, organisation, session, user).await?),
+        None => Ok(false),
+    }
 }
 
 fn grant(app: &App, room: &RoomRow, arrival: &Arrival<'_>) -> Result<String, Problem> {

@@ -7,6 +7,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | `router` | which routes there are, grouped by who calls them |
+//! | `rights` | what an endpoint asks of its caller; the description says it of each operation |
 //! | `routes` | one endpoint in each file |
 //! | `admission` | who may enter a room, as whom and as what |
 //! | `closing` | what ends with a meeting |
@@ -44,6 +45,7 @@ pub mod ports;
 mod problem;
 mod public_url;
 mod random;
+mod rights;
 mod router;
 mod routes;
 pub mod secrets;

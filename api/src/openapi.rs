@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         title = "Colloquy",
         description = "Meetings and recorded interviews on your own servers. Errors are \
             RFC 9457 problems with a stable `code`; ids are UUIDv7; times are RFC 3339 in UTC; \
-            lists are `{items, next}` by cursor.",
+            lists are `{items, next}` by cursor. `x-right` says who may carry an operation out.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     modifiers(&Bearer),

@@ -18,24 +18,25 @@ use crate::extract::MAX_BODY_BYTES;
 use crate::headers::DOCS_PATH;
 use crate::openapi::Description;
 use crate::problem::{Code, Problem};
+use crate::rights::Right;
 use crate::routes::{auth, invites, keys, me, recordings, rooms, sessions, setup};
 use crate::{headers, metrics, web};
 
 /// How long a request may take. The slowest, a sign-in in a crowd, waits for seconds.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The endpoints under `/api`.
+/// The endpoints under `/api`. Each stands under the right that it asks for.
 pub(crate) fn endpoints() -> OpenApiRouter<SharedApp> {
     let anyone = OpenApiRouter::new()
-        .routes(routes!(setup::read::read, setup::complete::complete))
+        .routes(routes!(setup::read::read))
         .routes(routes!(auth::register::register))
         .routes(routes!(auth::login::login))
-        .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::logout::logout));
-    let guests_too = OpenApiRouter::new()
-        .routes(routes!(invites::read::read))
-        .routes(routes!(rooms::join::join));
-    let people_and_servers = OpenApiRouter::new()
+    let first_owner = OpenApiRouter::new().routes(routes!(setup::complete::complete));
+    let browsers = OpenApiRouter::new().routes(routes!(auth::refresh::refresh));
+    let invited = OpenApiRouter::new().routes(routes!(invites::read::read));
+    let participants = OpenApiRouter::new().routes(routes!(rooms::join::join));
+    let organisation = OpenApiRouter::new()
         .routes(routes!(rooms::create::create, rooms::list::list))
         .routes(routes!(rooms::read::read))
         .routes(routes!(recordings::read::read))
@@ -53,12 +54,15 @@ pub(crate) fn endpoints() -> OpenApiRouter<SharedApp> {
         .routes(routes!(keys::create::create, keys::list::list))
         .routes(routes!(keys::delete::delete));
     OpenApiRouter::with_openapi(Description::openapi())
-        .merge(anyone)
-        .merge(guests_too)
-        .merge(people_and_servers)
-        .merge(hosts)
-        .merge(people)
-        .merge(owners)
+        .merge(Right::Anyone.declared(anyone))
+        .merge(Right::SetupLink.declared(first_owner))
+        .merge(Right::SignIn.declared(browsers))
+        .merge(Right::Invite.declared(invited))
+        .merge(Right::Place.declared(participants))
+        .merge(Right::Organisation.declared(organisation))
+        .merge(Right::Host.declared(hosts))
+        .merge(Right::Person.declared(people))
+        .merge(Right::Owner.declared(owners))
 }
 
 /// Everything under `/api` and `/objects`, and the web app for the rest.

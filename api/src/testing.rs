@@ -171,8 +171,12 @@ impl TestApp {
         }
     }
 
+    pub(crate) fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        Ask::new(self, method, path)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Ask<'_> {
-        Ask::new(self, Method::GET, path)
+        self.ask(Method::GET, path)
     }
 
     pub(crate) fn post(&self, path: &str) -> Ask<'_> {

@@ -4,5 +4,6 @@ mod jobs;
 mod objects;
 mod people;
 mod refresh;
+mod rights;
 mod surface;
 mod tenants;

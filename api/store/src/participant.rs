@@ -167,6 +167,29 @@ pub async fn find(
     .await?)
 }
 
+/// Whether a host has sent this person out of a session, as whichever participant.
+///
+/// # Errors
+/// When the database fails.
+pub async fn was_removed(
+    store: &Store,
+    organisation: OrganisationId,
+    session: SessionId,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query(
+        "SELECT id FROM participants
+         WHERE organisation_id = $1 AND session_id = $2 AND user_id = $3
+           AND removed_at_ms IS NOT NULL LIMIT 1",
+    )
+    .bind(organisation.to_string())
+    .bind(session.to_string())
+    .bind(user.to_string())
+    .fetch_optional(&store.pool)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Lists who came to a session, in the order of coming.
 ///
 /// # Errors

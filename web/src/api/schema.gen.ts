@@ -390,6 +390,7 @@ export interface components {
             /**
              * Format: int32
              * @description 1 to 6.
+             * @example 2
              */
             participants: number;
         };
@@ -451,7 +452,10 @@ export interface components {
         JoinRequest: {
             /** @description From the invite link: `/j/{token}`. Needed for guests. */
             invite?: string | null;
-            /** @description The name shown, 1 to 80 characters. Needed for guests. */
+            /**
+             * @description The name shown, 1 to 80 characters. Needed for guests.
+             * @example Robin
+             */
             name?: string | null;
             /** @description From the answer of an earlier join, to be the same participant. */
             rejoin?: string | null;
@@ -475,19 +479,27 @@ export interface components {
         };
         /** @description A new key. */
         KeyRequest: {
-            /** @description What it is for, 1 to 80 characters. */
+            /**
+             * @description What it is for, 1 to 80 characters.
+             * @example Build server
+             */
             name: string;
         };
         /** @description Who signs in. */
         LoginRequest: {
+            /** @example ada@example.org */
             email: string;
+            /** @example correct horse */
             password: string;
         };
         /** @description What shall change; an absent field stays. */
         MeUpdate: {
             /** @description Needed with `new_password`. */
             current_password?: string | null;
-            /** @description The name shown, 1 to 80 characters. */
+            /**
+             * @description The name shown, 1 to 80 characters.
+             * @example Ada Lovelace
+             */
             name?: string | null;
             /** @description At least 8 characters. Every other sign-in of the person ends. */
             new_password?: string | null;
@@ -673,10 +685,17 @@ export interface components {
         RecordingStatus: "starting" | "recording" | "finishing" | "ready" | "failed";
         /** @description A new account. */
         RegisterRequest: {
+            /** @example ada@example.org */
             email: string;
-            /** @description The name shown, 1 to 80 characters. */
+            /**
+             * @description The name shown, 1 to 80 characters.
+             * @example Ada Lovelace
+             */
             name: string;
-            /** @description At least 8 characters. */
+            /**
+             * @description At least 8 characters.
+             * @example correct horse
+             */
             password: string;
         };
         /** @description A room. */
@@ -696,7 +715,10 @@ export interface components {
         };
         /** @description A new room. */
         RoomRequest: {
-            /** @description 1 to 80 characters. */
+            /**
+             * @description 1 to 80 characters.
+             * @example Weekly
+             */
             title?: string | null;
         };
         /**
@@ -752,10 +774,17 @@ export interface components {
         };
         /** @description The first owner. */
         SetupRequest: {
+            /** @example ada@example.org */
             email: string;
-            /** @description The name shown, 1 to 80 characters. */
+            /**
+             * @description The name shown, 1 to 80 characters.
+             * @example Ada Lovelace
+             */
             name: string;
-            /** @description At least 8 characters. */
+            /**
+             * @description At least 8 characters.
+             * @example correct horse
+             */
             password: string;
             /** @description From the setup link: `/setup#token=...`. */
             token: string;

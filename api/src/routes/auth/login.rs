@@ -20,7 +20,9 @@ use crate::{sign_in, tokens};
 /// Who signs in.
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct LoginRequest {
+    #[schema(example = "ada@example.org")]
     email: String,
+    #[schema(example = "correct horse")]
     password: String,
 }
 

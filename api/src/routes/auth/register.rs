@@ -18,9 +18,12 @@ use crate::views::AuthAnswer;
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct RegisterRequest {
     /// The name shown, 1 to 80 characters.
+    #[schema(example = "Ada Lovelace")]
     name: String,
+    #[schema(example = "ada@example.org")]
     email: String,
     /// At least 8 characters.
+    #[schema(example = "correct horse")]
     password: String,
 }
 

@@ -23,6 +23,7 @@ const PREFIX_CHARS: usize = KEY_PREFIX.len() + 4;
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct KeyRequest {
     /// What it is for, 1 to 80 characters.
+    #[schema(example = "Build server")]
     name: String,
 }
 

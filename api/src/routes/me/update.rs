@@ -17,6 +17,7 @@ use crate::views::UserView;
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct MeUpdate {
     /// The name shown, 1 to 80 characters.
+    #[schema(example = "Ada Lovelace")]
     name: Option<String>,
     /// At least 8 characters. Every other sign-in of the person ends.
     new_password: Option<String>,

@@ -23,6 +23,7 @@ const UNTITLED: &str = "Meeting";
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct RoomRequest {
     /// 1 to 80 characters.
+    #[schema(example = "Weekly")]
     title: Option<String>,
 }
 

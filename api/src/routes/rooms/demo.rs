@@ -26,7 +26,7 @@ const NAMES: [&str; 6] = [
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct DemoRequest {
     /// 1 to 6.
-    #[schema(minimum = 1, maximum = 6)]
+    #[schema(minimum = 1, maximum = 6, example = 2)]
     participants: u8,
 }
 

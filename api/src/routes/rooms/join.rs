@@ -18,6 +18,7 @@ use crate::views::{ParticipantRole, RecordingNotice};
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct JoinRequest {
     /// The name shown, 1 to 80 characters. Needed for guests.
+    #[schema(example = "Robin")]
     name: Option<String>,
     /// From the invite link: `/j/{token}`. Needed for guests.
     invite: Option<String>,

@@ -20,9 +20,12 @@ pub(crate) struct SetupRequest {
     /// From the setup link: `/setup#token=...`.
     token: String,
     /// The name shown, 1 to 80 characters.
+    #[schema(example = "Ada Lovelace")]
     name: String,
+    #[schema(example = "ada@example.org")]
     email: String,
     /// At least 8 characters.
+    #[schema(example = "correct horse")]
     password: String,
 }
 
