@@ -79,6 +79,7 @@ codes! {
     RecorderUnavailable SERVICE_UNAVAILABLE "recorder_unavailable" "The recorder cannot be reached";
     DemoUnavailable SERVICE_UNAVAILABLE "demo_unavailable" "The demo participants cannot be started";
     Busy SERVICE_UNAVAILABLE "busy" "Too much is going on";
+    DatabaseUnavailable SERVICE_UNAVAILABLE "database_unavailable" "The database cannot be used now: its disk may be full";
 }
 
 /// A refusal (RFC 9457).
@@ -173,8 +174,15 @@ impl From<Code> for Problem {
     }
 }
 
+/// When to ask again while the database cannot be used: somebody has to make room first.
+const DATABASE_RETRY_MS: i64 = 5_000;
+
 impl From<api_store::StoreError> for Problem {
     fn from(error: api_store::StoreError) -> Self {
+        if error.is_unavailable() {
+            tracing::error!(%error, "the database cannot be used");
+            return Problem::retry_after(Code::DatabaseUnavailable, DATABASE_RETRY_MS);
+        }
         Problem::internal(&error)
     }
 }

@@ -11,7 +11,11 @@ use tokio::sync::mpsc;
 /// how a recording stands can be asked for again.
 pub(crate) const REPORTS: usize = 1024;
 
-/// The last report of each recording.
+/// Ended recordings whose report is held. Beyond, the oldest is let go of: it is not among those
+/// told again by themselves, and is read from the spool when its recording is asked for.
+pub(crate) const MAX_ENDED: usize = 1000;
+
+/// The last report of each recording that runs, and of the newest that ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Board {
     last: Arc<Mutex<BTreeMap<RecordingId, RecorderReport>>>,
@@ -48,7 +52,23 @@ impl Board {
 
     /// Notes a report without telling it.
     pub(crate) fn note(&self, report: RecorderReport) {
-        self.lock().insert(report.recording, report);
+        let noted = report.recording;
+        let mut last = self.lock();
+        last.insert(noted, report);
+        let ended = last.values().filter(|report| has_ended(report)).count();
+        for _ in MAX_ENDED..ended {
+            // Ids are UUIDv7: the smallest is the oldest. One that was just asked for stays.
+            let mut others = last.values().filter(|report| report.recording != noted);
+            let oldest = others.find(|report| has_ended(report));
+            if let Some(oldest) = oldest.map(|report| report.recording) {
+                last.remove(&oldest);
+            }
+        }
+    }
+
+    /// How many reports are held.
+    pub(crate) fn held(&self) -> usize {
+        self.lock().len()
     }
 
     /// Notes and tells a report.
@@ -78,7 +98,7 @@ impl Board {
     }
 
     async fn send(&self, report: RecorderReport) {
-        let may_be_missed = report.status == RecordingStatus::Finishing;
+        let may_be_missed = report.status == RecordingStatus::Finishing && report.problem.is_none();
         if may_be_missed {
             // The next percent is told soon.
             let _ = self.reports.try_send(report);
@@ -91,5 +111,40 @@ impl Board {
         self.last
             .lock()
             .expect("nobody panics while holding the board")
+    }
+}
+
+fn has_ended(report: &RecorderReport) -> bool {
+    matches!(
+        report.status,
+        RecordingStatus::Ready | RecordingStatus::Failed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[tokio::test]
+    async fn the_oldest_that_ended_are_let_go_of_and_never_one_that_runs() {
+        let (reports, _taken) = mpsc::channel(1);
+        let board = Board::new(reports);
+        let id = |n: usize| RecordingId(Uuid::from_u128(n as u128));
+        let note = |n: usize, status| {
+            let report = board.present(id(n));
+            board.note(RecorderReport { status, ..report });
+        };
+        note(0, RecordingStatus::Recording);
+        for n in 1..=MAX_ENDED + 2 {
+            note(n, RecordingStatus::Ready);
+        }
+        assert_eq!(board.held(), MAX_ENDED + 1);
+        assert!(board.knows(id(0)), "it runs");
+        assert!(!board.knows(id(2)));
+        assert!(board.knows(id(3)));
+        note(2, RecordingStatus::Ready);
+        assert!(board.knows(id(2)), "it was asked for");
+        assert_eq!(board.held(), MAX_ENDED + 1);
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::durable;
 use crate::session::{self, LEAVE_PATIENCE, Shared, Wish};
 use crate::spool::{self, Spool};
+use crate::trouble;
 
 /// Recordings at a time, those whose files are being made included. One more is refused.
 const MAX_SESSIONS: usize = 256;
@@ -125,6 +126,7 @@ impl Desk {
 
     async fn start(&mut self, assignment: Assignment) {
         let recording = assignment.recording;
+        self.remember(recording);
         if self.shared.board.knows(recording) {
             return self.shared.board.tell_again(recording).await;
         }
@@ -140,8 +142,8 @@ impl Desk {
             return Some("This recorder has as many recordings as it can hold. Try again later.");
         }
         let config = &self.shared.config;
-        match nix::sys::statvfs::statvfs(&config.spool_dir) {
-            Ok(disk) if disk.blocks_available() * disk.fragment_size() < config.min_free_bytes => {
+        match trouble::free_bytes(&config.spool_dir) {
+            Ok(free) if free < config.min_free_bytes => {
                 Some("The recorder's disk is nearly full: a new recording is not begun.")
             }
             _ => None,
@@ -173,6 +175,7 @@ impl Desk {
 
     async fn stop(&mut self, recording: RecordingId) {
         self.see_off(recording).await;
+        self.remember(recording);
         if self.wish_stop(recording) {
             return;
         }
@@ -191,6 +194,16 @@ impl Desk {
                 self.wish_stop(recording);
             }
             _ => board.tell_again(recording).await,
+        }
+    }
+
+    /// Takes the report of one that ended long ago from the spool.
+    fn remember(&self, recording: RecordingId) {
+        if !self.shared.board.knows(recording) {
+            let spool = Spool::of(&self.shared.config.spool_dir, recording);
+            if let Some(report) = spool.read_report() {
+                self.shared.board.note(report);
+            }
         }
     }
 

@@ -16,12 +16,13 @@ use recorder_core::layout::{Canvas, Scene, scenes};
 use recorder_core::manifest::{self, MANIFEST_VERSION, Manifest};
 use recorder_core::{health, timeline};
 use sfu_protocol::ids::RecordingId;
-use sfu_protocol::recording::{FileKind, RecordedFile, RecordingHealth};
+use sfu_protocol::recording::{FileKind, RecordedFile, RecordingHealth, TroubleReason};
 use tokio::sync::{oneshot, watch};
 
 use crate::compose::{self, ComposeJob};
 use crate::spool::Spool;
 use crate::store::{Directory, StoreError};
+use crate::trouble;
 use crate::uploads::Uploads;
 use crate::verify::{self, VerifyError};
 use gather::Gathered;
@@ -56,6 +57,25 @@ pub(crate) struct Finished {
     pub(crate) safe: bool,
 }
 
+/// Why nothing came of it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What a person reads.
+    pub(crate) problem: String,
+    /// Set when a disk refused: it may take everything later.
+    pub(crate) disk: Option<TroubleReason>,
+}
+
+impl Failure {
+    /// One of which no disk is the cause.
+    pub(crate) fn of(problem: String) -> Self {
+        Failure {
+            problem,
+            disk: None,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum FinishError {
     #[error("The tapes cannot be read: {0}.")]
@@ -70,17 +90,33 @@ enum FinishError {
     Differs(usize),
 }
 
+impl From<FinishError> for Failure {
+    fn from(error: FinishError) -> Self {
+        let refused = match &error {
+            FinishError::Spool(refused) => Some(refused),
+            FinishError::Store(store) => Some(&store.source),
+            _ => None,
+        };
+        let disk = refused.map(trouble::reason);
+        Failure {
+            problem: error.to_string(),
+            // One that fails otherwise is not waited for: it may never come back.
+            disk: disk.filter(|reason| *reason != TroubleReason::Unwritable),
+        }
+    }
+}
+
 /// Starts the work; the receiver yields what came of it, a failure in words for a person.
 pub(crate) fn on_a_thread(
     job: Job,
     progress: watch::Sender<u8>,
-) -> io::Result<oneshot::Receiver<Result<Finished, String>>> {
+) -> io::Result<oneshot::Receiver<Result<Finished, Failure>>> {
     let (told, finished) = oneshot::channel();
     std::thread::Builder::new()
         .name("finish".to_owned())
         .spawn(move || {
             lower_priority(NICE_SHORT);
-            let made = finish(&job, &progress).map_err(|error| error.to_string());
+            let made = finish(&job, &progress).map_err(Failure::from);
             // Nobody waits any more when the recorder stops.
             let _ = told.send(made);
         })?;

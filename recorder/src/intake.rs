@@ -3,22 +3,26 @@
 //! dialled again with growing patience; each time every recording says where its tapes end.
 
 mod link;
+mod route;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use recorder_core::journal::{Assignment, JournalLine};
+use recorder_core::journal::JournalLine;
 use recorder_core::timeline::Roster;
 use sfu_protocol::control::NodeEvent;
-use sfu_protocol::ids::{RecordingId, RoomId, TapeId};
+use sfu_protocol::ids::{RecordingId, RoomId};
 use sfu_protocol::link::{EndReason, FromNode, ToNode};
 use tokio::sync::{Notify, mpsc};
 
 use crate::Dial;
 use crate::metrics::Metrics;
-use crate::tape_writer::{TapeFrame, ToWriter, WriterDoor};
+use crate::tape_writer::{TapeFrame, ToWriter};
 use link::Link;
+use route::Route;
+
+pub(crate) use route::Order;
 
 /// Orders waiting. Full only while the link is busy handing over; sessions wait.
 pub(crate) const ORDERS: usize = 256;
@@ -33,31 +37,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Rooms whose people are remembered, for recordings that begin midway. Beyond, a room's
 /// recording knows its people by their tapes and later events.
 const MAX_ROOMS: usize = 4096;
-
-/// What a session wants.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Record into this writer.
-    Record {
-        assignment: Assignment,
-        writer: WriterDoor,
-        /// It was begun by a recorder before this one.
-        resumed: bool,
-    },
-    /// Tell the node that the recording ends. Its tapes are still taken.
-    Stop { recording: RecordingId },
-    /// The recording ended here.
-    Forget { recording: RecordingId },
-}
-
-/// A recording as the link sees it.
-struct Route {
-    assignment: Assignment,
-    writer: WriterDoor,
-    stopping: bool,
-    /// The last index that was acknowledged on this link.
-    acknowledged: BTreeMap<TapeId, u64>,
-}
 
 pub(crate) struct Intake {
     dial: Dial,
@@ -147,7 +126,7 @@ impl Intake {
         };
         self.metrics.links.inc();
         for route in self.routes.values_mut() {
-            route.acknowledged.clear();
+            route.begin_link();
         }
         let greeted = self.greet(&link).await;
         let left = match greeted {
@@ -157,13 +136,16 @@ impl Intake {
         (left, true)
     }
 
-    async fn greet(&self, link: &Link) -> Option<()> {
+    async fn greet(&mut self, link: &Link) -> Option<()> {
         link.say(ToNode::Follow {
             after: self.last_event,
         })
         .await?;
-        for route in self.routes.values() {
+        for route in self.routes.values_mut() {
             link.say(route.record()).await?;
+            if let Some(trouble) = route.fresh_trouble() {
+                link.say(trouble).await?;
+            }
             if route.stopping {
                 link.say(route.stop()).await?;
             }
@@ -184,7 +166,7 @@ impl Intake {
                     if self.a_writer_begins_anew() {
                         return Left::Anew;
                     }
-                    self.acknowledge(link).await
+                    self.tell_news(link).await
                 }
                 frame = link.hear() => match frame {
                     Some(frame) => self.take(frame).await,
@@ -204,16 +186,22 @@ impl Intake {
         let forget = matches!(order, Order::Forget { .. });
         if forget {
             // What is on disk by now; the node then keeps nothing of it.
-            self.acknowledge(link).await?;
+            self.tell_news(link).await?;
         }
         self.note(order).await;
         if follow_anew {
             // What happened while no recorder was there.
             link.say(ToNode::Follow { after: 0 }).await?;
         }
-        match self.routes.get(&recording) {
+        match self.routes.get_mut(&recording) {
             Some(route) if stop => link.say(route.stop()).await,
-            Some(route) => link.say(route.record()).await,
+            Some(route) => {
+                link.say(route.record()).await?;
+                match route.fresh_trouble() {
+                    Some(trouble) => link.say(trouble).await,
+                    None => Some(()),
+                }
+            }
             None => Some(()),
         }
     }
@@ -230,13 +218,9 @@ impl Intake {
                         .put(ToWriter::Line(JournalLine::Event { event }))
                         .await;
                 }
-                let route = Route {
-                    stopping: false,
-                    acknowledged: BTreeMap::new(),
-                    writer,
-                    assignment,
-                };
-                self.routes.insert(route.assignment.recording, route);
+                let recording = assignment.recording;
+                self.routes
+                    .insert(recording, Route::new(assignment, writer));
             }
             Order::Stop { recording } => {
                 if let Some(route) = self.routes.get_mut(&recording) {
@@ -256,8 +240,12 @@ impl Intake {
             .any(|route| route.writer.durable.wants_link_after(link))
     }
 
-    async fn acknowledge(&mut self, link: &Link) -> Option<()> {
+    /// What has reached the disk, and whether it takes more.
+    async fn tell_news(&mut self, link: &Link) -> Option<()> {
         for route in self.routes.values_mut() {
+            if let Some(trouble) = route.fresh_trouble() {
+                link.say(trouble).await?;
+            }
             for ack in route.fresh_acks() {
                 link.say(ack).await?;
             }
@@ -356,49 +344,5 @@ impl Intake {
                 self.rooms.remove(&event.room);
             }
         }
-    }
-}
-
-impl Order {
-    fn recording(&self) -> RecordingId {
-        match self {
-            Order::Record { assignment, .. } => assignment.recording,
-            Order::Stop { recording } | Order::Forget { recording } => *recording,
-        }
-    }
-}
-
-impl Route {
-    fn record(&self) -> ToNode {
-        ToNode::Record {
-            recording: self.assignment.recording,
-            room: self.assignment.room,
-            started_by: self.assignment.started_by.clone(),
-            have: self.writer.durable.ends(),
-        }
-    }
-
-    fn stop(&self) -> ToNode {
-        ToNode::StopRecord {
-            recording: self.assignment.recording,
-        }
-    }
-
-    /// Acknowledgements for what has reached the disk since the last ones.
-    fn fresh_acks(&mut self) -> Vec<ToNode> {
-        let mut acks = Vec::new();
-        for end in self.writer.durable.ends() {
-            let before = self.acknowledged.insert(end.tape, end.next_index);
-            if before != Some(end.next_index)
-                && let Some(through) = end.next_index.checked_sub(1)
-            {
-                acks.push(ToNode::Ack {
-                    recording: self.assignment.recording,
-                    tape: end.tape,
-                    through,
-                });
-            }
-        }
-        acks
     }
 }

@@ -17,6 +17,7 @@
 //! | [`compose`] | all ffmpeg |
 //! | [`store`] | objects by key |
 //! | `spool` | the recorder's own disk |
+//! | `trouble`, `condition` | what is wrong with a disk, and whether it can be recorded on now |
 //!
 //! What is promised: an entry is acknowledged when it is fsynced; a recording is `ready` when
 //! every part in the store matches the manifest; what is unfinished at a stop or a crash is gone
@@ -24,6 +25,7 @@
 
 mod board;
 pub mod compose;
+mod condition;
 mod config;
 mod desk;
 mod durable;
@@ -34,6 +36,7 @@ mod session;
 mod spool;
 pub mod store;
 mod tape_writer;
+mod trouble;
 mod uploads;
 mod verify;
 
@@ -47,10 +50,12 @@ use sfu_protocol::recording::{RecorderCommand, RecorderReport};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
+pub use condition::Condition;
 pub use config::{Config, ConfigFault};
 pub use verify::{Difference, PartFault, Verified, VerifyError, verify};
 
 use board::Board;
+use condition::LookAgain;
 use desk::Desk;
 use intake::Intake;
 use metrics::Metrics;
@@ -98,6 +103,7 @@ pub struct Recorder {
     commands: mpsc::Sender<RecorderCommand>,
     reports: Mutex<Option<mpsc::Receiver<RecorderReport>>>,
     leave: watch::Sender<bool>,
+    condition: watch::Receiver<Condition>,
     desk: JoinHandle<()>,
 }
 
@@ -117,27 +123,33 @@ impl Recorder {
         let (reports_tx, reports) = mpsc::channel(board::REPORTS);
         let (leave_tx, leave) = watch::channel(false);
         let changed = Arc::new(Notify::new());
+        let (condition_tx, condition) = watch::channel(Ok(()));
+        let look_again = LookAgain::default();
         let spool_dir = config.spool_dir.clone();
+        let config = Arc::new(config);
         let shared = Shared {
-            config: Arc::new(config),
+            config: config.clone(),
             store,
             orders: orders_tx,
             board: Board::new(reports_tx),
             metrics: metrics.clone(),
             changed: changed.clone(),
             finishing: Arc::new(Semaphore::new(1)),
+            look_again: look_again.clone(),
         };
         let mut desk = Desk::new(shared);
         desk.recover().map_err(|source| StartError::Spool {
             path: spool_dir,
             source,
         })?;
+        tokio::spawn(condition::watch_disk(config, look_again, condition_tx));
         tokio::spawn(Intake::new(dial, orders, changed, metrics).run());
         let desk = tokio::spawn(desk.run(commands, shutdown, leave));
         Ok(Recorder {
             commands: commands_tx,
             reports: Mutex::new(Some(reports)),
             leave: leave_tx,
+            condition,
             desk,
         })
     }
@@ -145,6 +157,11 @@ impl Recorder {
     /// Where commands are taken.
     pub fn commands(&self) -> mpsc::Sender<RecorderCommand> {
         self.commands.clone()
+    }
+
+    /// Whether recordings can be begun and written now, and in words why not.
+    pub fn condition(&self) -> watch::Receiver<Condition> {
+        self.condition.clone()
     }
 
     /// How recordings stand, as it changes.

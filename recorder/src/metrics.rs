@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) links: IntCounter,
     pub(crate) running: IntGauge,
     pub(crate) finishing: IntGauge,
+    pub(crate) finish_retries: IntCounter,
     pub(crate) ready: IntCounter,
     pub(crate) failed: IntCounter,
 }
@@ -73,6 +74,10 @@ impl Metrics {
             finishing: gauge(
                 "colloquy_recorder_recordings_finishing",
                 "Recordings whose files are being made or wait for it.",
+            )?,
+            finish_retries: counter(
+                "colloquy_recorder_finish_retries_total",
+                "Times that files wait because a disk took nothing.",
             )?,
             ready: counter(
                 "colloquy_recorder_recordings_ready_total",

@@ -1,23 +1,26 @@
 //! One recording from `start` to `ready`: capture until it ends, then its files.
 
+mod finishing;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use recorder_core::journal::{Assignment, JournalLine};
 use sfu_protocol::ids::RecordingId;
-use sfu_protocol::recording::{RecorderReport, RecordingStatus};
+use sfu_protocol::recording::{RecorderReport, RecordingStatus, TroubleReason};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::board::Board;
+use crate::condition::LookAgain;
 use crate::config::Config;
-use crate::finish::{self, Finished, Job};
 use crate::intake::Order;
 use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::store::Directory;
 use crate::tape_writer::{self, SealedSegment, ToWriter, WriterDoor, WriterStart, WriterState};
+use crate::trouble;
 use crate::uploads::Uploads;
 
 /// Closed segments waiting for upload. Beyond, they are uploaded when the recording is finished.
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) changed: Arc<Notify>,
     /// One recording's files are made at a time: they leave a core for the calls.
     pub(crate) finishing: Arc<Semaphore>,
+    /// Has the spool's disk looked at.
+    pub(crate) look_again: LookAgain,
 }
 
 /// What a session is told.
@@ -123,11 +128,30 @@ struct Capture {
     state: watch::Receiver<WriterState>,
     sealed: mpsc::Receiver<SealedSegment>,
     uploads: Uploads,
-    /// When it ends although its node says nothing.
+    /// How long its node may say nothing before it ends. Not counted while the disk fails: what
+    /// the node says is then asked for again.
+    patience: Option<Duration>,
     gives_up_at: Option<Instant>,
     /// It was to end before this writer began.
     must_stop: bool,
     stopping: bool,
+}
+
+impl Capture {
+    fn wait_at_most(&mut self, patience: Duration) {
+        self.patience = Some(patience);
+        self.gives_up_at = None;
+    }
+
+    fn count_patience(&mut self, trouble: Option<TroubleReason>) {
+        match self.patience.filter(|_| trouble.is_none()) {
+            Some(patience) => {
+                self.gives_up_at
+                    .get_or_insert_with(|| Instant::now() + patience);
+            }
+            None => self.gives_up_at = None,
+        }
+    }
 }
 
 impl Session {
@@ -151,7 +175,7 @@ impl Session {
             let mut capture = self.begin(&assignment).await?;
             capture.must_stop = stopping;
             if resumed && worn_out == 0 {
-                capture.gives_up_at = Some(Instant::now() + self.shared.config.resume_wait());
+                capture.wait_at_most(self.shared.config.resume_wait());
             } else {
                 let assignment = assignment.clone();
                 let asked = ToWriter::Line(JournalLine::Asked { assignment });
@@ -201,6 +225,7 @@ impl Session {
             state,
             sealed,
             uploads: Uploads::default(),
+            patience: None,
             gives_up_at: None,
             must_stop: false,
             stopping: false,
@@ -209,6 +234,7 @@ impl Session {
 
     async fn listen(&self, capture: &mut Capture, wish: &mut watch::Receiver<Wish>) -> Captured {
         let mut told_running = false;
+        let mut told_trouble = None;
         loop {
             let wished = *wish.borrow_and_update();
             // Whoever wishes is gone: the recorder was dropped.
@@ -233,13 +259,34 @@ impl Session {
                 .await;
             }
             if state.frames > 0 && !capture.stopping {
-                capture.gives_up_at = None;
+                capture.patience = None;
             }
+            self.tell_trouble(state, &mut told_trouble).await;
+            capture.count_patience(state.trouble);
             if capture.state.has_changed().is_err() && !capture.state.borrow().ended {
                 return Captured::Broken;
             }
             self.wait(capture, wish).await;
         }
+    }
+
+    /// Says in the recording's report that it cannot be written, or can again.
+    async fn tell_trouble(&self, state: WriterState, told: &mut Option<TroubleReason>) {
+        if state.trouble == *told {
+            return;
+        }
+        *told = state.trouble;
+        self.shared.look_again.now();
+        let status = self.shared.board.present(self.recording).status;
+        self.tell(status, |report| {
+            report.problem = state.trouble.map(|reason| {
+                format!(
+                    "Nothing is kept now: {}. What happens meanwhile may be missing; it goes on by itself.",
+                    trouble::disk_words(reason)
+                )
+            });
+        })
+        .await;
     }
 
     /// Until something changes; segments that close meanwhile are uploaded.
@@ -255,7 +302,7 @@ impl Session {
             }
             () = until(gives_up_at) => {
                 tracing::warn!(recording = %self.recording, "the node does not answer: the recording ends");
-                capture.gives_up_at = None;
+                capture.patience = None;
                 let end = ToWriter::End { link: None, at: None };
                 capture.writer.put(end).await;
                 self.order(Order::Stop { recording: self.recording }).await;
@@ -267,7 +314,7 @@ impl Session {
         capture.stopping = true;
         let line = ToWriter::Line(JournalLine::StopAsked {});
         capture.writer.put(line).await;
-        capture.gives_up_at = Some(Instant::now() + self.shared.config.stop_wait());
+        capture.wait_at_most(self.shared.config.stop_wait());
         self.order(Order::Stop {
             recording: self.recording,
         })
@@ -277,102 +324,6 @@ impl Session {
     async fn order(&self, order: Order) {
         // Without an intake the recorder is being dropped.
         let _ = self.shared.orders.send(order).await;
-    }
-
-    async fn finish(&self, uploads: Uploads, wish: &mut watch::Receiver<Wish>) {
-        self.tell(RecordingStatus::Finishing, |report| {
-            report.progress_percent = Some(0);
-            report.problem = None;
-        })
-        .await;
-        self.shared.metrics.finishing.inc();
-        let finished = tokio::select! {
-            finished = self.make_files(uploads) => Some(finished),
-            () = leave(wish) => None,
-        };
-        self.shared.metrics.finishing.dec();
-        match finished {
-            Some(Ok(finished)) => self.conclude(finished).await,
-            Some(Err(problem)) => self.fail(problem).await,
-            None => {}
-        }
-    }
-
-    async fn make_files(&self, uploads: Uploads) -> Result<Finished, String> {
-        let _turn = self.shared.finishing.acquire().await;
-        let (progress, mut steps) = watch::channel(0);
-        let job = Job {
-            recording: self.recording,
-            spool: self.spool.clone(),
-            store: self.shared.store.clone(),
-            canvas: self.shared.config.canvas(),
-            fps: self.shared.config.fps,
-            uploads,
-        };
-        let mut finished = finish::on_a_thread(job, progress)
-            .map_err(|error| format!("No thread to make the files on: {error}."))?;
-        loop {
-            tokio::select! {
-                finished = &mut finished => {
-                    return finished.unwrap_or_else(|_| {
-                        Err("Making the files ended unexpectedly; the tapes are kept.".to_owned())
-                    });
-                }
-                Ok(()) = steps.changed() => {
-                    let percent = *steps.borrow_and_update();
-                    self.tell(RecordingStatus::Finishing, |report| {
-                        report.progress_percent = Some(percent);
-                    }).await;
-                }
-            }
-        }
-    }
-
-    async fn conclude(&self, finished: Finished) {
-        let status = match finished.problem {
-            None => RecordingStatus::Ready,
-            Some(_) => RecordingStatus::Failed,
-        };
-        match status {
-            RecordingStatus::Ready => self.shared.metrics.ready.inc(),
-            _ => self.shared.metrics.failed.inc(),
-        }
-        let report = RecorderReport {
-            recording: self.recording,
-            status,
-            started_at_ms: finished.started_at_ms,
-            ended_at_ms: finished.ended_at_ms,
-            progress_percent: None,
-            files: finished.files,
-            health: Some(finished.health),
-            problem: finished.problem,
-        };
-        tracing::info!(recording = %self.recording, ?status, "recording finished");
-        self.keep(&report, finished.safe).await;
-        self.shared.board.tell(report).await;
-    }
-
-    async fn fail(&self, problem: String) {
-        tracing::error!(recording = %self.recording, problem, "recording failed");
-        self.shared.metrics.failed.inc();
-        let mut report = self.shared.board.present(self.recording);
-        report.status = RecordingStatus::Failed;
-        report.progress_percent = None;
-        report.problem = Some(problem);
-        self.keep(&report, false).await;
-        self.shared.board.tell(report).await;
-    }
-
-    /// Notes how it ended; once the objects are safe the spool is cleared.
-    async fn keep(&self, report: &RecorderReport, safe: bool) {
-        let (spool, report) = (self.spool.clone(), report.clone());
-        let kept = blocking(move || {
-            spool.write_report(&report)?;
-            if safe { spool.clear() } else { Ok(()) }
-        });
-        if let Err(error) = kept.await {
-            tracing::error!(recording = %self.recording, %error, "the spool cannot be cleared");
-        }
     }
 
     async fn tell(&self, status: RecordingStatus, change: impl FnOnce(&mut RecorderReport)) {

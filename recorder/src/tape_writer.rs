@@ -6,7 +6,9 @@
 //! for a new link, on which the node sends everything after the durable ends. What its ring
 //! could not hold by then is a named gap.
 
+mod door;
 mod journal_file;
+mod on_disk;
 mod tape_file;
 #[cfg(test)]
 mod tests;
@@ -14,30 +16,25 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use prometheus::IntCounter;
 use recorder_core::journal::JournalLine;
 use sfu_protocol::ids::TapeId;
-use sfu_protocol::link::{EndReason, TapeEnd, TapeEntry, TapeOpened};
+use sfu_protocol::link::{TapeEnd, TapeOpened};
 use sfu_protocol::media::MediaTime;
+use sfu_protocol::recording::TroubleReason;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::durable;
 use crate::metrics::Metrics;
 use crate::spool::Spool;
+use crate::trouble;
 use journal_file::JournalFile;
+use on_disk::Durable;
 use tape_file::TapeFile;
 
-/// Messages waiting for the thread. Full while the disk is slow: the link is then read more
-/// slowly, and the node's ring holds what waits.
-pub(crate) const INBOX_MESSAGES: usize = 4096;
-
-/// How long the link waits before it offers a message to a full inbox again.
-const FULL_INBOX_WAIT: Duration = Duration::from_millis(5);
+pub(crate) use door::{INBOX_MESSAGES, TapeFrame, ToWriter, WriterDoor};
 
 /// Tapes of one recording. A track beyond is not recorded, and the log says so.
 const MAX_TAPES: usize = 4096;
@@ -53,23 +50,6 @@ pub(crate) struct SealedSegment {
     pub(crate) path: PathBuf,
 }
 
-/// What the thread is told.
-#[derive(Debug)]
-pub(crate) enum ToWriter {
-    /// A line of the journal.
-    Line(JournalLine),
-    /// A frame of a link; links are counted from 1.
-    Tape { link: u64, frame: TapeFrame },
-    /// The recording ended. `link` is None when it ends without its node.
-    End {
-        link: Option<u64>,
-        at: Option<MediaTime>,
-    },
-    /// The thread ends as by a fault of its own.
-    #[cfg(test)]
-    Break,
-}
-
 /// How far an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -83,27 +63,6 @@ enum Ending {
     Written,
 }
 
-/// What a link says about a tape.
-#[derive(Debug)]
-pub(crate) enum TapeFrame {
-    Opened(TapeOpened),
-    Entry {
-        tape: TapeId,
-        index: u64,
-        entry: TapeEntry,
-    },
-    Gap {
-        tape: TapeId,
-        to_index: u64,
-    },
-    Closed {
-        tape: TapeId,
-        next_index: u64,
-        at: MediaTime,
-        reason: EndReason,
-    },
-}
-
 /// How the thread stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct WriterState {
@@ -111,87 +70,8 @@ pub(crate) struct WriterState {
     /// Frames about tapes so far.
     pub(crate) frames: u64,
     pub(crate) ended: bool,
-}
-
-/// What is on disk, for acknowledgements and for coming back.
-#[derive(Debug)]
-pub(crate) struct Durable {
-    ends: Mutex<BTreeMap<TapeId, u64>>,
-    /// The first link whose frames are taken.
-    first_link: AtomicU64,
-    changed: Arc<Notify>,
-}
-
-impl Durable {
-    fn new(have: &[TapeEnd], changed: Arc<Notify>) -> Self {
-        let ends = have.iter().map(|end| (end.tape, end.next_index)).collect();
-        Durable {
-            ends: Mutex::new(ends),
-            first_link: AtomicU64::new(0),
-            changed,
-        }
-    }
-
-    pub(crate) fn ends(&self) -> Vec<TapeEnd> {
-        let ends = self
-            .ends
-            .lock()
-            .expect("nobody panics while holding the ends");
-        ends.iter()
-            .map(|(tape, next_index)| TapeEnd {
-                tape: *tape,
-                next_index: *next_index,
-            })
-            .collect()
-    }
-
-    /// Frames of earlier links are not taken any more: a new one is wanted.
-    pub(crate) fn wants_link_after(&self, link: u64) -> bool {
-        self.first_link.load(Ordering::Acquire) > link
-    }
-
-    fn reached(&self, reached: BTreeMap<TapeId, u64>) {
-        let mut ends = self
-            .ends
-            .lock()
-            .expect("nobody panics while holding the ends");
-        ends.extend(reached);
-        drop(ends);
-        self.changed.notify_one();
-    }
-
-    fn want_new_link(&self, first_link: u64) {
-        self.first_link.store(first_link, Ordering::Release);
-        self.changed.notify_one();
-    }
-}
-
-/// The way to a running thread. The thread ends, with all on disk, when every copy is dropped.
-#[derive(Debug, Clone)]
-pub(crate) struct WriterDoor {
-    inbox: SyncSender<ToWriter>,
-    dropped: IntCounter,
-    pub(crate) durable: Arc<Durable>,
-}
-
-impl WriterDoor {
-    /// Hands a message over; waits while the inbox is full. A thread that is gone takes nothing:
-    /// its session begins another, for which the node sends again what this one did not put on
-    /// disk.
-    pub(crate) async fn put(&self, message: ToWriter) {
-        let mut waiting = message;
-        loop {
-            match self.inbox.try_send(waiting) {
-                Ok(()) => return,
-                Err(TrySendError::Disconnected(_)) => {
-                    self.dropped.inc();
-                    return;
-                }
-                Err(TrySendError::Full(message)) => waiting = message,
-            }
-            tokio::time::sleep(FULL_INBOX_WAIT).await;
-        }
-    }
+    /// Why tapes cannot be written now.
+    pub(crate) trouble: Option<TroubleReason>,
 }
 
 /// What a thread is started with.
@@ -479,19 +359,33 @@ impl TapeWriter {
             file.let_go();
         }
         self.journal.let_go();
+        self.stall(&error);
+    }
+
+    fn stall(&mut self, error: &io::Error) {
+        let reason = trouble::reason(error);
         self.stalled_until = Some(Instant::now() + PROBE_EVERY);
+        let changed = self
+            .state
+            .send_if_modified(|state| state.trouble.replace(reason) != Some(reason));
+        if changed {
+            self.durable.failed(reason);
+        }
     }
 
     fn probe(&mut self) {
-        let path = self.spool.dir().join("probe");
-        let probed = durable::replace_file(&path, &[0; 4096]).and_then(|()| self.journal.sync());
+        let probed = trouble::probe(self.spool.dir()).and_then(|()| self.journal.sync());
         match probed {
             Ok(()) => {
                 tracing::info!("tapes can be written again");
                 self.stalled_until = None;
-                self.durable.want_new_link(self.newest_link + 1);
+                self.state.send_modify(|state| state.trouble = None);
+                self.durable.works_again(self.newest_link + 1);
             }
-            Err(_) => self.stalled_until = Some(Instant::now() + PROBE_EVERY),
+            Err(error) => {
+                self.journal.let_go();
+                self.stall(&error);
+            }
         }
     }
 }

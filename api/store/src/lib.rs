@@ -60,6 +60,31 @@ impl StoreError {
         matches!(self, StoreError::Database(error)
             if error.as_database_error().is_some_and(|cause| cause.is_unique_violation()))
     }
+
+    /// Whether the database itself is at fault and may carry out the same query later: its disk
+    /// is full or cannot be written, or it is away.
+    pub fn is_unavailable(&self) -> bool {
+        let StoreError::Database(error) = self else {
+            return false;
+        };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+            sqlx::Error::Database(cause) => cause.code().is_some_and(|code| is_its_own(&code)),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a database's code says that the database cannot work, rather than that the query is
+/// wrong. PostgreSQL: SQLSTATE of five characters (classes 08, 53, 57P and 58, and 25006). SQLite:
+/// a number whose low byte is READONLY, IOERR, FULL or CANTOPEN.
+fn is_its_own(code: &str) -> bool {
+    if code.len() == 5 {
+        let classes = ["08", "53", "57P", "58", "25006"];
+        return classes.iter().any(|class| code.starts_with(class));
+    }
+    let primary = code.parse::<u32>().map(|code| code & 0xff);
+    matches!(primary, Ok(8 | 10 | 13 | 14))
 }
 
 /// Where the rows are.
@@ -197,6 +222,21 @@ mod tests {
                 .collect()
         };
         assert_eq!(text(&SQLITE), text(&POSTGRES));
+    }
+
+    #[test]
+    fn a_database_that_cannot_work_is_told_from_a_query_that_is_wrong() {
+        // sqlite3.h: FULL, READONLY, IOERR_WRITE, CANTOPEN; then CONSTRAINT_UNIQUE, BUSY.
+        let sqlite = ["13", "8", "778", "14", "2067", "5"];
+        let found: Vec<bool> = sqlite.map(is_its_own).to_vec();
+        assert_eq!(found, [true, true, true, true, false, false]);
+        // PostgreSQL, appendix A: disk_full, connection_failure, read_only_sql_transaction,
+        // admin_shutdown, io_error; then unique_violation, undefined_table.
+        let postgres = [
+            "53100", "08006", "25006", "57P01", "58030", "23505", "42P01",
+        ];
+        let found: Vec<bool> = postgres.map(is_its_own).to_vec();
+        assert_eq!(found, [true, true, true, true, true, false, false]);
     }
 
     #[tokio::test]

@@ -202,7 +202,10 @@ impl Parts {
             health.set(part, Ok(()));
         }
         self.questions
-            .spawn(follow_media(self.node.condition(), health.clone()));
+            .spawn(follow("media", self.node.condition(), health.clone()));
+        let recorder = self.recorder.condition();
+        self.questions
+            .spawn(follow("recorder", recorder, health.clone()));
         self.questions
             .spawn(ask_database(self.api.clone(), health.clone()));
     }
@@ -226,10 +229,14 @@ impl Parts {
     }
 }
 
-async fn follow_media(mut condition: watch::Receiver<Result<(), String>>, health: Health) {
+async fn follow(
+    part: &'static str,
+    mut condition: watch::Receiver<Result<(), String>>,
+    health: Health,
+) {
     loop {
         let state = condition.borrow_and_update().clone();
-        health.set("media", state);
+        health.set(part, state);
         if condition.changed().await.is_err() {
             return;
         }

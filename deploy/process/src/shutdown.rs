@@ -8,6 +8,9 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+/// signal(7) on Linux, all architectures but MIPS.
+const SIGXFSZ: i32 = 25;
+
 /// The wish to stop, shared by every part of a process.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
@@ -52,6 +55,9 @@ impl Shutdown {
     pub fn request_on_signals(&self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // A file that may grow no further (LimitFSIZE=, ulimit -f) shall fail the write that grows
+        // it, not end the process. A handler stays for good.
+        drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let shutdown = self.clone();
         tokio::spawn(async move {
             loop {

@@ -32,6 +32,7 @@ fn bench() -> Bench {
         metrics: Metrics::register(&Registry::new()).expect("registers"),
         changed: Arc::new(Notify::new()),
         finishing: Arc::new(Semaphore::new(1)),
+        look_again: LookAgain::default(),
     };
     Bench {
         dir,

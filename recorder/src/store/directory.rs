@@ -70,6 +70,11 @@ impl Directory {
         }
     }
 
+    /// Where objects stand until they are whole: on the store's disk.
+    pub(crate) fn unfinished_dir(&self) -> PathBuf {
+        self.root.join(UNFINISHED)
+    }
+
     /// Stores a file's content. An object that is there is replaced.
     pub fn put_file(&self, key: &ObjectKey, file: &Path) -> Result<Stored, StoreError> {
         let source = during("opening", file, File::open(file))?;

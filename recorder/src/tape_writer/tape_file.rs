@@ -259,3 +259,6 @@ impl TapeFile {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use sfu_protocol::ids::{ParticipantId, RecordingId, TrackId};
-use sfu_protocol::link::TapeBody;
+use sfu_protocol::link::{EndReason, TapeBody, TapeEntry};
 use sfu_protocol::media::{Codec, Source};
 use uuid::Uuid;
 
@@ -214,8 +214,8 @@ async fn a_tape_goes_on_after_a_kill_that_tore_its_tail() {
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_is_waited_for_and_a_new_link_brings_the_rest() {
-    let bench = bench(tempfile::tempdir().expect("a directory"));
+async fn a_disk_that_fails_is_told_and_waited_for_and_a_new_link_brings_the_rest() {
+    let mut bench = bench(tempfile::tempdir().expect("a directory"));
     bench.say(1, opened()).await;
     bench.say(1, entry(0)).await;
     bench.durable_at(1).await;
@@ -224,6 +224,10 @@ async fn a_disk_that_fails_is_waited_for_and_a_new_link_brings_the_rest() {
     fs::create_dir(dir.join("000001.tape")).expect("takes the name");
     bench.say(1, entry(20)).await;
     bench.say(1, entry(21)).await;
+    let told = bench.state.wait_for(|state| state.trouble.is_some());
+    let told = tokio::time::timeout(PATIENCE, told).await.expect("in time");
+    let trouble = told.expect("the thread runs").trouble;
+    assert_eq!(trouble, Some(TroubleReason::Unwritable));
     let wanted = async {
         while !bench.door.durable.wants_link_after(1) {
             bench.changed.notified().await;
@@ -232,6 +236,7 @@ async fn a_disk_that_fails_is_waited_for_and_a_new_link_brings_the_rest() {
     tokio::time::timeout(PATIENCE, wanted)
         .await
         .expect("asks for a new link");
+    assert_eq!(bench.door.durable.trouble(), None);
     fs::remove_dir(dir.join("000001.tape")).expect("frees the name");
 
     bench.say(1, entry(22)).await;

@@ -131,6 +131,8 @@ impl FakeNode {
                     };
                     to_peer.send(welcome).await.ok()?;
                 }
+                // Whether tapes can be written is the room's affair.
+                ToNode::Trouble { .. } => {}
                 ToNode::Follow { after } => self.send_events(after, &to_peer).await?,
                 ToNode::Record { recording, .. } if self.refuses => {
                     let ended = FromNode::RecordEnded {

@@ -36,6 +36,11 @@ export function whenText(rfc3339: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
+/** A time of day in the reader's own language. */
+export function clockTimeText(unixMs: number): string {
+  return new Intl.DateTimeFormat(undefined, { timeStyle: "short" }).format(new Date(unixMs));
+}
+
 /** "3 people", "1 person". */
 export function countText(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`;

@@ -44,4 +44,17 @@ describe("what is said when the room changes", () => {
     expect(announcements(on, off)).toEqual(["Recording stopped."]);
     expect(announcements(on, on)).toEqual([]);
   });
+
+  test("that a recording cannot be kept is said once, and that it goes on; a host has a banner", () => {
+    const on = { people: people("Me"), recording: REC };
+    const full = { ...on, recording: { ...REC, trouble: { reason: "disk_full" as const, since_ms: 5 } } };
+    const interrupted = "Recording is interrupted: the server's disk is full. The meeting goes on.";
+    expect(announcements(on, full)).toEqual([interrupted]);
+    expect(announcements(full, full)).toEqual([]);
+    expect(announcements({ ...on, host: true }, { ...full, host: true })).toEqual([]);
+    const over = ["Recording goes on. What happened meanwhile may be missing in it."];
+    expect(announcements(full, on)).toEqual(over);
+    expect(announcements({ ...full, host: true }, { ...on, host: true })).toEqual(over);
+    expect(announcements(full, { ...on, recording: null })).toEqual(["Recording stopped."]);
+  });
 });

@@ -2,10 +2,13 @@
 
 import type { RecordingNotice } from "@client";
 import type { Person } from "./people";
+import { TROUBLE_OVER, troubleBegins } from "./recording-trouble";
 
 export interface Moment {
   people: readonly Person[];
   recording: RecordingNotice | null;
+  /** A host is told of a recording's trouble by a banner of its own. */
+  host?: boolean;
 }
 
 /** More names than this are counted instead. */
@@ -33,6 +36,12 @@ export function announcements(before: Moment, now: Moment): string[] {
     said.push(`${now.recording.started_by} started recording this meeting.`);
   }
   if (now.recording === null && before.recording !== null) said.push("Recording stopped.");
+  const earlierTrouble = before.recording?.trouble;
+  const trouble = now.recording?.trouble;
+  if (trouble !== undefined && trouble.reason !== earlierTrouble?.reason && now.host !== true) {
+    said.push(troubleBegins(trouble.reason));
+  }
+  if (trouble === undefined && earlierTrouble !== undefined && now.recording !== null) said.push(TROUBLE_OVER);
   return said;
 }
 

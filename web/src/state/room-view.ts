@@ -194,7 +194,11 @@ export class RoomView {
 
   private announce(): void {
     const { scope, notes, browser } = this.wiring;
-    const moment = derive([this.people, this.session.room], (present, room): Moment => ({ people: present, recording: room.recording }));
+    const moment = derive([this.people, this.session.room], (present, room): Moment => ({
+      people: present,
+      recording: room.recording,
+      host: this.isHost,
+    }));
     let before: Moment | null = null;
     const check = () => {
       if (this.session.state.get().at !== "joined") return;

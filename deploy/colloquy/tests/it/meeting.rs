@@ -5,24 +5,24 @@ use serde_json::{Value, json};
 
 use crate::program::{Place, Serving, until};
 
-const EMAIL: &str = "olga@example.org";
-const PASSWORD: &str = "a long enough passphrase";
+pub(crate) const EMAIL: &str = "olga@example.org";
+pub(crate) const PASSWORD: &str = "a long enough passphrase";
 
 /// How long is recorded: a few pictures and beeps of each participant.
 const RECORDED: Duration = Duration::from_secs(6);
 
-fn sign_in(serving: &Serving) -> String {
+pub(crate) fn sign_in(serving: &Serving) -> String {
     let body = json!({ "email": EMAIL, "password": PASSWORD });
     let answer = serving.call("POST", "/api/auth/login", None, &body);
     text(&answer["access_token"])
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
 /// What ffprobe says about a file, as JSON.
-fn probed(file: &std::path::Path) -> Value {
+pub(crate) fn probed(file: &std::path::Path) -> Value {
     let output = Command::new("ffprobe")
         .args([
             "-v",
@@ -44,7 +44,7 @@ fn probed(file: &std::path::Path) -> Value {
 }
 
 /// Opens a room, lets two synthetic people in, and answers the room and its session.
-fn demo_meeting(serving: &Serving, token: Option<&str>) -> (String, String) {
+pub(crate) fn demo_meeting(serving: &Serving, token: Option<&str>) -> (String, String) {
     let room = serving.call("POST", "/api/rooms", token, &json!({ "title": "Demo" }));
     let room = text(&room["id"]);
     let people = json!({ "participants": 2 });

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -64,22 +65,21 @@ impl Place {
 
     /// Starts to serve and waits for the line with the address.
     pub(crate) fn serve(&self) -> Serving {
-        let mut child = self
-            .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program can be started");
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        if line.is_empty() {
-            let mut problem = String::new();
-            let stderr = child.stderr.as_mut().expect("piped");
-            stderr.read_to_string(&mut problem).expect("UTF-8");
-            panic!("ended before it served: {problem}");
-        }
-        Serving { child, line }
+        Serving::begin(self.command(&["serve"]))
+    }
+
+    /// The same in a mount namespace of its own, which a shell script prepares first.
+    pub(crate) fn serve_apart(&self, script: &str) -> Serving {
+        let script = format!("{script}\nexec \"$0\" serve");
+        let mut command = Command::new("unshare");
+        command
+            .args(["--map-root-user", "--mount", "sh", "-ec", &script])
+            .arg(env!("CARGO_BIN_EXE_colloquy"))
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        Serving::begin(command)
     }
 }
 
@@ -107,6 +107,63 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    fn begin(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let kept = log.clone();
+        // Read to its end: a program whose log nobody reads would wait for a reader.
+        let reader = std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                kept.lock().expect("whole").push_str(&(line + "\n"));
+            }
+        });
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        if line.is_empty() {
+            reader.join().expect("it only reads");
+            panic!("ended before it served: {}", log.lock().expect("whole"));
+        }
+        Serving { child, line }
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The sum of a metric over its labels.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let scrape = self.get("/metrics");
+        let lines = scrape.lines().filter(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with([' ', '{']))
+        });
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        values.sum()
+    }
+
+    /// Status and body of any answer.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> (u16, Value) {
+        let answer = self.exchange(method, path, token, &body.to_string());
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, rest) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let body = serde_json::from_str(rest).unwrap_or(Value::Null);
+        (status.expect("a status"), body)
+    }
+
     fn address(&self) -> SocketAddr {
         let (_, rest) = self
             .line

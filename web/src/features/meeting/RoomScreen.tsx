@@ -9,6 +9,7 @@ import { ConnectionBanner } from "./ConnectionBanner";
 import { EndDialog } from "./EndDialog";
 import { NotesList } from "./NotesList";
 import { RecordingBadge } from "./RecordingBadge";
+import { RecordingTrouble } from "./RecordingTrouble";
 import classes from "./Room.module.css";
 import { Roster } from "./Roster";
 import { SettingsDialog } from "./SettingsDialog";
@@ -48,6 +49,7 @@ export function RoomScreen({ meeting, room }: RoomScreenProps) {
         <RecordingBadge session={room.session} />
       </header>
       <ConnectionBanner room={room} />
+      <RecordingTrouble room={room} />
       <SharingBanner meeting={meeting} />
       <Voices session={room.session} speakerId={chosen.speakerId} />
       <main className={classes.middle}>

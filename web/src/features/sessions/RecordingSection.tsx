@@ -45,6 +45,11 @@ function Status({ recording }: { recording: Recording }) {
           <Progress value={percent ?? 5} aria-label="How much is made" mb="md" />
         </>
       )}
+      {problem != null && status !== "failed" && (
+        <Trouble title={status === "finishing" ? "The files have to wait" : "Nothing is recorded now"} testId="recording-problem">
+          {problem}
+        </Trouble>
+      )}
       {status === "failed" && (
         <>
           <Trouble title="The recording could not be made">{problem ?? "The server log says more."}</Trouble>
