@@ -16,6 +16,11 @@ check_web_build() { deploy/web.sh build; }
 check_lint() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 
 check_tests() {
+    if unshare --map-root-user --mount true 2>/dev/null; then
+        echo "disk tests: small disks in memory, and a limit on the length of files"
+    else
+        echo "disk tests: a limit on the length of files only; small disks need user namespaces"
+    fi
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --locked --workspace --no-fail-fast --no-tests pass &&
             cargo test --locked --workspace --doc --quiet

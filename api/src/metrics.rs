@@ -57,18 +57,24 @@ impl Metrics {
                 "Sign-ins by password.",
                 outcome,
             )?,
-            node_events: counter(
+            node_events: with_failures(counter(
                 "colloquy_api_node_events_total",
                 "Events of nodes.",
                 outcome,
-            )?,
-            recorder_reports: counter(
+            )?),
+            recorder_reports: with_failures(counter(
                 "colloquy_api_recorder_reports_total",
                 "Reports of recorders.",
                 outcome,
-            )?,
+            )?),
         })
     }
+}
+
+/// Failures are there from the start, so that the first can be seen.
+fn with_failures(counter: IntCounterVec) -> IntCounterVec {
+    counter.with_label_values(&["failed"]);
+    counter
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use prometheus::IntGauge;
 use sfu_protocol::ids::RecordingId;
 use sfu_protocol::recording::{RecorderReport, RecordingStatus};
 use tokio::sync::mpsc;
@@ -20,13 +21,15 @@ pub(crate) const MAX_ENDED: usize = 1000;
 pub(crate) struct Board {
     last: Arc<Mutex<BTreeMap<RecordingId, RecorderReport>>>,
     reports: mpsc::Sender<RecorderReport>,
+    held: IntGauge,
 }
 
 impl Board {
-    pub(crate) fn new(reports: mpsc::Sender<RecorderReport>) -> Self {
+    pub(crate) fn new(reports: mpsc::Sender<RecorderReport>, held: IntGauge) -> Self {
         Board {
             last: Arc::default(),
             reports,
+            held,
         }
     }
 
@@ -64,11 +67,7 @@ impl Board {
                 last.remove(&oldest);
             }
         }
-    }
-
-    /// How many reports are held.
-    pub(crate) fn held(&self) -> usize {
-        self.lock().len()
+        self.held.set(i64::try_from(last.len()).unwrap_or(i64::MAX));
     }
 
     /// Notes and tells a report.
@@ -94,7 +93,9 @@ impl Board {
     }
 
     pub(crate) fn forget(&self, recording: RecordingId) {
-        self.lock().remove(&recording);
+        let mut last = self.lock();
+        last.remove(&recording);
+        self.held.set(i64::try_from(last.len()).unwrap_or(i64::MAX));
     }
 
     async fn send(&self, report: RecorderReport) {
@@ -129,7 +130,8 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_that_ended_are_let_go_of_and_never_one_that_runs() {
         let (reports, _taken) = mpsc::channel(1);
-        let board = Board::new(reports);
+        let held = IntGauge::new("held", "Held.").expect("a name");
+        let board = Board::new(reports, held.clone());
         let id = |n: usize| RecordingId(Uuid::from_u128(n as u128));
         let note = |n: usize, status| {
             let report = board.present(id(n));
@@ -139,12 +141,12 @@ mod tests {
         for n in 1..=MAX_ENDED + 2 {
             note(n, RecordingStatus::Ready);
         }
-        assert_eq!(board.held(), MAX_ENDED + 1);
+        assert_eq!(held.get(), MAX_ENDED as i64 + 1);
         assert!(board.knows(id(0)), "it runs");
         assert!(!board.knows(id(2)));
         assert!(board.knows(id(3)));
         note(2, RecordingStatus::Ready);
         assert!(board.knows(id(2)), "it was asked for");
-        assert_eq!(board.held(), MAX_ENDED + 1);
+        assert_eq!(held.get(), MAX_ENDED as i64 + 1);
     }
 }

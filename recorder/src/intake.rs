@@ -343,6 +343,8 @@ impl Intake {
             if roster.is_empty() {
                 self.rooms.remove(&event.room);
             }
+        } else {
+            self.metrics.rosters_left_out.inc();
         }
     }
 }

@@ -131,7 +131,7 @@ impl Recorder {
             config: config.clone(),
             store,
             orders: orders_tx,
-            board: Board::new(reports_tx),
+            board: Board::new(reports_tx, metrics.reports_held.clone()),
             metrics: metrics.clone(),
             changed: changed.clone(),
             finishing: Arc::new(Semaphore::new(1)),

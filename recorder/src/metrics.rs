@@ -12,6 +12,9 @@ pub(crate) struct Metrics {
     pub(crate) entries_missing: IntCounter,
     pub(crate) stalls: IntCounter,
     pub(crate) dropped: IntCounter,
+    pub(crate) journal_lines_dropped: IntCounter,
+    pub(crate) rosters_left_out: IntCounter,
+    pub(crate) reports_held: IntGauge,
     pub(crate) links: IntCounter,
     pub(crate) running: IntGauge,
     pub(crate) finishing: IntGauge,
@@ -33,13 +36,6 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
-        let lag = HistogramOpts::new(
-            "colloquy_recorder_fsync_seconds",
-            "From the first entry of a group to the group being on disk.",
-        )
-        .buckets(vec![0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0]);
-        let fsync_seconds = Histogram::with_opts(lag)?;
-        registry.register(Box::new(fsync_seconds.clone()))?;
         Ok(Metrics {
             entries: counter(
                 "colloquy_recorder_tape_entries_total",
@@ -53,7 +49,7 @@ impl Metrics {
                 "colloquy_recorder_fsyncs_total",
                 "Groups of entries fsynced.",
             )?,
-            fsync_seconds,
+            fsync_seconds: fsync_seconds(registry)?,
             entries_missing: counter(
                 "colloquy_recorder_tape_entries_missing_total",
                 "Entries that a node received and no tape has.",
@@ -65,6 +61,18 @@ impl Metrics {
             dropped: counter(
                 "colloquy_recorder_writer_messages_dropped_total",
                 "Messages for a tape writer that had ended by a fault; their entries are asked for again.",
+            )?,
+            journal_lines_dropped: counter(
+                "colloquy_recorder_journal_lines_dropped_total",
+                "Lines of journals that found no place while a disk failed: a timeline lacks them.",
+            )?,
+            rosters_left_out: counter(
+                "colloquy_recorder_rosters_left_out_total",
+                "Room events not remembered because people of too many rooms are.",
+            )?,
+            reports_held: gauge(
+                "colloquy_recorder_reports_held",
+                "Recordings whose last report is held.",
             )?,
             links: counter("colloquy_recorder_links_total", "Links opened to nodes.")?,
             running: gauge(
@@ -89,4 +97,15 @@ impl Metrics {
             )?,
         })
     }
+}
+
+fn fsync_seconds(registry: &Registry) -> prometheus::Result<Histogram> {
+    let lag = HistogramOpts::new(
+        "colloquy_recorder_fsync_seconds",
+        "From the first entry of a group to the group being on disk.",
+    )
+    .buckets(vec![0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0]);
+    let fsync_seconds = Histogram::with_opts(lag)?;
+    registry.register(Box::new(fsync_seconds.clone()))?;
+    Ok(fsync_seconds)
 }

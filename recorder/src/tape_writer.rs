@@ -186,7 +186,7 @@ impl TapeWriter {
             self.survive(named);
         }
         if self.stalled_until.is_none() {
-            self.journal.push(&JournalLine::Ended { at });
+            self.note(&JournalLine::Ended { at });
             self.dirty();
             self.ending = Ending::Written;
         }
@@ -201,6 +201,12 @@ impl TapeWriter {
         Ok(())
     }
 
+    fn note(&mut self, line: &JournalLine) {
+        if !self.journal.push(line) {
+            self.metrics.journal_lines_dropped.inc();
+        }
+    }
+
     fn take(&mut self, message: ToWriter) {
         match message {
             ToWriter::Line(line) => {
@@ -209,7 +215,7 @@ impl TapeWriter {
                         state.started_at.get_or_insert(at);
                     });
                 }
-                self.journal.push(&line);
+                self.note(&line);
                 self.dirty();
             }
             ToWriter::Tape { link, frame } => {

@@ -195,6 +195,7 @@ pub(crate) struct Metrics {
     socket_drops: IntCounterVec,
     datagrams_dropped: IntCounterVec,
     packets_dropped: IntCounterVec,
+    inbox_waiting: IntGaugeVec,
     shards_running: IntGauge,
     links_cut_off: IntCounter,
     signals_open: IntGauge,
@@ -251,6 +252,13 @@ impl Metrics {
                 "RTP packets of publishers that were not offered to anybody.",
                 &["shard", "reason"],
             )?,
+            inbox_waiting: registered(
+                registry,
+                IntGaugeVec::new(
+                    opts("inbox_waiting", "Commands that wait for a shard."),
+                    &["shard"],
+                ),
+            )?,
             shards_running: gauge("shards_running", "Shard threads that run.")?,
             links_cut_off: registered(
                 registry,
@@ -260,11 +268,16 @@ impl Metrics {
                 )),
             )?,
             signals_open: gauge("signals_open", "Signalling WebSockets now.")?,
-            signals_ended: counter(
-                "signals_ended_total",
-                "Signalling WebSockets refused or closed, by reason.",
-                &["reason"],
-            )?,
+            signals_ended: {
+                let ended = counter(
+                    "signals_ended_total",
+                    "Signalling WebSockets refused or closed, by reason.",
+                    &["reason"],
+                )?;
+                // There from the start, so that its first rise can be seen.
+                ended.with_label_values(&[SignalEnd::Overflowed.as_str()]);
+                ended
+            },
         })
     }
 
@@ -331,6 +344,13 @@ impl ShardMetrics {
             let total = report.dropped.get(&reason).copied().unwrap_or_default();
             raise(&family.with_label_values(&[shard, reason.as_str()]), total);
         }
+    }
+
+    /// How many commands wait.
+    pub(crate) fn inbox_waiting(&self, waiting: usize) {
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        let family = &self.families.inbox_waiting;
+        family.with_label_values(&[&self.label]).set(waiting);
     }
 
     pub(crate) fn link_cut_off(&self) {

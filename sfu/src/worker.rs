@@ -318,6 +318,7 @@ impl Worker {
     fn publish(&self) {
         self.metrics
             .publish(&self.shard.report(), &self.socket.counts());
+        self.metrics.inbox_waiting(self.inbox.len());
     }
 
     fn sleep(&self) -> std::io::Result<Woken> {

@@ -181,6 +181,12 @@ export class Server {
     return stdout;
   }
 
+  /** From now on no file of the server may be longer than so many bytes: a full disk to it. */
+  async limitFiles(bytes: number | 'unlimited'): Promise<void> {
+    const process = String(this.#process?.pid);
+    await promisify(execFile)('prlimit', ['--pid', process, `--fsize=${bytes}:unlimited`]);
+  }
+
   /** Stops politely; fails when the process outlives its promise. */
   async stop(): Promise<void> {
     const child = this.#process;

@@ -24,12 +24,13 @@ fn bench() -> Bench {
         objects_dir: dir.path().join("objects"),
         ..Config::default()
     };
+    let metrics = Metrics::register(&Registry::new()).expect("registers");
     let shared = Shared {
         store: Directory::open(&config.objects_dir).expect("opens"),
         config: Arc::new(config),
         orders: orders_tx,
-        board: Board::new(reports_tx),
-        metrics: Metrics::register(&Registry::new()).expect("registers"),
+        board: Board::new(reports_tx, metrics.reports_held.clone()),
+        metrics,
         changed: Arc::new(Notify::new()),
         finishing: Arc::new(Semaphore::new(1)),
         look_again: LookAgain::default(),

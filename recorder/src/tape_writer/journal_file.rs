@@ -29,10 +29,13 @@ impl JournalFile {
         })
     }
 
-    pub(super) fn push(&mut self, line: &JournalLine) {
-        if self.waiting.len() < MAX_WAITING_LINES {
+    /// Takes a line; answers whether there was a place for it.
+    pub(super) fn push(&mut self, line: &JournalLine) -> bool {
+        let taken = self.waiting.len() < MAX_WAITING_LINES;
+        if taken {
             self.waiting.push(journal::encode(line));
         }
+        taken
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
@@ -72,12 +75,13 @@ mod tests {
         let spool = Spool::of(dir.path(), RecordingId(Uuid::nil()));
         spool.create().expect("creates");
         let mut journal = JournalFile::open(spool.clone()).expect("opens");
-        journal.push(&JournalLine::StopAsked {});
+        assert!(journal.push(&JournalLine::StopAsked {}));
         journal.sync().expect("writes");
         journal.let_go();
-        for _ in 0..=MAX_WAITING_LINES {
-            journal.push(&JournalLine::Ended { at: None });
+        for _ in 0..MAX_WAITING_LINES {
+            assert!(journal.push(&JournalLine::Ended { at: None }));
         }
+        assert!(!journal.push(&JournalLine::Ended { at: None }));
         assert_eq!(journal.waiting.len(), MAX_WAITING_LINES);
         journal.sync().expect("writes");
         assert_eq!(spool.next_journal().expect("lists"), 2);

@@ -1,6 +1,7 @@
 //! The program as an operator meets it: started, asked, stopped.
 
 mod disk;
+mod limits;
 mod meeting;
 mod program;
 mod refusals;

@@ -61,8 +61,11 @@ struct Recording {
 pub(crate) enum Start {
     /// It runs from now on.
     New,
-    /// It is known; the rest was sent.
-    Again,
+    /// It is known; the rest was sent, as far as it was kept.
+    Again {
+        /// Whether entries were lost: a picture is whole again only from its next keyframe.
+        gaps: bool,
+    },
     /// The room is recorded already under another name.
     Refused,
 }
@@ -115,8 +118,8 @@ impl Tapes {
     ) -> Start {
         if let Some(known) = self.recordings.get_mut(&recording) {
             known.peer = Some(peer);
-            self.send_again(recording, peer, have);
-            return Start::Again;
+            let gaps = self.send_again(recording, peer, have);
+            return Start::Again { gaps };
         }
         if self.of_room(room).is_some() {
             self.repeat_end(recording, peer, now);

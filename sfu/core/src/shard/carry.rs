@@ -322,6 +322,33 @@ impl Shard {
         subscribe::choose_again(&mut self.stage, now, out, from);
     }
 
+    /// Asks for keyframes of everything recorded after a gap: until one comes nothing that is put
+    /// on the tapes can be shown.
+    pub(super) fn refresh_tapes(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        recording: RecordingId,
+    ) {
+        let Some(room) = self.tapes.room_of(recording) else {
+            return;
+        };
+        for id in self.connections_of(room) {
+            let Some(connection) = self.stage.get_mut(id) else {
+                continue;
+            };
+            let lines = connection.uplink.lines_mut().filter_map(|(index, line)| {
+                let mut feeds = line.tapes.iter();
+                let feed = feeds.find(|feed| feed.recording == recording)?;
+                Some((index, feed.selector.wanted()?))
+            });
+            let wanted: Vec<(usize, u8)> = lines.collect();
+            for (index, layer) in wanted {
+                subscribe::want_keyframe(&mut self.stage, now, out, (id, index), layer);
+            }
+        }
+    }
+
     /// Ends a recording that runs.
     pub(super) fn end_recording(
         &mut self,

@@ -163,8 +163,10 @@ impl Shard {
         if !known && (self.draining || (full && !self.rooms.contains_key(&room))) {
             return self.tapes.repeat_end(recording, peer, at);
         }
-        if self.tapes.start(recording, room, peer, have, at) != Start::New {
-            return;
+        match self.tapes.start(recording, room, peer, have, at) {
+            Start::New => {}
+            Start::Again { gaps: true } => return self.refresh_tapes(now, out, recording),
+            Start::Again { gaps: false } | Start::Refused => return,
         }
         self.rooms
             .entry(room)

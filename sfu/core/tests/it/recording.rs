@@ -40,7 +40,11 @@ fn entries(world: &World) -> Vec<(TapeId, u64, TapeBody, u8)> {
 }
 
 fn recorded_world() -> (World, usize) {
-    let mut world = World::new(Limits::default());
+    recorded_world_within(Limits::default())
+}
+
+fn recorded_world_within(limits: Limits) -> (World, usize) {
+    let mut world = World::new(limits);
     let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 3 }], (0, 0));
     world.stream(ann, Source::Camera, &[0, 1, 2], 5);
     world.input(Input::LinkOpened { peer: RECORDER });
@@ -223,6 +227,29 @@ fn a_recorder_that_was_killed_gets_the_rest() {
     assert_eq!(entries[0].1, durable);
     assert!(entries.windows(2).all(|pair| pair[1].1 == pair[0].1 + 1));
     assert!(entries.len() > 60);
+}
+
+#[test]
+fn after_a_gap_a_keyframe_is_asked_for_so_that_the_picture_goes_on() {
+    let limits = Limits {
+        ring_bytes_per_recording: 20_000,
+        ..Limits::default()
+    };
+    let (mut world, ann) = recorded_world_within(limits);
+    world.stream(ann, Source::Camera, &[0, 1, 2], 30);
+    let asked = |world: &World| world.clients[ann].senders[0].keyframe_requests;
+    let before = asked(&world);
+    world.input(Input::LinkClosed { peer: RECORDER });
+    world.stream(ann, Source::Camera, &[0, 1, 2], 200);
+    assert_eq!(asked(&world), before, "nobody needs one");
+    world.frames.clear();
+    let back = PeerId(2);
+    world.input(Input::LinkOpened { peer: back });
+    world.link(back, record(vec![]));
+    let gap = |(_, frame): &(PeerId, FromNode)| matches!(frame, FromNode::Gap { .. });
+    assert!(world.frames.iter().any(gap));
+    world.stream(ann, Source::Camera, &[0, 1, 2], 5);
+    assert_eq!(asked(&world), before + 1);
 }
 
 #[test]

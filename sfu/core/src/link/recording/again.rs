@@ -25,11 +25,18 @@ impl Tapes {
         ));
     }
 
-    /// A recorder is back: everything that is open or that it lacks, in order.
-    pub(super) fn send_again(&mut self, recording: RecordingId, peer: PeerId, have: &[TapeEnd]) {
+    /// A recorder is back: everything that is open or that it lacks, in order. Answers whether
+    /// something that it lacks is lost.
+    pub(super) fn send_again(
+        &mut self,
+        recording: RecordingId,
+        peer: PeerId,
+        have: &[TapeEnd],
+    ) -> bool {
         let Some(known) = self.recordings.get(&recording) else {
-            return;
+            return false;
         };
+        let mut gaps = false;
         let at = known.started_at;
         self.frames
             .push_back((peer, FromNode::RecordStarted { recording, at }));
@@ -42,6 +49,7 @@ impl Tapes {
                 .push_back((peer, FromNode::TapeOpened(state.opened.clone())));
             let rest = known.ring.rest(*tape, theirs);
             if let Some((from_index, to_index)) = rest.gap {
+                gaps = true;
                 let frame = FromNode::Gap {
                     recording,
                     tape: *tape,
@@ -80,5 +88,6 @@ impl Tapes {
                 },
             ));
         }
+        gaps
     }
 }

@@ -89,7 +89,7 @@ fn a_recorder_that_comes_back_gets_the_rest_and_the_end() {
     }];
     assert_eq!(
         tapes.start(recording(1), room(1), BACK, &have, MediaTime(20)),
-        Start::Again
+        Start::Again { gaps: false }
     );
     assert_eq!(
         said(&mut tapes),
