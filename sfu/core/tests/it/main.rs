@@ -8,4 +8,5 @@ mod fuzzing;
 mod hostile;
 mod join;
 mod recording;
+mod rights;
 mod world;

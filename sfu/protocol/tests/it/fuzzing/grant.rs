@@ -18,20 +18,20 @@ use sfu_protocol::signal::Role;
 use uuid::Uuid;
 
 const NODE: &str = "node-1";
-const NOW_S: u64 = 1_700_000_000;
+pub(crate) const NOW_S: u64 = 1_700_000_000;
 const SEED: [u8; 32] = [7; 32];
 
 const TEXT: u8 = 0;
 const BENT: u8 = 1;
 
-struct Office {
-    pair: Ed25519KeyPair,
-    verifier: GrantVerifier,
+pub(crate) struct Office {
+    pub(crate) pair: Ed25519KeyPair,
+    pub(crate) verifier: GrantVerifier,
     /// A good token.
     token: String,
 }
 
-fn office() -> &'static Office {
+pub(crate) fn office() -> &'static Office {
     static OFFICE: OnceLock<Office> = OnceLock::new();
     OFFICE.get_or_init(|| {
         /// What stands before the key itself (RFC 8410, section 7 and section 4).
@@ -60,7 +60,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
-fn grant() -> Grant {
+pub(crate) fn grant() -> Grant {
     Grant {
         aud: GRANT_AUDIENCE.to_owned(),
         iat: NOW_S,
@@ -107,7 +107,7 @@ fn bent(token: &str, changes: &[u8]) -> String {
 }
 
 /// Signs a header and claims that are separated by a newline.
-fn signed(pair: &Ed25519KeyPair, input: &[u8]) -> String {
+pub(crate) fn signed(pair: &Ed25519KeyPair, input: &[u8]) -> String {
     let middle = input.iter().position(|byte| *byte == b'\n');
     let (header, claims) = input.split_at(middle.unwrap_or(input.len()));
     let claims = claims.get(1..).unwrap_or_default();
