@@ -175,7 +175,7 @@ async fn converse(gate: &Gate, wire: &mut Wire) -> Result<SignalEnd, SignalEnd> 
     let end = Session {
         signal,
         door: &door,
-        patience: Patience::new(Instant::now().into_std()),
+        patience: Patience::default(),
     }
     .run(wire, queue)
     .await;
@@ -275,9 +275,6 @@ impl Session<'_> {
                 return Err(wire.dismiss(refusal, SignalEnd::Misbehaved).await);
             }
             Heard::Nonsense(refusal) => Err(refusal),
-            Heard::Text(_) if !self.patience.allows_message(Instant::now().into_std()) => Err(
-                Refusal::new("", RefusedCode::LimitReached, "too many messages a second"),
-            ),
             Heard::Text(text) => read_next(&text),
         };
         let refusal = match read {
