@@ -23,7 +23,7 @@ use crate::net::udp::SocketCounts;
 type Read<T> = fn(&T) -> u64;
 
 /// Figures that only grow.
-const COUNTERS: [(&str, &str, Read<Report>); 10] = [
+const COUNTERS: [(&str, &str, Read<Report>); 12] = [
     (
         "packets_in_total",
         "RTP packets of publishers, decrypted, without duplicates.",
@@ -59,6 +59,16 @@ const COUNTERS: [(&str, &str, Read<Report>); 10] = [
         "retransmissions_total",
         "RTP packets sent again because a subscriber asked.",
         |r| r.retransmissions_out,
+    ),
+    (
+        "retransmissions_refused_total",
+        "RTP packets that a subscriber asked for again beyond its budget.",
+        |r| r.retransmissions_refused,
+    ),
+    (
+        "paths_lost_total",
+        "Times that nothing came any more from a client whose media was flowing.",
+        |r| r.paths_lost,
     ),
     (
         "transport_errors_total",
@@ -131,13 +141,19 @@ const SOCKET_DROPS: Labelled<SocketCounts> = (
 /// Whether a reason concerns a datagram before decryption, or a decrypted packet.
 fn is_before_decryption(reason: DropReason) -> bool {
     match reason {
-        DropReason::UnverifiedAddress | DropReason::UnknownConnection | DropReason::NotMedia => {
-            true
-        }
+        DropReason::UnverifiedAddress
+        | DropReason::UnknownConnection
+        | DropReason::NotMedia
+        | DropReason::AddressTaken
+        | DropReason::Untried
+        | DropReason::Feedback => true,
         DropReason::UnknownTrack
         | DropReason::Muted
         | DropReason::Padding
-        | DropReason::UnknownCodec => false,
+        | DropReason::UnknownCodec
+        | DropReason::Oversized
+        | DropReason::OverRate
+        | DropReason::StaleStream => false,
     }
 }
 

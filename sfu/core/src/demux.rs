@@ -11,7 +11,10 @@
 //! - Reading a user name costs a bounded scan of one datagram and no allocation. Nothing is
 //!   stored for a stranger.
 //! - A STUN message always goes by its user name, so a browser that uses the same address for a
-//!   new connection reaches the new one.
+//!   new connection reaches the new one. But an address that somebody else's connection uses now
+//!   is not given away: a participant who can forge a source address would take over the media of
+//!   whoever sits there, or point his own at them (see `Stage::may_introduce`). What remains: he can
+//!   be at an address first, a few for each connection.
 //! - Addresses are bounded for each connection; the oldest is forgotten first.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -71,6 +74,11 @@ impl Demux {
             (Some(known), None) => Route::Known(known),
             (None, None) => Route::Drop(DropReason::UnknownConnection),
         }
+    }
+
+    /// Whose an address is, as far as is known.
+    pub(crate) fn owner(&self, source: SocketAddr) -> Option<ConnectionId> {
+        self.by_address.get(&source).copied()
     }
 
     /// Remembers an address that the connection has verified.

@@ -19,11 +19,23 @@ pub enum DropReason {
     Padding,
     /// The codec was not negotiated for the line.
     UnknownCodec,
+    /// A payload longer than any network carries.
+    Oversized,
+    /// A track brought more than its rate.
+    OverRate,
+    /// Of an SSRC that its layer had before, or changed to too soon.
+    StaleStream,
+    /// STUN for one connection from an address that another one uses.
+    AddressTaken,
+    /// RTP under an SSRC that no stream has, beyond what is tried.
+    Untried,
+    /// RTCP beyond what a client may say.
+    Feedback,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 7] = [
+    pub const ALL: [DropReason; 13] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -31,6 +43,12 @@ impl DropReason {
         DropReason::Muted,
         DropReason::Padding,
         DropReason::UnknownCodec,
+        DropReason::Oversized,
+        DropReason::OverRate,
+        DropReason::StaleStream,
+        DropReason::AddressTaken,
+        DropReason::Untried,
+        DropReason::Feedback,
     ];
 
     /// Whether it is about a publisher's packet, and not about a datagram that never was one.
@@ -39,10 +57,16 @@ impl DropReason {
             DropReason::UnknownTrack
             | DropReason::Muted
             | DropReason::Padding
-            | DropReason::UnknownCodec => true,
+            | DropReason::UnknownCodec
+            | DropReason::Oversized
+            | DropReason::OverRate
+            | DropReason::StaleStream => true,
             DropReason::UnverifiedAddress
             | DropReason::UnknownConnection
-            | DropReason::NotMedia => false,
+            | DropReason::NotMedia
+            | DropReason::AddressTaken
+            | DropReason::Untried
+            | DropReason::Feedback => false,
         }
     }
 
@@ -56,6 +80,12 @@ impl DropReason {
             DropReason::Muted => "muted",
             DropReason::Padding => "padding",
             DropReason::UnknownCodec => "unknown_codec",
+            DropReason::Oversized => "oversized",
+            DropReason::OverRate => "over_rate",
+            DropReason::StaleStream => "stale_stream",
+            DropReason::AddressTaken => "address_taken",
+            DropReason::Untried => "untried",
+            DropReason::Feedback => "feedback",
         }
     }
 }
@@ -91,12 +121,16 @@ pub struct Report {
     pub packets_unrecorded: u64,
     /// Packets sent again because a subscriber asked.
     pub retransmissions_out: u64,
+    /// Packets that subscribers asked for again and did not get: over the budget.
+    pub retransmissions_refused: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests_sent: u64,
     /// Keyframe requests held back because one was just sent.
     pub keyframe_requests_held: u64,
     /// DTLS, SRTP and other transport errors. None of them ends a session.
     pub transport_errors: u64,
+    /// Paths of clients that were lost while media flowed.
+    pub paths_lost: u64,
     /// Broken invariants caught at a connection's step. Each is a fault of ours.
     pub panics: u64,
     /// What was not passed on, by reason.

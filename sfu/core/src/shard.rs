@@ -184,6 +184,9 @@ impl Shard {
         if self.stage.get(id).is_none() {
             return self.stage.report.drop_one(DropReason::UnknownConnection);
         }
+        if introduced && !self.stage.may_introduce(id, source, now) {
+            return self.stage.report.drop_one(DropReason::AddressTaken);
+        }
         self.stage.step(id, now, out, |connection, step| {
             connection.receive(step, source, bytes)
         });
@@ -262,7 +265,12 @@ impl Shard {
                     };
                     subscribe::picture_lost(&mut self.stage, now, out, to);
                 }
-                ConnectionEvent::Reachable => subscribe::aim_all(&mut self.stage, now, out, id),
+                ConnectionEvent::Reachable => {
+                    self.on_path(now, out, id, false);
+                    subscribe::aim_all(&mut self.stage, now, out, id);
+                }
+                ConnectionEvent::PathLost => self.on_path(now, out, id, true),
+                ConnectionEvent::PathBack => self.on_path(now, out, id, false),
                 ConnectionEvent::Closed => self.on_closed(now, out, id),
                 ConnectionEvent::Broke => self.on_broke(now, out, id),
             }
@@ -297,6 +305,16 @@ impl Shard {
                 self.stage.deadlines.set(Wake::Speakers(room.id), at);
             }
         }
+    }
+
+    /// A participant's path is lost, or there again.
+    fn on_path(&mut self, now: Instant, out: &mut Departures, id: ConnectionId, lost: bool) {
+        let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
+            return;
+        };
+        self.in_room(room, now, out, |room, effects| {
+            room.set_path(participant, id, lost, effects)
+        });
     }
 
     fn on_closed(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {

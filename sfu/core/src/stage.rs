@@ -123,6 +123,17 @@ impl Stage {
         self.demux.route(source, bytes)
     }
 
+    /// Whether a connection may speak from an address. One that another participant uses now is
+    /// taken: nobody else's path can be had by forging it.
+    pub(crate) fn may_introduce(&self, id: ConnectionId, source: SocketAddr, now: Instant) -> bool {
+        let owner = self.demux.owner(source).and_then(|owner| self.get(owner));
+        let (Some(owner), Some(named)) = (owner, self.get(id)) else {
+            return true;
+        };
+        let same = (owner.room, owner.participant) == (named.room, named.participant);
+        same || !owner.uses(source, now)
+    }
+
     /// Remembers a source once its connection has verified it.
     pub(crate) fn learn_if_verified(&mut self, id: ConnectionId, source: SocketAddr, now: Instant) {
         if self

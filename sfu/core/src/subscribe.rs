@@ -59,7 +59,8 @@ pub(crate) fn aim(stage: &mut Stage, now: Instant, out: &mut Departures, to: Sub
     let slot = stage
         .get_mut(to.connection)
         .and_then(|c| c.slot_mut(to.slot));
-    if let (Some(true), Some(layer)) = (slot.map(|slot| slot.selector.aim(target)), target) {
+    let moved = slot.is_some_and(|slot| slot.selector.aim(target) && slot.credit.spend(now));
+    if let (true, Some(layer)) = (moved, target) {
         want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
     }
 }
@@ -162,10 +163,15 @@ pub(crate) fn set_flowing(
 
 /// A receiver lost a picture in a slot.
 pub(crate) fn picture_lost(stage: &mut Stage, now: Instant, out: &mut Departures, to: Subscriber) {
-    let Some(slot) = stage.get(to.connection).and_then(|c| c.slot(to.slot)) else {
+    let Some(slot) = stage
+        .get_mut(to.connection)
+        .and_then(|c| c.slot_mut(to.slot))
+    else {
         return;
     };
-    if let (Some(feed), Some(layer), Kind::Video) = (slot.feed, slot.selector.wanted(), slot.kind) {
+    if let (Some(feed), Some(layer), Kind::Video) = (slot.feed, slot.selector.wanted(), slot.kind)
+        && slot.credit.spend(now)
+    {
         want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
     }
 }

@@ -9,6 +9,7 @@ use str0m::media::{Mid, Pt};
 use str0m::rtp::{RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch};
 
 use crate::io::ConnectionId;
+use crate::media::keyframe::KeyframeCredit;
 use crate::media::packet::{Format, Packet};
 use crate::media::rewrite::{Numbers, Timeline, Vp8Numbers};
 use crate::media::select::{Admission, Selector};
@@ -37,6 +38,7 @@ pub(crate) struct Slot {
     pub(crate) feed: Option<Feed>,
     pub(crate) selector: Selector,
     pub(crate) max_height: u16,
+    pub(crate) credit: KeyframeCredit,
     timeline: Timeline,
 }
 
@@ -70,6 +72,7 @@ impl Slot {
             feed: None,
             selector: Selector::default(),
             max_height: DEFAULT_MAX_HEIGHT,
+            credit: KeyframeCredit::default(),
             timeline: Timeline::new(clock_rate_hz, chance),
         }
     }
@@ -83,6 +86,7 @@ impl Slot {
     /// Whatever comes next begins at an entry point and goes on in the numbers.
     pub(crate) fn pause(&mut self) {
         self.selector.reset();
+        self.credit.end_wait();
         self.timeline.end();
     }
 
@@ -102,7 +106,10 @@ impl Slot {
         {
             Admission::Drop => return Offered::Nothing,
             Admission::Wait => return Offered::NeedsKeyframe,
-            Admission::Switch => self.timeline.begin(numbers(packet), now),
+            Admission::Switch => {
+                self.credit.end_wait();
+                self.timeline.begin(numbers(packet), now);
+            }
             Admission::Forward => {}
         }
         let Some(out) = self.timeline.map(numbers(packet), now) else {

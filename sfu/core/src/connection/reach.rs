@@ -22,6 +22,11 @@ impl Reach {
         self.secured && !self.silent
     }
 
+    /// Whether the client answers for its address, as far as ICE knows.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.silent
+    }
+
     /// Whether the handshake was ever finished.
     pub(crate) fn was_secured(&self) -> bool {
         self.secured

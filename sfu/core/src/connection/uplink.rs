@@ -4,17 +4,20 @@
 use std::collections::BTreeMap;
 
 use sfu_protocol::ids::{RecordingId, TapeId};
-use sfu_protocol::media::{Codec, Source};
+use sfu_protocol::media::{Codec, Kind, Source};
 use str0m::format::{CodecConfig, CodecSpec};
 use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpPacket, Ssrc, StreamRx};
 
 use super::negotiate::PlannedLine;
 use crate::io::ConnectionId;
+use crate::media::anchor::{Anchor, Arrived};
 use crate::media::keyframe::KeyframeGate;
 use crate::media::layer::{self, Layers};
 use crate::media::packet::{Format, MAX_LAYERS, Packet};
+use crate::media::policer::{MAX_PAYLOAD_BYTES, Policer};
 use crate::media::select::Selector;
+use crate::report::DropReason;
 
 /// Streams that are remembered by SSRC: each source with its layers, twice over for browsers that
 /// change SSRCs. Beyond it the memory starts over and fills again from `str0m`.
@@ -57,7 +60,8 @@ pub(crate) struct Line {
     pub(crate) layers: Layers,
     pub(crate) gates: [KeyframeGate; MAX_LAYERS],
     pub(crate) reports: [Option<SenderReport>; MAX_LAYERS],
-    highest_seq: [u64; MAX_LAYERS],
+    anchors: [Anchor; MAX_LAYERS],
+    policer: Policer,
     pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) tapes: Vec<TapeFeed>,
     /// Its room is being recorded and has no tape left for it.
@@ -79,7 +83,8 @@ impl Line {
             layers: Layers::new(plan.rids.len()),
             gates: Default::default(),
             reports: Default::default(),
-            highest_seq: Default::default(),
+            anchors: Default::default(),
+            policer: Policer::for_track(plan.source.kind()),
             subscribers: Vec::new(),
             tapes: Vec::new(),
             unrecorded: false,
@@ -89,6 +94,11 @@ impl Line {
     /// The rid of a layer; none without simulcast.
     pub(crate) fn rid(&self, layer: u8) -> Option<Rid> {
         self.rids.get(usize::from(layer)).copied()
+    }
+
+    /// A sender report's timestamp as the layer's packets have theirs.
+    pub(crate) fn anchored(&self, layer: u8, timestamp: u32) -> u32 {
+        self.anchors[usize::from(layer)].timestamp(timestamp)
     }
 
     fn layer_of(&self, rid: Option<Rid>) -> Option<u8> {
@@ -120,8 +130,7 @@ pub(crate) struct Uplink {
 )]
 pub(crate) enum Received {
     Packet(usize, Packet),
-    UnknownTrack,
-    UnknownCodec,
+    Dropped(DropReason),
 }
 
 impl Uplink {
@@ -206,26 +215,51 @@ impl Uplink {
         Some((index, layer))
     }
 
+    /// The lines' layers as the transport names them.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = (Mid, Option<Rid>, Kind)> + '_ {
+        self.lines.iter().flatten().flat_map(|line| {
+            let rids = line.rids.iter().copied().map(Some);
+            let plain = line.rids.is_empty().then_some(None);
+            rids.chain(plain)
+                .map(|rid| (line.mid, rid, line.source.kind()))
+        })
+    }
+
     /// Reads a packet that was placed.
     pub(crate) fn read(&mut self, place: Option<(usize, u8)>, rtp: RtpPacket) -> Received {
-        let Some((index, layer)) = place else {
-            return Received::UnknownTrack;
-        };
+        let packet = self.read_placed(place, rtp);
+        packet.map_or_else(Received::Dropped, |(line, packet)| {
+            Received::Packet(line, packet)
+        })
+    }
+
+    fn read_placed(
+        &mut self,
+        place: Option<(usize, u8)>,
+        rtp: RtpPacket,
+    ) -> Result<(usize, Packet), DropReason> {
+        let (index, layer) = place.ok_or(DropReason::UnknownTrack)?;
         let payload_type = rtp.header.payload_type;
         let format = self.formats.iter().find(|(pt, _)| *pt == payload_type);
-        let Some(format) = format.map(|(_, format)| *format) else {
-            return Received::UnknownCodec;
-        };
-        let Some(line) = self.line_mut(index) else {
-            return Received::UnknownTrack;
-        };
+        let (_, format) = *format.ok_or(DropReason::UnknownCodec)?;
+        let line = self.line_mut(index).ok_or(DropReason::UnknownTrack)?;
         if format.codec.kind() != line.source.kind() {
-            return Received::UnknownCodec;
+            return Err(DropReason::UnknownCodec);
         }
-        let seq = *rtp.seq_no;
-        let highest = &mut line.highest_seq[usize::from(layer)];
-        let late = seq < *highest;
-        *highest = seq.max(*highest);
+        if rtp.payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(DropReason::Oversized);
+        }
+        if !line.policer.admits(rtp.payload.len(), rtp.timestamp) {
+            return Err(DropReason::OverRate);
+        }
+        let anchored = line.anchors[usize::from(layer)].place(Arrived {
+            ssrc: *rtp.header.ssrc,
+            seq: *rtp.seq_no,
+            timestamp: rtp.header.timestamp,
+            clock_rate_hz: format.codec.clock_rate_hz(),
+            at: rtp.timestamp,
+        });
+        let anchored = anchored.ok_or(DropReason::StaleStream)?;
         let reading = layer::read(format.codec, &rtp.payload);
         let extensions = ExtensionValues {
             audio_level: rtp.header.ext_vals.audio_level,
@@ -236,11 +270,11 @@ impl Uplink {
         let packet = Packet {
             layer,
             format,
-            seq,
-            timestamp: rtp.header.timestamp,
+            seq: anchored.seq,
+            timestamp: anchored.timestamp,
             marker: rtp.header.marker,
             arrived: rtp.timestamp,
-            late,
+            late: anchored.late,
             entry_point: reading.entry_point,
             height: reading.height,
             vp8: reading.vp8,
@@ -248,7 +282,7 @@ impl Uplink {
             extensions,
             payload: rtp.payload,
         };
-        Received::Packet(index, packet)
+        Ok((index, packet))
     }
 }
 

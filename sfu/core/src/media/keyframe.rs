@@ -1,9 +1,12 @@
 //! When a publisher is asked for a keyframe of a layer. Many receivers ask at once; a keyframe
 //! costs everyone bandwidth and sharpness, so requests are collected: at most one in
-//! [`KEYFRAME_INTERVAL`], and one that came too early goes at the end of it, unless a keyframe
-//! arrived in between.
+//! [`KEYFRAME_INTERVAL`] and one a second for long, and one that came too early goes as soon as it
+//! may, unless a keyframe arrived in between. And each receiver has a credit, so that one who
+//! asks without end spoils nobody's picture.
 
 use std::time::{Duration, Instant};
+
+use super::policer::Bucket;
 
 /// Least time between two requests for one layer. An encoder answers within a frame or two and a
 /// round trip; asking more often makes pictures worse for all (jitsi's storm of 2026: 29 to 11
@@ -12,6 +15,20 @@ pub(crate) const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A request without an answer is repeated after this long: it, or the keyframe, was lost.
 const REPEAT_AFTER: Duration = Duration::from_millis(1000);
+
+/// Requests for one layer that may go without a second between them: a newcomer, and a loss.
+const REQUEST_BURST: u32 = 2;
+
+/// How often one may go for longer.
+const A_REQUEST_EVERY: Duration = Duration::from_secs(1);
+
+/// Keyframes that a receiver may ask for in one slot in a burst: somebody who looks through the
+/// tiles.
+const CREDIT_BURST: u32 = 4;
+
+/// How often it may for longer. A picture that is lost more often than that is too large for its
+/// network, and another keyframe makes it worse.
+const A_CREDIT_EVERY: Duration = Duration::from_secs(2);
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,64 +42,113 @@ pub(crate) enum Asked {
 }
 
 /// The gate of one layer.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyframeGate {
     sent_at: Option<Instant>,
-    held: bool,
+    held_until: Option<Instant>,
+    rate: Bucket,
+}
+
+impl Default for KeyframeGate {
+    fn default() -> Self {
+        KeyframeGate {
+            sent_at: None,
+            held_until: None,
+            rate: Bucket::slow(REQUEST_BURST, A_REQUEST_EVERY),
+        }
+    }
 }
 
 impl KeyframeGate {
     /// Somebody needs a keyframe.
     pub(crate) fn ask(&mut self, now: Instant) -> Asked {
-        if self.held {
+        if self.held_until.is_some() {
             return Asked::Joined;
         }
-        match self.sent_at {
-            Some(sent_at) if now < sent_at + KEYFRAME_INTERVAL => {
-                self.held = true;
-                Asked::Held(sent_at + KEYFRAME_INTERVAL)
-            }
-            _ => {
-                self.sent_at = Some(now);
-                Asked::Send
-            }
+        let at = self.next_at(now);
+        if at > now {
+            self.held_until = Some(at);
+            return Asked::Held(at);
         }
+        self.send(now);
+        Asked::Send
     }
 
     /// Somebody still waits for a keyframe. True when the request has to be repeated now.
     pub(crate) fn still_waiting(&mut self, now: Instant) -> bool {
-        let due = !self.held
-            && self
-                .sent_at
-                .is_none_or(|sent_at| now >= sent_at + REPEAT_AFTER);
+        let unanswered = self
+            .sent_at
+            .is_none_or(|sent_at| now >= sent_at + REPEAT_AFTER);
+        let due = self.held_until.is_none() && unanswered && self.next_at(now) <= now;
         if due {
-            self.sent_at = Some(now);
+            self.send(now);
         }
         due
     }
 
     /// The time of a held request has come. True when it has to be sent.
     pub(crate) fn release(&mut self, now: Instant) -> bool {
-        let due = self.held
-            && self
-                .sent_at
-                .is_none_or(|sent_at| now >= sent_at + KEYFRAME_INTERVAL);
+        let due = self.held_until.is_some_and(|at| at <= now);
         if due {
-            self.held = false;
-            self.sent_at = Some(now);
+            self.send(now);
         }
         due
     }
 
     /// When a held request goes; none when none is held.
     pub(crate) fn held_until(&self) -> Option<Instant> {
-        let sent_at = self.sent_at.filter(|_| self.held)?;
-        Some(sent_at + KEYFRAME_INTERVAL)
+        self.held_until
     }
 
     /// A keyframe begins: whoever waited has it.
     pub(crate) fn arrived(&mut self) {
-        self.held = false;
+        self.held_until = None;
+    }
+
+    fn next_at(&mut self, now: Instant) -> Instant {
+        let spaced = self.sent_at.map_or(now, |at| at + KEYFRAME_INTERVAL);
+        spaced.max(self.rate.ready_at(now))
+    }
+
+    fn send(&mut self, now: Instant) {
+        self.rate.take(1, now);
+        self.sent_at = Some(now);
+        self.held_until = None;
+    }
+}
+
+/// What a receiver may ask for in one slot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyframeCredit {
+    credit: Bucket,
+    /// The wait that goes on is paid for: until it ends, it may be repeated.
+    paid: bool,
+}
+
+impl Default for KeyframeCredit {
+    fn default() -> Self {
+        KeyframeCredit {
+            credit: Bucket::slow(CREDIT_BURST, A_CREDIT_EVERY),
+            paid: false,
+        }
+    }
+}
+
+impl KeyframeCredit {
+    /// A picture was lost, or another layer is to begin. Whether a keyframe may be asked for.
+    pub(crate) fn spend(&mut self, now: Instant) -> bool {
+        self.paid = self.credit.take(1, now);
+        self.paid
+    }
+
+    /// The wait goes on. Whether it may be asked for again.
+    pub(crate) fn wait(&mut self, now: Instant) -> bool {
+        self.paid || self.spend(now)
+    }
+
+    /// The wait is over.
+    pub(crate) fn end_wait(&mut self) {
+        self.paid = false;
     }
 }
 
@@ -102,6 +168,36 @@ mod tests {
         assert!(gate.release(t0 + ms(500)));
         assert!(!gate.release(t0 + ms(500)), "released once");
         assert_eq!(gate.ask(t0 + ms(600)), Asked::Held(t0 + ms(1000)));
+        assert!(gate.release(t0 + ms(1000)));
+        assert_eq!(gate.ask(t0 + ms(1000)), Asked::Held(t0 + ms(2000)));
+    }
+
+    #[test]
+    fn whoever_asks_all_the_time_is_answered_once_a_second() {
+        let t0 = crate::testing::start();
+        let mut gate = KeyframeGate::default();
+        let asked = (0..60_000).filter(|ms| {
+            let now = t0 + Duration::from_millis(*ms);
+            gate.release(now) || gate.ask(now) == Asked::Send
+        });
+        assert_eq!(asked.count(), 60 + REQUEST_BURST as usize - 1);
+    }
+
+    #[test]
+    fn a_receiver_has_a_burst_and_then_one_in_two_seconds_however_it_asks() {
+        let t0 = crate::testing::start();
+        let at = |ms| t0 + Duration::from_millis(ms);
+        let mut lost = KeyframeCredit::default();
+        let spent = (0..20_000).filter(|ms| lost.spend(at(*ms))).count();
+        assert_eq!(spent, 4 + 9);
+        let mut flapping = KeyframeCredit::default();
+        let waited = (0..20_000).filter(|ms| {
+            flapping.end_wait();
+            flapping.wait(at(*ms))
+        });
+        assert_eq!(waited.count(), 4 + 9);
+        let mut unanswered = KeyframeCredit::default();
+        assert_eq!((0..9).filter(|ms| unanswered.wait(at(*ms))).count(), 9);
     }
 
     #[test]

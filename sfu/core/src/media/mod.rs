@@ -1,8 +1,10 @@
 //! One packet, one layer, one timeline: decisions about media that know no room and no
 //! connection.
 
+pub(crate) mod anchor;
 pub(crate) mod keyframe;
 pub(crate) mod layer;
 pub(crate) mod packet;
+pub(crate) mod policer;
 pub(crate) mod rewrite;
 pub(crate) mod select;

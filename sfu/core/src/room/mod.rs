@@ -24,8 +24,8 @@ use crate::io::{ConnectionId, Output};
 use permission::{Action, may};
 use presence::Bye;
 pub(crate) use seat::Allowance;
-use seat::Seat;
-use slots::{Candidate, Wish};
+use seat::{Budget, Seat};
+use slots::{Candidate, Ranking, View, Wish};
 use speakers::Speakers;
 
 /// How long a room without anybody stays, so that a reload by the only participant is no end.
@@ -34,6 +34,10 @@ pub(crate) const EMPTY_LINGER: Duration = Duration::from_secs(5);
 /// How long a room that exists only because somebody wants to record it waits for the first
 /// participant.
 const UNOPENED_LINGER: Duration = Duration::from_secs(120);
+
+/// Participants whose arrivals are counted. Beyond it those are forgotten who have not come for a
+/// while, and then all: their budgets begin anew.
+const MAX_ARRIVALS: usize = 1_024;
 
 /// A track to put into a slot, or nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,7 @@ pub(crate) struct Room {
     speaking: Vec<ParticipantId>,
     pub(crate) recording: Option<RecordingNotice>,
     opened: bool,
+    arrivals: BTreeMap<ParticipantId, Budget>,
     /// Set while nobody is here.
     closes_at: Option<Instant>,
 }
@@ -97,6 +102,7 @@ impl Room {
             speaking: Vec::new(),
             recording: None,
             opened: false,
+            arrivals: BTreeMap::new(),
             closes_at: Some(now + UNOPENED_LINGER),
         }
     }
@@ -151,6 +157,27 @@ impl Room {
         self.seats
             .get_mut(&participant)
             .map_or(Allowance::Refused, |seat| seat.budget.spend(now))
+    }
+
+    /// Takes an arrival off a participant's budget. It outlasts the seat: whoever comes and goes
+    /// is heard of by everybody.
+    pub(crate) fn spend_arrival(&mut self, participant: ParticipantId, now: Instant) -> Allowance {
+        if self.arrivals.len() >= MAX_ARRIVALS {
+            self.arrivals.retain(|_, budget| !budget.is_full(now));
+        }
+        if self.arrivals.len() >= MAX_ARRIVALS {
+            self.arrivals.clear();
+        }
+        let fresh = || Budget::for_arrivals(now);
+        let budget = self.arrivals.entry(participant).or_insert_with(fresh);
+        budget.spend(now)
+    }
+
+    /// Takes something that everybody will be told off a client's budget.
+    pub(crate) fn spend_change(&mut self, participant: ParticipantId, now: Instant) -> Allowance {
+        self.seats
+            .get_mut(&participant)
+            .map_or(Allowance::Refused, |seat| seat.changes.spend(now))
     }
 
     /// Takes an offer off it.
@@ -225,20 +252,31 @@ impl Room {
     /// Puts into every slot what belongs there now, and tells whose slots changed.
     pub(crate) fn place_all(&mut self, effects: &mut Effects) {
         let everyone: Vec<ParticipantId> = self.participants().collect();
+        let ranking = self.ranking();
         for participant in everyone {
-            self.place(participant, effects);
+            self.place_from(participant, &ranking, effects);
         }
     }
 
     /// The same for one participant.
     pub(crate) fn place(&mut self, participant: ParticipantId, effects: &mut Effects) {
+        let ranking = self.ranking();
+        self.place_from(participant, &ranking, effects);
+    }
+
+    fn place_from(&mut self, participant: ParticipantId, ranking: &Ranking, effects: &mut Effects) {
         let Some(seat) = self.seats.get(&participant) else {
             return;
         };
         if seat.slots.is_empty() {
             return;
         }
-        let candidates = self.candidates(seat);
+        let view = View {
+            ranking,
+            viewer: participant,
+            codecs: &seat.codecs,
+            subscribes: may(&seat.rights, Action::Subscribe),
+        };
         let speaker = self
             .speaking
             .iter()
@@ -251,7 +289,7 @@ impl Room {
             .filter_map(|(index, slot)| slot.as_ref().map(|slot| (index, wish(slot))))
             .collect();
         let wishes: Vec<Wish> = open.iter().map(|(_, wish)| *wish).collect();
-        let placed = slots::place(&wishes, &candidates, speaker);
+        let placed = slots::place(&wishes, view, speaker);
         let mut changed = Vec::new();
         let Some(seat) = self.seats.get_mut(&participant) else {
             return;
@@ -280,21 +318,13 @@ impl Room {
         }
     }
 
-    /// The tracks that a participant may be shown and can decode. Whoever is hidden is not shown.
-    fn candidates(&self, receiver: &Seat) -> Vec<Candidate> {
-        if !may(&receiver.rights, Action::Subscribe) {
-            return Vec::new();
-        }
-        let others = self.seats.values().filter(|seat| seat.id != receiver.id);
+    /// The tracks that somebody may be shown. Whoever is hidden is not shown.
+    fn ranking(&self) -> Ranking {
         let mut candidates = Vec::new();
-        for seat in others.filter(|seat| seat.connection.is_some() && seat.visible()) {
-            for (source, published) in &seat.tracks {
-                let decodable = published
-                    .codec
-                    .is_none_or(|codec| receiver.codecs.contains(&codec));
-                if published.state == TrackState::Off || !decodable {
-                    continue;
-                }
+        let seats = self.seats.values();
+        for seat in seats.filter(|seat| seat.connection.is_some() && seat.visible()) {
+            let tracks = seat.tracks.iter();
+            for (source, published) in tracks.filter(|(_, track)| track.state != TrackState::Off) {
                 let heard_at = match source.kind() {
                     Kind::Audio => self.speakers.heard_at(seat.id),
                     Kind::Video => 0,
@@ -307,10 +337,11 @@ impl Room {
                     live: published.state == TrackState::Live,
                     order: seat.order,
                     heard_at,
+                    codec: published.codec,
                 });
             }
         }
-        candidates
+        Ranking::new(&candidates)
     }
 
     /// Sends everyone away, each with a goodbye of its own.

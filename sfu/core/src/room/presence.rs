@@ -11,7 +11,7 @@ use sfu_protocol::signal::{
 };
 
 use super::permission::{Action, may};
-use super::seat::{Budget, Seat};
+use super::seat::Seat;
 use super::{EMPTY_LINGER, Effects, Refusal, Room};
 use crate::io::{ConnectionId, SignalId};
 
@@ -115,9 +115,9 @@ impl Room {
             return;
         };
         seat.mailbox.close(&mut effects.outputs);
-        seat.budget = Budget::for_messages(arrival.now);
         seat.kept_until = None;
-        let was_lost = seat.lost_since.take().is_some();
+        let was_lost = seat.is_lost();
+        seat.lost_since = None;
         let seen = arrival.resume.map_or(0, |(_, seen)| seen);
         let outputs = &mut effects.outputs;
         if !seat
@@ -132,12 +132,36 @@ impl Room {
             let slots = slots.collect();
             seat.mailbox.send(NodeMessage::Slots { slots }, outputs);
         }
-        if was_lost && seat.visible() {
-            let back = NodeMessage::ParticipantLost {
-                participant: id,
-                lost: false,
-            };
-            self.tell_others(id, &back, effects);
+        self.tell_lost(id, was_lost, effects);
+    }
+
+    /// Tells the others when somebody is lost or back, which they were not before.
+    fn tell_lost(&mut self, id: ParticipantId, was_lost: bool, effects: &mut Effects) {
+        let Some(seat) = self.seats.get(&id) else {
+            return;
+        };
+        let lost = seat.is_lost();
+        if lost != was_lost && seat.visible() {
+            let participant = id;
+            let message = NodeMessage::ParticipantLost { participant, lost };
+            self.tell_others(id, &message, effects);
+        }
+    }
+
+    /// The path of somebody whose media was flowing is lost, or there again. The place, the slots
+    /// and the tracks stay as they are.
+    pub(crate) fn set_path(
+        &mut self,
+        id: ParticipantId,
+        connection: ConnectionId,
+        lost: bool,
+        effects: &mut Effects,
+    ) {
+        let seat = self.seats.get_mut(&id);
+        if let Some(seat) = seat.filter(|seat| seat.connection == Some(connection)) {
+            let was_lost = seat.is_lost();
+            seat.path_lost = lost;
+            self.tell_lost(id, was_lost, effects);
         }
     }
 
@@ -182,16 +206,11 @@ impl Room {
         if seat.mailbox.signal != Some(signal) {
             return;
         }
+        let was_lost = seat.is_lost();
         seat.mailbox.signal = None;
         seat.lost_since = Some(now);
         seat.kept_until = Some(now + grace);
-        if seat.visible() {
-            let lost = NodeMessage::ParticipantLost {
-                participant: id,
-                lost: true,
-            };
-            self.tell_others(id, &lost, effects);
-        }
+        self.tell_lost(id, was_lost, effects);
     }
 
     /// Somebody goes. `bye` is said to the client, where it still listens.

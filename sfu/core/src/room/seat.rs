@@ -29,6 +29,18 @@ const OFFER_BURST: u32 = 10;
 /// milliseconds.
 const AN_OFFER_EVERY: Duration = Duration::from_secs(2);
 
+/// What everybody is told (a track on, off, muted) a client may change in a burst.
+const CHANGE_BURST: u32 = 20;
+
+/// How often it may for longer: nobody follows two changes a second.
+const A_CHANGE_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a participant may come, or come back, in a burst.
+const ARRIVAL_BURST: u32 = 20;
+
+/// How often for longer. A client on a bad network tries every two seconds.
+const AN_ARRIVAL_EVERY: Duration = Duration::from_secs(2);
+
 /// What a message costs a client's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowance {
@@ -65,6 +77,16 @@ impl Budget {
         Self::new(OFFER_BURST, AN_OFFER_EVERY, now)
     }
 
+    /// For what everybody is told of it.
+    pub(crate) fn for_changes(now: Instant) -> Self {
+        Self::new(CHANGE_BURST, A_CHANGE_EVERY, now)
+    }
+
+    /// For its coming and coming back.
+    pub(crate) fn for_arrivals(now: Instant) -> Self {
+        Self::new(ARRIVAL_BURST, AN_ARRIVAL_EVERY, now)
+    }
+
     fn new(burst: u32, a_token: Duration, now: Instant) -> Self {
         Budget {
             burst,
@@ -76,13 +98,7 @@ impl Budget {
     }
 
     pub(crate) fn spend(&mut self, now: Instant) -> Allowance {
-        let passed =
-            now.saturating_duration_since(self.filled_at).as_micros() / self.a_token.as_micros();
-        if passed > 0 {
-            let earned = u32::try_from(passed).unwrap_or(self.burst).min(self.burst);
-            self.tokens = (self.tokens + earned).min(self.burst);
-            self.filled_at = now;
-        }
+        self.fill(now);
         if self.tokens > 0 {
             self.tokens -= 1;
             return Allowance::Granted;
@@ -92,6 +108,29 @@ impl Budget {
             Allowance::Exhausted
         } else {
             Allowance::Refused
+        }
+    }
+
+    /// Whether nothing was spent for so long that it is as new.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens == self.burst
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled_at);
+        let earned = passed.as_micros() / self.a_token.as_micros();
+        let missing = self.burst - self.tokens;
+        match u32::try_from(earned) {
+            Ok(earned) if earned < missing => {
+                self.tokens += earned;
+                // What is earned of the next one stays.
+                self.filled_at += self.a_token * earned;
+            }
+            _ => {
+                (self.tokens, self.filled_at) = (self.burst, now);
+                self.refused = 0;
+            }
         }
     }
 }
@@ -133,6 +172,8 @@ pub(crate) struct Seat {
     pub(crate) lost_since: Option<Instant>,
     /// When the place is given up, while the WebSocket is lost.
     pub(crate) kept_until: Option<Instant>,
+    /// Set while nothing comes from a client whose media was flowing.
+    pub(crate) path_lost: bool,
     pub(crate) resume_key: String,
     pub(crate) tracks: BTreeMap<Source, Published>,
     /// By place; the places are the connection's.
@@ -141,6 +182,7 @@ pub(crate) struct Seat {
     pub(crate) codecs: Vec<Codec>,
     pub(crate) budget: Budget,
     pub(crate) offers: Budget,
+    pub(crate) changes: Budget,
 }
 
 impl Seat {
@@ -164,18 +206,25 @@ impl Seat {
             mailbox: Mailbox::default(),
             lost_since: None,
             kept_until: None,
+            path_lost: false,
             resume_key,
             tracks: BTreeMap::new(),
             slots: Vec::new(),
             codecs: Vec::new(),
             budget: Budget::for_messages(now),
             offers: Budget::for_offers(now),
+            changes: Budget::for_changes(now),
         }
     }
 
     /// Whether others see it.
     pub(crate) fn visible(&self) -> bool {
         !self.rights.hidden && self.role != Role::Observer
+    }
+
+    /// Whether others are told that it is lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost_since.is_some() || self.path_lost
     }
 
     /// As others see it.
@@ -185,7 +234,7 @@ impl Seat {
             name: self.name.clone(),
             role: self.role,
             joined_at_ms: self.joined_at_ms,
-            lost: self.lost_since.is_some(),
+            lost: self.is_lost(),
             tracks: self
                 .tracks
                 .keys()

@@ -2,11 +2,13 @@
 //! published, who speaks, and what is in the slots now. Stable: whoever is shown and still
 //! belongs among the shown keeps the slot.
 
+use std::collections::BTreeMap;
+
 use sfu_protocol::ids::{ParticipantId, TrackId};
-use sfu_protocol::media::{Kind, Source};
+use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::signal::Show;
 
-/// A track that may be shown to this participant.
+/// A track that may be shown to somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) track: TrackId,
@@ -16,6 +18,69 @@ pub(crate) struct Candidate {
     pub(crate) order: u64,
     /// When its publisher last spoke; higher is more recent, 0 is never.
     pub(crate) heard_at: u64,
+    /// What it is in, once that is known.
+    pub(crate) codec: Option<Codec>,
+}
+
+/// The tracks of a room, those first that are shown first. Made once for everybody in it: what
+/// differs from one participant to the next is only what they may not be shown.
+#[derive(Debug)]
+pub(crate) struct Ranking {
+    audio: Vec<Candidate>,
+    video: Vec<Candidate>,
+    by_track: BTreeMap<TrackId, Candidate>,
+}
+
+impl Ranking {
+    pub(crate) fn new(candidates: &[Candidate]) -> Self {
+        let by_track = candidates
+            .iter()
+            .map(|candidate| (candidate.track, *candidate));
+        Ranking {
+            audio: ranked(Kind::Audio, candidates),
+            video: ranked(Kind::Video, candidates),
+            by_track: by_track.collect(),
+        }
+    }
+
+    fn of(&self, kind: Kind) -> &[Candidate] {
+        match kind {
+            Kind::Audio => &self.audio,
+            Kind::Video => &self.video,
+        }
+    }
+}
+
+/// What one participant may be shown, in order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) ranking: &'a Ranking,
+    pub(crate) viewer: ParticipantId,
+    /// What the viewer can decode.
+    pub(crate) codecs: &'a [Codec],
+    /// False: nothing is shown.
+    pub(crate) subscribes: bool,
+}
+
+impl View<'_> {
+    fn shows(&self, candidate: &Candidate) -> bool {
+        let decodable = candidate
+            .codec
+            .is_none_or(|codec| self.codecs.contains(&codec));
+        self.subscribes && decodable && candidate.track.participant != self.viewer
+    }
+
+    fn has(&self, track: &TrackId) -> bool {
+        let candidate = self.ranking.by_track.get(track);
+        candidate.is_some_and(|candidate| self.shows(candidate))
+    }
+
+    fn tracks(&self, kind: Kind) -> impl Iterator<Item = TrackId> {
+        let candidates = self.ranking.of(kind).iter();
+        candidates
+            .filter(|candidate| self.shows(candidate))
+            .map(|candidate| candidate.track)
+    }
 }
 
 /// A slot as it is.
@@ -29,24 +94,24 @@ pub(crate) struct Wish {
 /// What belongs into each slot.
 pub(crate) fn place(
     wishes: &[Wish],
-    candidates: &[Candidate],
+    view: View<'_>,
     speaker: Option<ParticipantId>,
 ) -> Vec<Option<TrackId>> {
     let mut placed = vec![None; wishes.len()];
-    place_named(wishes, candidates, speaker, &mut placed);
+    place_named(wishes, view, speaker, &mut placed);
     for kind in [Kind::Audio, Kind::Video] {
-        place_auto(kind, wishes, candidates, &mut placed);
+        place_auto(kind, wishes, view, &mut placed);
     }
     placed
 }
 
 fn place_named(
     wishes: &[Wish],
-    candidates: &[Candidate],
+    view: View<'_>,
     speaker: Option<ParticipantId>,
     placed: &mut [Option<TrackId>],
 ) {
-    let exists = |track: &TrackId| candidates.iter().any(|candidate| candidate.track == *track);
+    let exists = |track: &TrackId| view.has(track);
     for (wish, slot) in wishes.iter().zip(placed.iter_mut()) {
         *slot = match wish.show {
             Show::Auto | Show::Nothing => None,
@@ -56,7 +121,7 @@ fn place_named(
                 .filter(exists)
                 // Nobody else speaks: who spoke last stays.
                 .or(wish.content.filter(exists))
-                .or_else(|| first(wish.kind, candidates)),
+                .or_else(|| view.tracks(wish.kind).next()),
         }
         .filter(exists);
     }
@@ -73,24 +138,12 @@ fn speaking_track(participant: ParticipantId, kind: Kind) -> TrackId {
     }
 }
 
-fn first(kind: Kind, candidates: &[Candidate]) -> Option<TrackId> {
-    ranked(kind, candidates)
-        .first()
-        .map(|candidate| candidate.track)
-}
-
-fn place_auto(
-    kind: Kind,
-    wishes: &[Wish],
-    candidates: &[Candidate],
-    placed: &mut [Option<TrackId>],
-) {
+fn place_auto(kind: Kind, wishes: &[Wish], view: View<'_>, placed: &mut [Option<TrackId>]) {
     let auto: Vec<usize> = (0..wishes.len())
         .filter(|slot| wishes[*slot].kind == kind && wishes[*slot].show == Show::Auto)
         .collect();
-    let mut chosen: Vec<TrackId> = ranked(kind, candidates)
-        .iter()
-        .map(|candidate| candidate.track)
+    let mut chosen: Vec<TrackId> = view
+        .tracks(kind)
         .filter(|track| !placed.contains(&Some(*track)))
         .take(auto.len())
         .collect();
@@ -157,7 +210,46 @@ mod tests {
             live: true,
             order,
             heard_at: 0,
+            codec: None,
         }
+    }
+
+    /// For somebody who publishes nothing and can decode everything.
+    fn place(
+        wishes: &[Wish],
+        candidates: &[Candidate],
+        speaker: Option<ParticipantId>,
+    ) -> Vec<Option<TrackId>> {
+        let view = View {
+            ranking: &Ranking::new(candidates),
+            viewer: ParticipantId(uuid::Uuid::from_u128(99)),
+            codecs: &[],
+            subscribes: true,
+        };
+        super::place(wishes, view, speaker)
+    }
+
+    #[test]
+    fn a_view_leaves_out_the_viewer_what_it_cannot_decode_and_all_without_the_right() {
+        let mut av1 = candidate(camera(3), 3);
+        av1.codec = Some(Codec::Av1);
+        let candidates = [candidate(camera(1), 1), candidate(camera(2), 2), av1];
+        let ranking = Ranking::new(&candidates);
+        let seen = |viewer: u128, codecs: &[Codec], subscribes| {
+            let view = View {
+                ranking: &ranking,
+                viewer: camera(viewer).participant,
+                codecs,
+                subscribes,
+            };
+            let mut wishes = auto(Kind::Video, &[None, None, None]);
+            wishes[2].show = Show::Track(camera(3));
+            super::place(&wishes, view, None)
+        };
+        let (one, two, three) = (Some(camera(1)), Some(camera(2)), Some(camera(3)));
+        assert_eq!(seen(1, &[Codec::Vp8], true), [two, None, None]);
+        assert_eq!(seen(2, &[Codec::Av1], true), [one, None, three]);
+        assert_eq!(seen(9, &[Codec::Av1], false), [None, None, None]);
     }
 
     fn auto(kind: Kind, contents: &[Option<TrackId>]) -> Vec<Wish> {

@@ -38,6 +38,12 @@ impl Shard {
         if let Some(refusal) = self.no_room_for(grant, now) {
             return self.turn_away(signal, refusal);
         }
+        let room = self.rooms.get_mut(&grant.room);
+        let allowance = room.map(|room| room.spend_arrival(grant.participant, now));
+        if allowance.is_some_and(|allowance| allowance != Allowance::Granted) {
+            let refusal = Refusal::new(RefusedCode::LimitReached, "you come and go too often");
+            return self.turn_away(signal, refusal);
+        }
         let reconnect_within_ms = comeback::reconnect_within_ms(self.participants() + 1);
         let new_key = format!("{:016x}{:016x}", self.chance(), self.chance());
         let at = self.clock.at(now);
@@ -254,6 +260,9 @@ impl Shard {
         out: &mut Departures,
     ) -> Result<(), Refusal> {
         self.decide(now, sayer, out, |room, by, effects| {
+            if room.spend_change(by, now) != Allowance::Granted {
+                return Err(Refusal::new(RefusedCode::LimitReached, "too many changes"));
+            }
             room.set_track(by, source, state, now, effects)
         })
     }

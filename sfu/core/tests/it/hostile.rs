@@ -1,3 +1,8 @@
+mod broken;
+mod forged;
+mod insider;
+mod removed;
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;

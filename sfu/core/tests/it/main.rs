@@ -7,6 +7,7 @@ mod forwarding;
 mod fuzzing;
 mod hostile;
 mod join;
+mod paths;
 mod recording;
 mod rights;
 mod world;

@@ -353,6 +353,8 @@ fn switching_off_and_on_for_ever_uses_up_no_tapes_and_loses_nothing() {
             let source = Source::Microphone;
             world.say(ben, ClientMessage::SetTrack { source, state });
         }
+        // As fast as changes are carried out for long.
+        world.run(Duration::from_secs(1));
     }
     let opened = |world: &World| {
         let is_it = |(_, frame): &&(PeerId, FromNode)| matches!(frame, FromNode::TapeOpened(_));

@@ -440,6 +440,11 @@ impl World {
 }
 
 impl Sender {
+    /// Goes on with another sequence number.
+    pub(crate) fn set_seq(&mut self, layer: usize, seq: u64) {
+        self.seq[layer] = seq;
+    }
+
     /// The next sequence number of a layer.
     pub(crate) fn seq_of(&self, layer: usize) -> u64 {
         self.seq[layer]

@@ -23,7 +23,7 @@ const WITH_NAME: u8 = 0x40;
 pub(crate) fn run(input: &[u8]) {
     on_stage(false, |stage| {
         // A connection that still waits for its first check, beside two that are established.
-        let waiting = stage.world.open(4, Role::Guest, None);
+        let waiting = stage.world.open(stage.stranger(), Role::Guest, None);
         stage.world.clients[waiting].unreachable = true;
         stage.world.offer(waiting, &[Publish::Microphone], (1, 0));
         let name = user_name(stage, waiting);

@@ -40,7 +40,7 @@ pub(crate) fn run(input: &[u8]) {
     on_stage(true, |stage| {
         let mal = stage.mal.take().expect("this stage has one");
         let mut guest = Guest {
-            lines: lines(&mut stage.world, &mal),
+            lines: lines(&mut stage.world, mal.at),
             mal,
         };
         for (operation, content) in Steps(input).take(MAX_STEPS) {
@@ -51,12 +51,12 @@ pub(crate) fn run(input: &[u8]) {
 }
 
 /// A line that he publishes, or the layer of one.
-struct Line {
-    ssrc: u32,
-    mid: String,
-    payload_type: u8,
+pub(crate) struct Line {
+    pub(crate) ssrc: u32,
+    pub(crate) mid: String,
+    pub(crate) payload_type: u8,
     /// How often its sequence numbers came round: its transport began close to the end.
-    roc: u32,
+    pub(crate) roc: u32,
 }
 
 struct Guest {
@@ -65,8 +65,8 @@ struct Guest {
 }
 
 /// The three layers of his camera, then his microphone.
-fn lines(world: &mut World, mal: &Mal) -> Vec<Line> {
-    let client = &mut world.clients[mal.at];
+pub(crate) fn lines(world: &mut World, at: usize) -> Vec<Line> {
+    let client = &mut world.clients[at];
     let video = *client.payload_type(Codec::Vp8);
     let audio = *client.payload_type(Codec::Opus);
     let mids: Vec<_> = client.senders.iter().map(|sender| sender.mid).collect();
@@ -90,6 +90,35 @@ fn lines(world: &mut World, mal: &Mal) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// Numbers of header extensions, as our transports have them.
+pub(crate) const MID: u8 = 4;
+pub(crate) const RID: u8 = 10;
+
+/// A packet in plain: RFC 3550, section 5.1, with extensions of RFC 8285, section 4.2.
+pub(crate) fn rtp(
+    second: u8,
+    (seq, timestamp, ssrc): (u16, u32, u32),
+    extensions: &[(u8, &str)],
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut plain = vec![0x80 | u8::from(!extensions.is_empty()) << 4, second];
+    plain.extend_from_slice(&seq.to_be_bytes());
+    plain.extend_from_slice(&timestamp.to_be_bytes());
+    plain.extend_from_slice(&ssrc.to_be_bytes());
+    if !extensions.is_empty() {
+        let mut list = Vec::new();
+        for (number, value) in extensions {
+            list.push(number << 4 | (value.len() as u8 - 1) & 0x0f);
+            list.extend_from_slice(value.as_bytes());
+        }
+        list.resize(list.len().next_multiple_of(4), 0);
+        plain.extend_from_slice(&[0xbe, 0xde, 0, (list.len() / 4) as u8]);
+        plain.extend_from_slice(&list);
+    }
+    plain.extend_from_slice(payload);
+    plain
 }
 
 impl Guest {
@@ -143,21 +172,12 @@ impl Guest {
             0 => line.ssrc,
             _ => u32::from(seq) | 0x7000_0000,
         };
-        let named = operation & NAMED_LINE != 0;
-        let mut plain = vec![0x80 | u8::from(named) << 4, marker | line.payload_type];
-        plain.extend_from_slice(&seq.to_be_bytes());
-        plain.extend_from_slice(&(u32::from(seq) * 3_000).to_be_bytes());
-        plain.extend_from_slice(&ssrc.to_be_bytes());
-        if named {
-            // RFC 8285, section 4.2: the mid under number 4, as our transports have it.
-            let mut extension = vec![0x40 | (line.mid.len() as u8 - 1) & 0x0f];
-            extension.extend_from_slice(line.mid.as_bytes());
-            extension.resize(extension.len().next_multiple_of(4), 0);
-            plain.extend_from_slice(&[0xbe, 0xde, 0, (extension.len() / 4) as u8]);
-            plain.extend_from_slice(&extension);
-        }
-        plain.extend_from_slice(payload);
-        plain
+        let named: &[(u8, &str)] = match operation & NAMED_LINE {
+            0 => &[],
+            _ => &[(MID, &line.mid)],
+        };
+        let stamps = (seq, u32::from(seq) * 3_000, ssrc);
+        rtp(marker | line.payload_type, stamps, named, payload)
     }
 
     /// Any packet at all, with what is his own written over it as far as the operation says.
@@ -215,7 +235,7 @@ impl Guest {
 fn what_the_guest_seals_is_believed() {
     on_stage(true, |stage| {
         let mal = stage.mal.take().expect("this stage has one");
-        let lines = lines(&mut stage.world, &mal);
+        let lines = lines(&mut stage.world, mal.at);
         let mut guest = Guest { lines, mal };
         for layer in 0..4 {
             let before = stage.world.shard.report();

@@ -17,8 +17,9 @@ pub(crate) fn run(input: &[u8]) {
         return;
     };
     on_stage(false, |stage| {
+        let stranger = stage.stranger();
         let world = &mut stage.world;
-        let mal = world.open(3, Role::Guest, None);
+        let mal = world.open(stranger, Role::Guest, None);
         let offers = texts.split(|byte| *byte == 0).take(MAX_OFFERS);
         for (revision, text) in (1u32..).zip(offers) {
             world.clients[mal].messages.clear();

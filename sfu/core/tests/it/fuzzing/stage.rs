@@ -85,6 +85,11 @@ impl Stage {
         }
     }
 
+    /// A participant who comes with this input: one who came with each would come too often.
+    pub(crate) fn stranger(&self) -> u128 {
+        1_000 + self.served as u128
+    }
+
     fn forget(&mut self) {
         self.world.astray.clear();
         self.world.frames.clear();

@@ -1,0 +1,130 @@
+//! An offer, once it is planned: applied to the transport, its slots and lines taken over.
+
+use str0m::change::SdpOffer;
+use str0m::media::Mid;
+use str0m::{IceCreds, Rtc};
+
+use super::downlink::{Feed, Slot};
+use super::negotiate::{self, OfferError, Plan};
+use super::uplink::{self, Line};
+use super::{Connection, MAX_PARKED, Step};
+
+/// What an offer led to.
+pub(crate) struct Negotiated {
+    pub(crate) answer: String,
+    /// Lines that are no longer published, with their places.
+    pub(crate) ended: Vec<(usize, Line)>,
+    /// What filled the slots that are gone, with the slots' places.
+    pub(crate) unfed: Vec<(usize, Feed)>,
+}
+
+impl Connection {
+    /// Applies an offer that was planned, and answers.
+    pub(crate) fn negotiate(
+        &mut self,
+        step: &mut Step<'_>,
+        sdp: &str,
+        plan: &Plan,
+        next_credentials: IceCreds,
+        chance: &mut dyn FnMut() -> u64,
+    ) -> Result<Negotiated, OfferError> {
+        let before = self.rtc.direct_api().local_ice_credentials();
+        let offer = SdpOffer::from_sdp_string(&negotiate::without_candidates(sdp));
+        let accepted = offer.map_err(|_| OfferError::Unusable).and_then(|offer| {
+            self.rtc
+                .sdp_api()
+                .accept_offer(offer)
+                .map_err(|_| OfferError::Unusable)
+        });
+        self.settle(step);
+        let mut answer = accepted?.to_sdp_string();
+        let after = self.rtc.direct_api().local_ice_credentials();
+        if after != before {
+            // An ICE restart: str0m made up credentials that name no connection of ours.
+            answer = answer
+                .replace(&after.ufrag, &next_credentials.ufrag)
+                .replace(&after.pass, &next_credentials.pass);
+            self.rtc
+                .direct_api()
+                .set_local_ice_credentials(next_credentials);
+            self.settle(step);
+        }
+        self.fingerprint = plan.fingerprint.clone();
+        self.reach.answered(step.now);
+        let ended = self.uplink.apply(&plan.lines, self.rtc.codec_config());
+        self.rtx_types = self
+            .rtc
+            .codec_config()
+            .params()
+            .iter()
+            .filter_map(|p| p.resend())
+            .fold(0, |types, pt| types | 1u128 << (*pt & 0x7f));
+        self.forget_unbound();
+        let unfed = self.apply_slots(plan, chance);
+        self.settle(step);
+        Ok(Negotiated {
+            answer,
+            ended,
+            unfed,
+        })
+    }
+
+    /// Keeps the slots that are still planned, in their places; answers what filled the others.
+    fn apply_slots(&mut self, plan: &Plan, chance: &mut dyn FnMut() -> u64) -> Vec<(usize, Feed)> {
+        let planned = |slot: &Slot| plan.slots.iter().any(|planned| planned.slot == slot.id);
+        let mut unfed = Vec::new();
+        for (index, place) in self.slots.iter_mut().enumerate() {
+            let Some(mut slot) = place.take_if(|slot| !planned(slot)) else {
+                continue;
+            };
+            unfed.extend(slot.feed.map(|feed| (index, feed)));
+            slot.put(None);
+            if self.parked.len() == MAX_PARKED {
+                self.parked.pop_front();
+            }
+            self.parked.push_back(slot);
+        }
+        for planned in &plan.slots {
+            let mid = Mid::from(planned.slot.0.as_str());
+            if self.slots.iter().flatten().any(|slot| slot.mid == mid) {
+                continue;
+            }
+            let stream = self
+                .rtc
+                .direct_api()
+                .stream_tx_by_mid(mid, None)
+                .map(|s| s.ssrc());
+            let Some(ssrc) = stream else {
+                continue;
+            };
+            // The stream of an m-line that comes back is the same to its receiver, so its
+            // numbers go on.
+            let is_it = |slot: &Slot| slot.mid == mid && slot.ssrc == ssrc;
+            let known = self.parked.iter().position(is_it);
+            let slot = known.and_then(|at| self.parked.remove(at));
+            let slot = Some(slot.unwrap_or_else(|| {
+                Slot::new(planned.slot.clone(), planned.kind, mid, ssrc, chance())
+            }));
+            match self.slots.iter_mut().find(|place| place.is_none()) {
+                Some(place) => *place = slot,
+                None => self.slots.push(slot),
+            }
+        }
+        for slot in self.slots.iter_mut().flatten() {
+            slot.formats = formats_of(&self.rtc, slot.mid);
+        }
+        unfed
+    }
+}
+
+/// What the client can take on an m-line.
+fn formats_of(rtc: &Rtc, mid: Mid) -> Vec<(crate::media::packet::Format, str0m::media::Pt)> {
+    let Some(media) = rtc.media(mid) else {
+        return Vec::new();
+    };
+    let params = rtc.codec_config().params().iter();
+    params
+        .filter(|params| media.remote_pts().contains(&params.pt()))
+        .filter_map(|params| Some((uplink::format_of(&params.spec())?, params.pt())))
+        .collect()
+}

@@ -1,0 +1,254 @@
+//! Drives the `Rtc`: datagrams and time in, everything that follows out.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use str0m::net::{Protocol, Receive};
+use str0m::{Event, Input, Output};
+
+use super::bindings::{is_rtcp, ssrc_of};
+use super::uplink::{Received, SenderReport};
+use super::{Connection, ConnectionEvent, Step};
+use crate::report::{DropReason, Report};
+
+/// Rounds of "time has come, drain" in one step. Each lets str0m send what became due; a healthy
+/// transport needs two. What is left goes with the next deadline.
+const MAX_ROUNDS: usize = 16;
+
+/// Outputs of one drain. str0m ends every drain by itself; this ends one that does not.
+const MAX_OUTPUTS: usize = 20_000;
+
+/// What can be sent again, as `str0m` has it by default: packets of a stream, how old they may be,
+/// and the part of a second's bytes at which it stops by itself.
+const RTX_PACKETS: usize = 2_000;
+const RTX_AGE: Duration = Duration::from_secs(3);
+const RTX_RATIO: f32 = 0.15;
+
+/// Seconds from 1900, where NTP counts from, to 1970.
+const NTP_TO_UNIX_S: u64 = 2_208_988_800;
+
+impl Connection {
+    /// A datagram that is for this connection.
+    pub(crate) fn receive(&mut self, step: &mut Step<'_>, source: SocketAddr, bytes: &[u8]) {
+        if is_rtcp(bytes) && !self.feedback.admits(bytes.len(), step.now) {
+            return step.report.drop_one(DropReason::Feedback);
+        }
+        let Ok(datagram) = Receive::new(Protocol::Udp, source, self.local(source), bytes) else {
+            return step.report.drop_one(DropReason::NotMedia);
+        };
+        let input = Input::Receive(step.now, datagram);
+        self.authentic = false;
+        match ssrc_of(bytes).filter(|ssrc| !self.bindings.knows(*ssrc)) {
+            Some(ssrc) => self.try_ssrc(step, ssrc, input),
+            None => self.feed(step, input),
+        }
+        if self.silence.heard(step.now, self.authentic) {
+            step.events.push_back((self.id, ConnectionEvent::PathBack));
+        }
+    }
+
+    /// The address of ours that ICE takes a datagram to be for: the first advertised one of the
+    /// source's family. The kernel would name one behind a NAT or a wildcard, which ICE does not
+    /// know.
+    fn local(&self, source: SocketAddr) -> SocketAddr {
+        let same_family = |local: &&SocketAddr| local.is_ipv4() == source.is_ipv4();
+        let fitting = self.advertise.iter().find(same_family);
+        fitting
+            .or(self.advertise.first())
+            .copied()
+            .unwrap_or(source)
+    }
+
+    /// Whether ICE has verified this address.
+    pub(crate) fn accepts(&self, source: SocketAddr, now: Instant) -> bool {
+        /// Looks like RTP; only its source is asked about.
+        const MEDIA: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        Receive::new(Protocol::Udp, source, self.local(source), &MEDIA)
+            .is_ok_and(|datagram| self.rtc.accepts(&Input::Receive(now, datagram)))
+    }
+
+    /// Its time has come.
+    pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
+        let input = Input::Timeout(step.now);
+        self.feed(step, input);
+        if self.reach.give_up_at().is_some_and(|at| at <= step.now) && !self.closed {
+            self.closed = true;
+            step.events.push_back((self.id, ConnectionEvent::Closed));
+        }
+        if self.silence.check(step.now) {
+            step.report.paths_lost += 1;
+            step.events.push_back((self.id, ConnectionEvent::PathLost));
+        }
+    }
+
+    pub(super) fn feed(&mut self, step: &mut Step<'_>, input: Input<'_>) {
+        // A bad datagram is an error of whoever sent it and never ends the session: an attacker
+        // who guessed an address would end calls with it.
+        if self.rtc.handle_input(input).is_err() {
+            step.report.transport_errors += 1;
+        }
+        self.settle(step);
+    }
+
+    /// Says goodbye on the transport.
+    pub(crate) fn close(&mut self, step: &mut Step<'_>) {
+        self.closed = true;
+        if self.rtc.close().is_err() {
+            step.report.transport_errors += 1;
+        }
+        self.settle(step);
+    }
+
+    /// Drains, and lets what is due now happen.
+    pub(super) fn settle(&mut self, step: &mut Step<'_>) {
+        self.drain(step);
+        for _ in 0..MAX_ROUNDS {
+            if self.wake_at > step.now {
+                return;
+            }
+            if self.rtc.handle_input(Input::Timeout(step.now)).is_err() {
+                step.report.transport_errors += 1;
+            }
+            self.drain(step);
+        }
+    }
+
+    pub(super) fn drain(&mut self, step: &mut Step<'_>) {
+        for _ in 0..MAX_OUTPUTS {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => {
+                    self.wake_at = at;
+                    break;
+                }
+                Ok(Output::Transmit(transmit)) => {
+                    let bytes: &[u8] = &transmit.contents;
+                    if self.may_depart(step.report, bytes) {
+                        step.out.push(transmit.destination, bytes);
+                    }
+                }
+                Ok(Output::Event(event)) => self.on_event(step, event),
+                Err(_) => {
+                    step.report.transport_errors += 1;
+                    if !self.rtc.is_alive() {
+                        break;
+                    }
+                }
+            }
+        }
+        if !self.rtc.is_alive() && !self.closed {
+            self.closed = true;
+            step.events.push_back((self.id, ConnectionEvent::Closed));
+        }
+    }
+
+    /// Whether a datagram leaves: all do but retransmissions over the budget.
+    fn may_depart(&mut self, report: &mut Report, bytes: &[u8]) -> bool {
+        /// Answers a binding request, which had our password (RFC 8489, section 5).
+        const BINDING_SUCCESS: [u8; 2] = [1, 1];
+        self.authentic |= bytes.starts_with(&BINDING_SUCCESS);
+        // RFC 7983: RTP and RTCP begin with 128 to 191; str0m's payload types tell them apart.
+        if let [128..=191, second, ..] = bytes
+            && !is_rtcp(bytes)
+        {
+            if self.rtx_types & 1 << (second & 0x7f) == 0 {
+                self.repair.earn(bytes.len());
+            } else if self.repair.spend(bytes.len()) {
+                report.retransmissions_out += 1;
+            } else {
+                report.retransmissions_refused += 1;
+                self.forget_sent();
+                return false;
+            }
+        }
+        report.datagrams_out += 1;
+        report.bytes_out += bytes.len() as u64;
+        true
+    }
+
+    /// Forgets what could be sent again, and with it whatever was asked for: its client asks for
+    /// more than anybody loses. What is sent from now on can be repaired as before.
+    fn forget_sent(&mut self) {
+        let mut direct = self.rtc.direct_api();
+        for slot in self.slots.iter().flatten() {
+            if let Some(stream) = direct.stream_tx(&slot.ssrc) {
+                stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_RATIO));
+            }
+        }
+    }
+
+    fn on_event(&mut self, step: &mut Step<'_>, event: Event) {
+        let event = match event {
+            Event::RtpPacket(rtp) => {
+                step.report.packets_in += 1;
+                self.authentic = true;
+                let mut direct = self.rtc.direct_api();
+                let ssrc = rtp.header.ssrc;
+                let place = self.uplink.place_of(ssrc, || direct.stream_rx(&ssrc));
+                match self.uplink.read(place, rtp) {
+                    Received::Packet(line, packet) => {
+                        if self.uplink.line(line).is_some_and(|line| line.flowing) {
+                            self.silence.media(step.now);
+                        }
+                        ConnectionEvent::Packet { line, packet }
+                    }
+                    Received::Dropped(reason) => return step.report.drop_one(reason),
+                }
+            }
+            Event::SenderFeedback(feedback) => {
+                let Some((line, layer)) = self.uplink.place_of_mid(feedback.mid, feedback.rid)
+                else {
+                    return;
+                };
+                let Ok(since) = feedback.sender_info.ntp_time.duration_since(UNIX_EPOCH) else {
+                    return;
+                };
+                let timestamp = feedback.sender_info.rtp_time.numer() as u32;
+                let known = self.uplink.line(line);
+                let report = SenderReport {
+                    ntp: ntp_of(since),
+                    timestamp: known.map_or(timestamp, |line| line.anchored(layer, timestamp)),
+                };
+                ConnectionEvent::SenderReport {
+                    line,
+                    layer,
+                    report,
+                }
+            }
+            Event::KeyframeRequest(request) => {
+                let slot = self.slots().find(|(_, slot)| slot.mid == request.mid);
+                match slot.map(|(index, _)| index) {
+                    Some(slot) => ConnectionEvent::KeyframeWanted { slot },
+                    None => return,
+                }
+            }
+            Event::Connected if self.reach.secure() => ConnectionEvent::Reachable,
+            Event::IceConnectionStateChange(state)
+                if self.reach.answers(!state.is_disconnected()) =>
+            {
+                ConnectionEvent::Reachable
+            }
+            // The end is noticed by the drain, once str0m has said goodbye.
+            _ => return,
+        };
+        step.events.push_back((self.id, event));
+    }
+}
+
+/// 32.32 fixed point (RFC 3550, section 4).
+fn ntp_of(since_unix: Duration) -> u64 {
+    let seconds = since_unix.as_secs().wrapping_add(NTP_TO_UNIX_S);
+    let fraction = (u64::from(since_unix.subsec_nanos()) << 32) / 1_000_000_000;
+    seconds << 32 | fraction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ntp_counts_from_1900_in_fixed_point() {
+        let half_a_second = Duration::from_millis(500);
+        assert_eq!(ntp_of(Duration::ZERO), NTP_TO_UNIX_S << 32);
+        assert_eq!(ntp_of(half_a_second) & 0xffff_ffff, 1 << 31);
+    }
+}

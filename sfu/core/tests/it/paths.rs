@@ -1,0 +1,104 @@
+//! The path of a client: what others are told when it is gone, and what goes on when a stream
+//! begins anew.
+
+use std::time::Duration;
+
+use sfu_core::shard::Limits;
+use sfu_protocol::media::Source;
+use sfu_protocol::signal::{NodeMessage, Role};
+use str0m::rtp::Ssrc;
+
+use crate::world::{Publish, World, participant, said};
+
+/// What somebody was told about whether participant 1 is lost.
+fn told_lost(world: &World, at: usize) -> Vec<bool> {
+    let told = said(&world.clients[at])
+        .into_iter()
+        .filter_map(|message| match message {
+            NodeMessage::ParticipantLost {
+                participant: who,
+                lost,
+            } if *who == participant(1) => Some(*lost),
+            _ => None,
+        });
+    told.collect()
+}
+
+#[test]
+fn somebody_whose_media_stops_with_everything_else_is_lost_until_something_comes_again() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 30);
+    world.clients[ann].unreachable = true;
+    world.run(Duration::from_millis(1_450));
+    assert!(told_lost(&world, ben).is_empty(), "not yet");
+    world.run(Duration::from_millis(100));
+    assert_eq!(told_lost(&world, ben), [true]);
+    let cyd = world.open(3, Role::Guest, None);
+    let NodeMessage::Joined { participants, .. } = said(&world.clients[cyd])[0] else {
+        panic!("joined comes first");
+    };
+    assert!(participants[0].lost, "whoever comes now sees it too");
+
+    world.run(Duration::from_secs(3));
+    world.clients[ann].unreachable = false;
+    world.clients[ben].packets.clear();
+    let messages = world.clients[ben].messages.len();
+    world.stream(ann, Source::Camera, &[0], 10);
+    assert_eq!(told_lost(&world, ben), [true, false]);
+    let since = &said(&world.clients[ben])[messages..];
+    assert_eq!(since.len(), 1, "and nothing else changed: {since:?}");
+    assert_eq!(world.clients[ben].packets.len(), 20, "in the same slot");
+    assert_eq!(world.shard.report().paths_lost, 1);
+}
+
+#[test]
+fn somebody_who_sends_nothing_is_not_lost() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    world.say(
+        ann,
+        sfu_protocol::signal::ClientMessage::SetTrack {
+            source: Source::Camera,
+            state: sfu_protocol::signal::TrackState::Muted,
+        },
+    );
+    // Reports and checks only, some seconds apart.
+    world.run(Duration::from_secs(30));
+    assert!(told_lost(&world, ben).is_empty());
+}
+
+#[test]
+fn a_layer_whose_ssrc_changes_goes_on_without_a_step() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 3 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0, 1, 2], 30);
+    world.clients[ben].packets.clear();
+    world.stream(ann, Source::Camera, &[0, 1, 2], 10);
+    let client = &mut world.clients[ann];
+    let mid = client.senders[0].mid;
+    let mut direct = client.rtc.direct_api();
+    let changed = direct.reset_stream_tx(
+        mid,
+        Some("f".into()),
+        Ssrc::from(0x7777_0001),
+        Some(Ssrc::from(0x7777_0002)),
+    );
+    assert!(changed.is_some());
+    // Far below where the numbers were.
+    client.senders[0].set_seq(2, 50);
+    world.stream(ann, Source::Camera, &[0, 1, 2], 20);
+    let packets = &world.clients[ben].packets;
+    assert_eq!(packets.len(), 60);
+    for pair in packets.windows(2) {
+        let (before, after) = (&pair[0].header, &pair[1].header);
+        let step = before.sequence_number.wrapping_add(1);
+        assert_eq!(after.sequence_number, step);
+        let ticks = after.timestamp.wrapping_sub(before.timestamp);
+        assert!(ticks <= 6_000, "{ticks} ticks between two packets");
+    }
+}
