@@ -9,6 +9,7 @@ use crate::impair::{self, ImpairArguments};
 use crate::meeting::{self, Media};
 use crate::report::{Summary, table};
 use crate::scenario::{self, Size};
+use crate::siege::{self, SiegeArguments};
 use crate::target::{Target, deployment::Deployment, spawned::Spawned};
 
 /// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
@@ -30,6 +31,7 @@ enum Command {
     Run(RunArguments),
     /// Stands between clients and a deployment as a bad network, led by JSON lines.
     Impair(ImpairArguments),
+    Siege(SiegeArguments),
 }
 
 #[derive(Debug, Args)]
@@ -66,10 +68,10 @@ struct RunArguments {
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct WhichTarget {
+pub(crate) struct WhichTarget {
     /// The public URL of a running deployment, such as http://127.0.0.1:8080.
     #[arg(long)]
-    target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Starts a deployment of this program for the run, on loopback, and ends it afterwards.
     #[arg(long)]
     spawn: bool,
@@ -103,10 +105,12 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
             for scenario in scenario::all() {
                 println!("{:<10} {}", scenario.name(), scenario.claim());
             }
+            println!("{:<10} {}", "siege", siege::CLAIM);
             Ok(())
         }
         Command::Run(args) => run_scenario(args).await,
         Command::Impair(args) => impair::run(args).await,
+        Command::Siege(args) => siege::run(args).await,
     }
 }
 

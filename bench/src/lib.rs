@@ -11,6 +11,7 @@
 //! | `scenario` | what is held, and the claim that it fails when it is not met |
 //! | `measure` | histogram, what a viewer saw, a process's CPU time |
 //! | `report` | a table, JSON, warnings |
+//! | `siege` | a live room under attack: its own scenario, measure and report |
 
 mod cli;
 mod impair;
@@ -18,6 +19,7 @@ mod measure;
 mod meeting;
 mod report;
 mod scenario;
+mod siege;
 mod target;
 
 pub use cli::{Arguments, run};

@@ -167,7 +167,7 @@ async fn take_part(
 }
 
 /// What one who only watches sends.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl MediaSource for Nothing {
     fn video(&mut self, _source: Source, _at_us: u64) -> Vec<EncodedFrame> {

@@ -33,6 +33,13 @@ pub struct Config {
     /// Most signalling WebSockets at a time, those that have not shown a grant included. One
     /// more is answered with 503.
     pub max_sockets: u32,
+    /// Of them, most from one address, or one /64 of IPv6: an office or a school behind one
+    /// address. One more is answered with 429. This machine is not bounded.
+    pub sockets_per_address: u32,
+    /// Reverse proxies whose `X-Forwarded-For` is believed. Not a setting of its own: the
+    /// program has one list for all its parts.
+    #[serde(skip)]
+    pub trusted_proxies: Vec<IpAddr>,
     /// Most participants of one room. One more is refused with `limit_reached`.
     pub participants_per_room: usize,
     /// Most rooms of one shard. One more is refused with `limit_reached`.
@@ -57,6 +64,8 @@ impl Default for Config {
             shards: 0,
             allowed_origins: Vec::new(),
             max_sockets: 4096,
+            sockets_per_address: 512,
+            trusted_proxies: Vec::new(),
             participants_per_room: limits.participants_per_room,
             rooms_per_shard: limits.rooms,
             ring_bytes_per_recording: limits.ring_bytes_per_recording,
@@ -128,6 +137,7 @@ impl Config {
             return Err(ConfigError::NoSockets);
         }
         let limits = [
+            ("sockets_per_address", self.sockets_per_address as usize),
             ("participants_per_room", self.participants_per_room),
             ("rooms_per_shard", self.rooms_per_shard),
             ("ring_bytes_per_recording", self.ring_bytes_per_recording),
@@ -234,7 +244,7 @@ mod tests {
 
     #[test]
     fn each_unusable_setting_is_named() {
-        let wrong: [(&str, Result<(), ConfigError>); 9] = [
+        let wrong: [(&str, Result<(), ConfigError>); 10] = [
             ("sfu.node_id", with(|c| c.node_id = " ".into())),
             ("sfu.shards", with(|c| c.shards = 257)),
             (
@@ -254,6 +264,10 @@ mod tests {
                 with(|c| c.advertise_ip = Some(ip("0.0.0.0"))),
             ),
             ("sfu.rooms_per_shard", with(|c| c.rooms_per_shard = 0)),
+            (
+                "sfu.sockets_per_address",
+                with(|c| c.sockets_per_address = 0),
+            ),
             ("sfu.max_sockets", with(|c| c.max_sockets = 0)),
             (
                 "sfu.allowed_origins",

@@ -7,8 +7,8 @@
 //!   counts copies) and goes to none, one or many tapes (`packets_recorded`).
 //! - `datagrams_dropped` are refused before anything is decrypted; they are part of
 //!   `datagrams` with direction `in`, and never of `packets_in`.
-//! - `socket_dropped` never reached the shard (`oversized`) or left it and were not sent
-//!   (`send_blocked`, `send_refused`).
+//! - `socket_dropped` never reached the shard (`oversized`, `receive_overflow`) or left it and
+//!   were not sent (`send_blocked`, `send_refused`).
 //!
 //! A shard publishes once a second and once more when it ends.
 
@@ -129,9 +129,11 @@ const LABELLED: [Labelled<Report>; 3] = [
 
 const SOCKET_DROPS: Labelled<SocketCounts> = (
     "socket_dropped_total",
-    "UDP datagrams too long to read, or that the kernel did not take.",
+    "UDP datagrams too long to read, for which the receive buffer had no room, or that the \
+     kernel did not take.",
     "reason",
     &[
+        ("receive_overflow", |c| c.overflowed),
         ("oversized", |c| c.oversized),
         ("send_blocked", |c| c.blocked),
         ("send_refused", |c| c.refused),
@@ -164,6 +166,10 @@ pub(crate) enum SignalEnd {
     Origin,
     /// As many WebSockets as are allowed.
     TooMany,
+    /// As many from one address as are allowed.
+    AddressLimit,
+    /// It had shown no grant when strangers' places ran out, and had waited longest.
+    CrowdedOut,
     /// No first message in time.
     JoinDeadline,
     /// The first message, version or grant was refused.
@@ -189,6 +195,8 @@ impl SignalEnd {
         match self {
             SignalEnd::Origin => "origin",
             SignalEnd::TooMany => "too_many",
+            SignalEnd::AddressLimit => "address_limit",
+            SignalEnd::CrowdedOut => "crowded_out",
             SignalEnd::JoinDeadline => "join_deadline",
             SignalEnd::JoinRefused => "join_refused",
             SignalEnd::Draining => "draining",

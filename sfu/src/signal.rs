@@ -10,17 +10,20 @@
 
 mod admit;
 mod patience;
+mod strangers;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Router, routing::get};
+use axum::{Extension, Router, routing::get};
 use deploy_process::shutdown::Shutdown;
+use deploy_process::source::{Place, Places, Source};
 use sfu_core::comeback;
 use sfu_core::io::SignalId;
 use sfu_protocol::grant::GrantVerifier;
@@ -33,6 +36,7 @@ use crate::metrics::{Metrics, SignalEnd};
 use crate::outlet::{Outgoing, SignalOutlet, SignalQueue};
 use admit::{Entry, Refusal, read_first, read_next};
 use patience::{Patience, Verdict};
+use strangers::Strangers;
 
 /// How long after opening the first message may take.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -43,6 +47,10 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// After how long without a word, not even a pong, a client counts as gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
+
+/// What a WebSocket holds for reading, whether anything comes or not. Most messages are shorter;
+/// for a longer one it grows.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
 
 /// How long a client may take to accept one message.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -58,6 +66,9 @@ pub(crate) struct Gate {
     allowed_origins: Vec<String>,
     places: Arc<Semaphore>,
     max_sockets: u32,
+    of_sources: Arc<Places>,
+    trusted_proxies: Vec<IpAddr>,
+    strangers: Arc<Strangers>,
     shutdown: Shutdown,
     metrics: Metrics,
     next_signal: AtomicU64,
@@ -78,6 +89,9 @@ impl Gate {
             allowed_origins: config.allowed_origins.clone(),
             places: Arc::new(Semaphore::new(config.max_sockets as usize)),
             max_sockets: config.max_sockets,
+            of_sources: Places::new(config.sockets_per_address as usize),
+            trusted_proxies: config.trusted_proxies.clone(),
+            strangers: Arc::default(),
             shutdown,
             metrics,
             next_signal: AtomicU64::new(1),
@@ -99,6 +113,7 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
 
 async fn open(
     State(gate): State<Arc<Gate>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -110,9 +125,24 @@ async fn open(
         gate.metrics.signal_ended(SignalEnd::TooMany);
         return (StatusCode::SERVICE_UNAVAILABLE, "too many WebSockets\n").into_response();
     };
+    // Who serves HTTP without saying who its peers are is on its own machine: a test.
+    let of_source = match peer.map(|Extension(ConnectInfo(peer))| peer.ip()) {
+        None => None,
+        Some(peer) => {
+            let source = Source::of_request(peer, &headers, &gate.trusted_proxies);
+            let Some(held) = gate.of_sources.take(source) else {
+                gate.metrics.signal_ended(SignalEnd::AddressLimit);
+                let text = "too many WebSockets from this address\n";
+                return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
+            };
+            Some(held)
+        }
+    };
+    let place = (place, of_source);
     upgrade
         .max_message_size(MAX_SIGNAL_BYTES)
         .max_frame_size(MAX_SIGNAL_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .on_upgrade(move |socket| hold(gate, socket, place))
 }
 
@@ -127,7 +157,7 @@ fn may_open(allowed: &[String], headers: &HeaderMap) -> bool {
 }
 
 /// One WebSocket from opening to its end. Its place is free again when this returns.
-async fn hold(gate: Arc<Gate>, socket: WebSocket, _place: OwnedSemaphorePermit) {
+async fn hold(gate: Arc<Gate>, socket: WebSocket, _place: (OwnedSemaphorePermit, Option<Place>)) {
     gate.metrics.signal_opened();
     gate.open.fetch_add(1, Ordering::Relaxed);
     let mut wire = Wire {
@@ -145,7 +175,15 @@ async fn hold(gate: Arc<Gate>, socket: WebSocket, _place: OwnedSemaphorePermit) 
 
 /// Either way the conversation is over; an error is an end from inside a step.
 async fn converse(gate: &Gate, wire: &mut Wire) -> Result<SignalEnd, SignalEnd> {
-    let entry = match timeout(JOIN_DEADLINE, first_message(gate, wire)).await {
+    let stranger = gate.strangers.enter();
+    let first = timeout(JOIN_DEADLINE, first_message(gate, wire));
+    let entry = tokio::select! {
+        entry = first => entry,
+        // Said to nobody: whoever crowds others out reads nothing.
+        () = stranger.crowded_out() => return Err(SignalEnd::CrowdedOut),
+    };
+    drop(stranger);
+    let entry = match entry {
         Ok(entry) => entry?,
         Err(_) => {
             let late = Refusal::new("", RefusedCode::Malformed, "no join message in time");

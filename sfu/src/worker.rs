@@ -315,9 +315,9 @@ impl Worker {
         }
     }
 
-    fn publish(&self) {
-        self.metrics
-            .publish(&self.shard.report(), &self.socket.counts());
+    fn publish(&mut self) {
+        let counts = self.socket.counts();
+        self.metrics.publish(&self.shard.report(), &counts);
         self.metrics.inbox_waiting(self.inbox.len());
     }
 

@@ -1,10 +1,10 @@
 //! Where a request comes from on the network, for counting tries.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use deploy_process::source;
 
 use crate::app::SharedApp;
 use crate::ports::{Budget, Wait};
@@ -39,67 +39,7 @@ impl FromRequestParts<SharedApp> for Source {
         let Some(peer) = peer else {
             return Ok(Source("unknown".to_owned()));
         };
-        Ok(Source(word(believed(
-            peer,
-            &parts.headers,
-            &app.config.trusted_proxies,
-        ))))
-    }
-}
-
-/// The peer, or whom a trusted proxy names: the last address in `X-Forwarded-For` that is not a
-/// trusted proxy itself.
-fn believed(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
-    let peer = peer.to_canonical();
-    if !trusted.contains(&peer) {
-        return peer;
-    }
-    let named = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .rev()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.rsplit(','))
-        .map_while(|part| part.trim().parse::<IpAddr>().ok())
-        .map(|address| address.to_canonical())
-        .find(|address| !trusted.contains(address));
-    named.unwrap_or(peer)
-}
-
-fn word(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_trusted_proxy_names_somebody_else() {
-        let proxy: IpAddr = "10.0.0.1".parse().expect("an address");
-        let cases = [
-            ("203.0.113.5", "1.1.1.1", "203.0.113.5"),
-            ("10.0.0.1", "1.1.1.1", "1.1.1.1"),
-            ("::ffff:10.0.0.1", "9.9.9.9, 1.1.1.1", "1.1.1.1"),
-            ("10.0.0.1", "1.1.1.1, 10.0.0.1", "1.1.1.1"),
-            ("10.0.0.1", "1.1.1.1, forged", "10.0.0.1"),
-            ("10.0.0.1", "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ];
-        for (peer, forwarded, source) in cases {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", forwarded.parse().expect("a header"));
-            let peer = peer.parse().expect("an address");
-            assert_eq!(
-                word(believed(peer, &headers, &[proxy])),
-                source,
-                "{forwarded}"
-            );
-        }
+        let source = source::Source::of_request(peer, &parts.headers, &app.config.trusted_proxies);
+        Ok(Source(source.to_string()))
     }
 }

@@ -48,6 +48,10 @@ impl Target for Deployment {
         self.http.base().to_owned()
     }
 
+    fn url(&self) -> String {
+        self.http.base().to_owned()
+    }
+
     fn process_id(&self) -> Option<u32> {
         None
     }

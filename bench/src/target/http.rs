@@ -47,6 +47,12 @@ impl Http {
         self.ask(Method::GET, path, None, false).await.is_ok()
     }
 
+    /// The text of a GET.
+    pub(crate) async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let answer = self.ask(Method::GET, path, None, false).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
     /// Posts as whoever signed in.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,

@@ -1,7 +1,7 @@
 //! Who is measured.
 
 pub(crate) mod deployment;
-mod http;
+pub(crate) mod http;
 pub(crate) mod spawned;
 
 use async_trait::async_trait;
@@ -21,6 +21,9 @@ pub(crate) struct RoomKey {
 pub(crate) trait Target: Send {
     /// What a report calls it.
     fn name(&self) -> String;
+
+    /// Its public URL.
+    fn url(&self) -> String;
 
     /// The process that does the work, when it is on this machine.
     fn process_id(&self) -> Option<u32>;

@@ -1,7 +1,9 @@
 //! A deployment of this very program, started for the run on loopback with a fresh data
 //! directory, and ended after it.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -35,14 +37,44 @@ const OWNER_EMAIL: &str = "bench@example.org";
 pub(crate) struct Spawned {
     child: Child,
     deployment: Deployment,
+    relay: SocketAddr,
     /// Removed when the run is over.
-    _directory: TempDir,
+    directory: TempDir,
 }
+
+/// Where it writes its log, in its directory.
+const LOG_FILE: &str = "log";
 
 impl Spawned {
     /// Starts `serve` and waits until it is ready.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let directory = TempDir::new().context("a data directory for the run")?;
+        Self::start_in(directory, Stdio::inherit(), &[]).await
+    }
+
+    /// Starts `serve` with further settings, as environment variables. Its log goes into a file;
+    /// see [`Spawned::log`].
+    pub(crate) async fn start_logged(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let directory = TempDir::new().context("a data directory for the run")?;
+        let log = File::create(directory.path().join(LOG_FILE)).context("a log for the run")?;
+        Self::start_in(directory, log.into(), settings).await
+    }
+
+    /// The log of one that was started with it.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.directory.path().join(LOG_FILE)
+    }
+
+    /// Where its relay listens.
+    pub(crate) fn relay(&self) -> SocketAddr {
+        self.relay
+    }
+
+    async fn start_in(
+        directory: TempDir,
+        log: Stdio,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the path of this program")?;
         let (http_port, udp_port, turn_port) = (free_tcp()?, free_udp()?, free_udp()?);
         let url = format!("http://127.0.0.1:{http_port}");
@@ -57,10 +89,11 @@ impl Spawned {
             .env("COLLOQUY__TURN__PORT", turn_port.to_string())
             .env("COLLOQUY__SETUP__OWNER_EMAIL", OWNER_EMAIL)
             .env("COLLOQUY__SETUP__OWNER_PASSWORD", &password)
+            .envs(settings.iter().copied())
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .context("this program could not be started again")?;
@@ -69,7 +102,8 @@ impl Spawned {
         Ok(Spawned {
             child,
             deployment,
-            _directory: directory,
+            relay: (Ipv4Addr::LOCALHOST, turn_port).into(),
+            directory,
         })
     }
 }
@@ -107,6 +141,10 @@ fn free_udp() -> anyhow::Result<u16> {
 impl Target for Spawned {
     fn name(&self) -> String {
         format!("spawned, {}", self.deployment.name())
+    }
+
+    fn url(&self) -> String {
+        self.deployment.url()
     }
 
     fn process_id(&self) -> Option<u32> {

@@ -50,7 +50,9 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mut parts = Parts::start(&settings, &ground, &shutdown).await?;
     parts.report_to(&health);
     let router = parts.router(&health);
-    let website = tokio::spawn(http::serve(ground.listener, router, shutdown.clone()));
+    let trusted_proxies = settings.api.trusted_proxies.clone();
+    let door = http::Door::new(ground.listener, trusted_proxies, &parts.registry)?;
+    let website = tokio::spawn(door.serve(router, shutdown.clone()));
     announce(&ground.public_url, parts.api.setup_url());
 
     shutdown.requested().await;
@@ -141,7 +143,11 @@ impl Parts {
         let registry = metrics::registry();
         let node_id = NodeId(settings.sfu.node_id.clone());
         let verifier = GrantVerifier::from_pem(ground.secrets.grant_public_pem(), node_id.clone())?;
-        let node = sfu::Node::start(settings.sfu.clone(), verifier, &registry, shutdown.clone())?;
+        let sfu = sfu::Config {
+            trusted_proxies: settings.api.trusted_proxies.clone(),
+            ..settings.sfu.clone()
+        };
+        let node = sfu::Node::start(sfu, verifier, &registry, shutdown.clone())?;
         let node = Arc::new(node);
         let relay = start_relay(settings, &ground.secrets, &node, &registry, shutdown).await?;
         let dial = node.dialler();

@@ -5,6 +5,7 @@
 //! - [`telemetry`]: log lines, for a person or as JSON.
 //! - [`metrics`]: one Prometheus registry behind `GET /metrics`.
 //! - [`health`]: `GET /healthz` (alive) and `GET /readyz` (each dependency by its name).
+//! - [`source`]: where a request comes from, and how much one such place may hold.
 //! - [`shutdown`]: one wish to stop, heard by everyone who holds it.
 //!
 //! It knows none of our crates, so that each of them may know it.
@@ -13,4 +14,5 @@ pub mod config;
 pub mod health;
 pub mod metrics;
 pub mod shutdown;
+pub mod source;
 pub mod telemetry;

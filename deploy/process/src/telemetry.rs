@@ -13,7 +13,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Which lines: a level, or directives as in `info,sfu=debug`.
+    /// Which lines: a level, or directives as in `info,sfu=debug`. Default: `info`, but of the
+    /// transport library errors only, for its warnings are about what clients send, as many as
+    /// they like.
     pub filter: String,
     /// `pretty` for a person, `json` for a collector.
     pub format: Format,
@@ -32,7 +34,7 @@ pub enum Format {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            filter: "info".to_owned(),
+            filter: "info,str0m=error".to_owned(),
             format: Format::Pretty,
         }
     }

@@ -8,7 +8,7 @@
 mod run;
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use sfu_protocol::signal::{ByeReason, ClientMessage};
@@ -44,6 +44,9 @@ pub struct JoinTarget {
 pub trait Observer: Send {
     /// Something happened.
     fn happened(&mut self, now: Instant, event: &Event, roster: &Roster);
+
+    /// A datagram leaves from `local`.
+    fn sends(&mut self, _local: SocketAddr, _destination: SocketAddr, _datagram: &[u8]) {}
 }
 
 /// How to take part.
@@ -69,7 +72,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let face = ParticipantConfig::new(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+        let face = ParticipantConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         Options {
             publish: face.publish,
             audio_slots: face.audio_slots,

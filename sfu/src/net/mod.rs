@@ -1,4 +1,5 @@
 //! The sockets of a node's shards. Nothing here knows a message.
 
+mod overflow;
 pub(crate) mod udp;
 pub(crate) mod wake;

@@ -19,6 +19,8 @@ use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmm
 use sfu_core::io::Departures;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::overflow::Overflow;
+
 /// Most datagrams taken by one call. At 64 the cost of the call itself is below 2 % of what the
 /// kernel spends on the datagrams.
 pub(crate) const RECEIVE_BATCH: usize = 64;
@@ -41,6 +43,9 @@ pub(crate) struct SocketCounts {
     pub(crate) received: u64,
     /// Datagrams longer than [`MAX_DATAGRAM_BYTES`], dropped.
     pub(crate) oversized: u64,
+    /// Datagrams that the kernel dropped because the receive buffer was full, as of the last
+    /// look.
+    pub(crate) overflowed: u64,
     /// Datagrams that the kernel took.
     pub(crate) sent: u64,
     /// Datagrams dropped because the send buffer stayed full.
@@ -96,11 +101,13 @@ pub(crate) struct BatchSocket {
     headers: MultiHeaders<SockaddrStorage>,
     buffers: Box<[[u8; MAX_DATAGRAM_BYTES]]>,
     counts: SocketCounts,
+    overflow: Overflow,
 }
 
 impl BatchSocket {
     pub(crate) fn new(socket: UdpSocket) -> Self {
         BatchSocket {
+            overflow: Overflow::of(&socket),
             socket,
             headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
             buffers: vec![[0; MAX_DATAGRAM_BYTES]; RECEIVE_BATCH].into_boxed_slice(),
@@ -108,7 +115,9 @@ impl BatchSocket {
         }
     }
 
-    pub(crate) fn counts(&self) -> SocketCounts {
+    /// The counts. Looks at the kernel's too, which reads a file: not for every packet.
+    pub(crate) fn counts(&mut self) -> SocketCounts {
+        self.counts.overflowed = self.overflow.look().unwrap_or(self.counts.overflowed);
         self.counts
     }
 
@@ -309,6 +318,23 @@ mod tests {
         from.send(&departures);
         assert_eq!(take_all(&mut to, 1)[0].1, b"next");
         assert_eq!(to.counts().oversized, 1);
+    }
+
+    #[test]
+    fn what_the_kernel_drops_from_a_full_buffer_is_counted() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut to = BatchSocket::new(open(any, 4096, 4096).expect("a loopback socket"));
+        let from = UdpSocket::bind(any).expect("a loopback socket");
+        let sent = 1_000;
+        for _ in 0..sent {
+            from.send_to(&[7; 1_000], address(&to))
+                .expect("loopback takes all");
+        }
+        let overflowed = to.counts().overflowed;
+        assert!(overflowed > 0);
+        let mut taken = 0;
+        while to.receive(|_, _| taken += 1).expect("receives") > 0 {}
+        assert_eq!(taken + overflowed, sent);
     }
 
     #[test]

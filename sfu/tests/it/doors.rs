@@ -130,6 +130,43 @@ async fn a_foreign_origin_and_one_websocket_too_many_are_turned_away_before_they
 }
 
 #[tokio::test]
+async fn one_address_has_so_many_websockets_and_only_a_trusted_proxy_names_another() {
+    let status = async |house: &House, forwarded: &'static str| {
+        let mut request = house.url().into_client_request().expect("a URL");
+        let value = forwarded.parse().expect("a header value");
+        request.headers_mut().insert("x-forwarded-for", value);
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let bounded = House::open(|config| {
+        config.sockets_per_address = 2;
+        config.trusted_proxies = vec![std::net::Ipv4Addr::LOCALHOST.into()];
+    })
+    .await;
+    let first = status(&bounded, "203.0.113.7").await;
+    let second = status(&bounded, "203.0.113.7").await;
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(status(&bounded, "203.0.113.7").await.err(), Some(429));
+    let other = status(&bounded, "203.0.113.8").await;
+    assert!(other.is_ok(), "another address has its own places");
+    let ended = bounded.metric_with("colloquy_sfu_signals_ended_total", "address_limit");
+    assert_eq!(ended, 1.0);
+
+    // Nobody is trusted: whatever a client writes there, it is this machine, which is not bounded.
+    let open = House::open(|config| config.sockets_per_address = 1).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(status(&open, "203.0.113.7").await.expect("not bounded"));
+    }
+    drop((first, second, other, held));
+    bounded.node.stop().await;
+    open.node.stop().await;
+}
+
+#[tokio::test]
 async fn a_node_that_stops_says_goodbye_to_those_inside_and_ends_in_time() {
     let house = House::open(|_| {}).await;
     let mut inside: Vec<_> = Vec::new();

@@ -6,3 +6,4 @@ mod meeting;
 mod program;
 mod refusals;
 mod serving;
+mod siege;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::{SinkExt, StreamExt};
 use sfu_protocol::media::Kind;
 use sfu_protocol::signal::{ClientMessage, Envelope, MAX_SIGNAL_BYTES, Show, Want};
+use socket2::SockRef;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
@@ -23,6 +24,9 @@ use crate::participant::{Event, Input, Output, Participant, ParticipantConfig, P
 
 /// Largest datagram that is read: more than any path carries.
 const DATAGRAM_BYTES: usize = 2_048;
+
+/// The kernel's receive buffer: what comes while this task waits for a core is not lost.
+const RECEIVE_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 /// Most datagrams taken before the participant's other business goes on.
 const DATAGRAMS_AT_ONCE: usize = 64;
@@ -41,12 +45,13 @@ pub(super) async fn run<S: MediaSource>(
     let socket = open_udp(&target.ws_url, options.bind).await?;
     let mut websocket = open_websocket(&target.ws_url).await?;
     let opened = Instant::now();
+    let local = socket.local_addr()?;
     let config = ParticipantConfig {
         publish: options.publish.clone(),
         audio_slots: options.audio_slots,
         video_slots: options.video_slots,
         report_packets: options.report_packets,
-        ..ParticipantConfig::new(socket.local_addr()?)
+        ..ParticipantConfig::new(local)
     };
     let mut participant = Participant::new(&config, opened)?;
     participant.join(target.grant);
@@ -56,6 +61,7 @@ pub(super) async fn run<S: MediaSource>(
         publish: options.publish,
         max_height: options.max_height,
         observer: options.observer,
+        local,
         socket,
         opened,
         media_began: None,
@@ -81,6 +87,7 @@ struct Driver<S> {
     publish: Vec<Publication>,
     max_height: Option<u16>,
     observer: Option<Box<dyn Observer>>,
+    local: SocketAddr,
     socket: UdpSocket,
     opened: Instant,
     media_began: Option<Instant>,
@@ -265,6 +272,9 @@ impl<S: MediaSource> Driver<S> {
         while let Some(output) = self.participant.poll() {
             match output {
                 Output::Datagram { destination, bytes } => {
+                    if let Some(observer) = &mut self.observer {
+                        observer.sends(self.local, destination, &bytes);
+                    }
                     // A full socket buffer is loss on the path; a dead path is found by ICE.
                     let _ = self.socket.send_to(&bytes, destination).await;
                 }
@@ -370,7 +380,10 @@ async fn open_udp(url: &str, bind: Option<IpAddr>) -> Result<UdpSocket, DriverEr
             probe.local_addr()?.ip()
         }
     };
-    Ok(UdpSocket::bind((address, 0)).await?)
+    let socket = UdpSocket::bind((address, 0)).await?;
+    // The kernel may grant less; a burst that does not fit is loss on the path.
+    let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    Ok(socket)
 }
 
 async fn resolve(url: &str) -> Result<SocketAddr, DriverError> {

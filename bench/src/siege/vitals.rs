@@ -1,0 +1,112 @@
+//! How the besieged process is: memory, its own figures, what it wrote.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+/// How often memory is read for one figure; the middle one counts.
+const READINGS: usize = 7;
+
+/// Between two readings.
+const READ_EVERY: Duration = Duration::from_millis(200);
+
+/// Resident memory of a process on this machine (proc(5), `VmRSS`), in bytes: the middle of
+/// seven readings over 1.2 s. None when it cannot be read.
+pub(super) async fn resident_bytes(process_id: u32) -> Option<u64> {
+    let mut readings = Vec::new();
+    for _ in 0..READINGS {
+        let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
+        readings.push(parse_resident(&status)?);
+        sleep(READ_EVERY).await;
+    }
+    readings.sort_unstable();
+    Some(readings[READINGS / 2])
+}
+
+fn parse_resident(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Lines that a process has written to a file.
+pub(super) fn lines(file: &Path) -> u64 {
+    fs::read(file).map_or(0, |bytes| {
+        bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+    })
+}
+
+/// A page of figures in Prometheus' text format, by series.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Figures(BTreeMap<String, f64>);
+
+impl Figures {
+    pub(super) fn read(page: &str) -> Self {
+        let series = page.lines().filter(|line| !line.starts_with('#'));
+        Figures(
+            series
+                .filter_map(|line| line.rsplit_once(' '))
+                .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// The sum over all series of a family.
+    pub(super) fn sum(&self, family: &str) -> f64 {
+        self.of(family).map(|(_, value)| value).sum()
+    }
+
+    /// The family by the value of one label.
+    pub(super) fn by(&self, family: &str, label: &str) -> BTreeMap<String, f64> {
+        let mut by = BTreeMap::new();
+        let wanted = format!("{label}=\"");
+        for (series, value) in self.of(family) {
+            let Some((_, rest)) = series.split_once(&wanted) else {
+                continue;
+            };
+            let named = rest.split('"').next().unwrap_or_default();
+            *by.entry(named.to_owned()).or_default() += value;
+        }
+        by
+    }
+
+    fn of<'a>(&'a self, family: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+        self.0.iter().filter_map(move |(series, value)| {
+            let rest = series.strip_prefix(family)?;
+            (rest.is_empty() || rest.starts_with('{')).then_some((series.as_str(), *value))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_summed_and_split_and_not_taken_for_one_with_a_longer_name() {
+        let figures = Figures::read(
+            "# TYPE a counter\na{reason=\"x\",shard=\"0\"} 2\na{reason=\"y\",shard=\"0\"} 3\n\
+             a{reason=\"x\",shard=\"1\"} 4\na_b 9\nplain 1.5\n",
+        );
+        assert_eq!(figures.sum("a"), 9.0);
+        assert_eq!(figures.sum("plain"), 1.5);
+        assert_eq!(figures.sum("nothing"), 0.0);
+        let by = figures.by("a", "reason");
+        assert_eq!(
+            by,
+            BTreeMap::from([("x".to_owned(), 6.0), ("y".to_owned(), 3.0)])
+        );
+    }
+
+    #[tokio::test]
+    async fn this_process_has_resident_memory_and_nobody_has_none() {
+        assert!(resident_bytes(std::process::id()).await > Some(1024));
+        assert_eq!(resident_bytes(u32::MAX).await, None);
+        assert_eq!(parse_resident("VmRSS:\t  12 kB\n"), Some(12 * 1024));
+    }
+}

@@ -1,0 +1,46 @@
+//! A live room under attack, small: `colloquy bench siege` does the same at full size.
+
+use serde_json::Value;
+
+use crate::program::Place;
+
+#[test]
+fn floods_of_datagrams_messages_and_requests_cost_the_others_nothing() {
+    let place = Place::new();
+    let output = place.run(&[
+        "bench",
+        "siege",
+        "--spawn",
+        "--no-forging",
+        "--json",
+        "--people=3",
+        "--datagrams=20000",
+        "--per-second=4000",
+        "--messages=2000",
+        "--messages-per-second=400",
+        "--requests=200",
+        "--loiterers=100",
+        "--joins=10",
+        "--seconds=5",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let outcome: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    let [flood, joins] = [&outcome["parts"][0], &outcome["parts"][1]];
+    for part in [flood, joins] {
+        for what in [
+            "packets_lost",
+            "broken_pictures",
+            "foreign_frames",
+            "panics",
+        ] {
+            assert_eq!(part[what], 0, "{what}: {outcome}");
+        }
+        assert_eq!(part["ended"], serde_json::json!([]), "{outcome}");
+        assert!(part["packets"].as_u64() > Some(0), "{outcome}");
+    }
+    assert_eq!(flood["datagrams"], 20_000, "{outcome}");
+    assert_eq!(flood["messages"], 2_000, "{outcome}");
+    assert_eq!(flood["http"]["500"], Value::Null, "{outcome}");
+    assert_eq!(joins["joined"], 10, "{outcome}");
+}
