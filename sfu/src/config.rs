@@ -207,7 +207,11 @@ impl Config {
         let public = self
             .advertise_ip
             .map(|address| SocketAddr::new(address, bound.port()));
-        let local = (!bound.ip().is_unspecified()).then_some(bound);
+        // What listens on loopback and is told another address is reached through a relay: its
+        // own address would lead around it, or to the client itself.
+        let own = bound.ip();
+        let relayed = own.is_loopback() && public.is_some();
+        let local = (!own.is_unspecified() && !relayed).then_some(bound);
         let mut addresses: Vec<SocketAddr> = local.into_iter().chain(public).collect();
         addresses.dedup();
         addresses
@@ -299,6 +303,7 @@ mod tests {
         let cases = [
             (None, "127.0.0.1", vec!["127.0.0.1"]),
             (Some("127.0.0.1"), "127.0.0.1", vec!["127.0.0.1"]),
+            (Some("127.0.0.2"), "127.0.0.1", vec!["127.0.0.2"]),
             (Some("192.0.2.7"), "0.0.0.0", vec!["192.0.2.7"]),
             (Some("192.0.2.7"), "10.0.0.5", vec!["10.0.0.5", "192.0.2.7"]),
         ];
