@@ -1,6 +1,7 @@
 //! What every endpoint and job stands on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use api_store::Store;
 use sfu_protocol::ids::{NodeId, ParticipantId};
@@ -11,10 +12,14 @@ use crate::config::{Config, IceServer};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::ports::{Demo, Limits, Nodes, Objects, Recorders};
+use crate::problem::{Code, Problem};
 use crate::public_url::PublicUrl;
 use crate::random;
 use crate::secrets::KEY_BYTES;
 use crate::tokens::{self, Keys};
+
+/// When those who come while the server stops may try again: about how long a restart takes.
+const COME_BACK_AFTER_MS: i64 = 3_000;
 
 /// The office: its books, keys and neighbours.
 pub(crate) struct App {
@@ -32,6 +37,8 @@ pub(crate) struct App {
     pub(crate) objects: Arc<dyn Objects>,
     pub(crate) limits: Arc<dyn Limits>,
     pub(crate) metrics: Metrics,
+    /// Set once, when the server is about to stop: nobody is let in any more.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// The deployment's TURN relay, for participants whose network lets nothing else through.
@@ -65,6 +72,17 @@ impl App {
     /// Milliseconds since the Unix epoch.
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// Refuses whoever comes while the server stops.
+    ///
+    /// # Errors
+    /// With when to try again.
+    pub(crate) fn lets_in(&self) -> Result<(), Problem> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(Problem::retry_after(Code::Stopping, COME_BACK_AFTER_MS));
+        }
+        Ok(())
     }
 
     /// A fresh UUIDv7.

@@ -78,6 +78,7 @@ codes! {
     Internal INTERNAL_SERVER_ERROR "internal" "A fault on our side";
     RecorderUnavailable SERVICE_UNAVAILABLE "recorder_unavailable" "The recorder cannot be reached";
     DemoUnavailable SERVICE_UNAVAILABLE "demo_unavailable" "The demo participants cannot be started";
+    Stopping SERVICE_UNAVAILABLE "stopping" "The server is restarting";
     Busy SERVICE_UNAVAILABLE "busy" "Too much is going on";
     DatabaseUnavailable SERVICE_UNAVAILABLE "database_unavailable" "The database cannot be used now: its disk may be full";
 }

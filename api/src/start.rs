@@ -1,6 +1,7 @@
 //! Opening the office: books, keys, neighbours, jobs.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use api_store::setup::CompleteSetupError;
@@ -151,9 +152,10 @@ impl Api {
         self.app.store.ping().await
     }
 
-    /// Asks nothing more of the nodes and recorders unasked. Call it before they stop, so that
-    /// their silence is no news.
+    /// Lets nobody in any more, and asks nothing more of the nodes and recorders unasked. Call it
+    /// before they stop, so that their silence is no news.
     pub async fn rest(&self) {
+        self.app.stopping.store(true, Ordering::Relaxed);
         self.rest.send_replace(true);
         let reconciling = self
             .reconciling
@@ -227,6 +229,7 @@ pub(crate) async fn assemble(wiring: Wiring) -> Result<Assembled, StartError> {
         objects: objects.clone(),
         limits: Arc::new(ProcessLimits::default()),
         metrics: Metrics::register(&wiring.registry)?,
+        stopping: AtomicBool::new(false),
     });
     make_owner(&app, &wiring.setup).await?;
     let router = router::all(app.clone(), objects.router());

@@ -27,8 +27,8 @@ use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::{checks, http};
 
-/// How long requests that run may take after the wish to stop. The node says its goodbyes in the
-/// same time.
+/// How long requests are answered after the wish to stop: while the node says its goodbyes they
+/// are still taken, then those that run come to their end.
 const HTTP_STOP_WITHIN: Duration = Duration::from_secs(4);
 /// How long the recorder may take to sync its tapes. What it was making it makes again.
 const RECORDER_STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -50,16 +50,22 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mut parts = Parts::start(&settings, &ground, &shutdown).await?;
     parts.report_to(&health);
     let router = parts.router(&health);
+    let closing = Shutdown::new();
     let trusted_proxies = settings.api.trusted_proxies.clone();
     let door = http::Door::new(ground.listener, trusted_proxies, &parts.registry)?;
-    let website = tokio::spawn(door.serve(router, shutdown.clone()));
+    let website = tokio::spawn(door.serve(router, closing.clone()));
     announce(&ground.public_url, parts.api.setup_url());
 
     shutdown.requested().await;
     health.set("serving", Err("stopping".to_owned()));
     // A node that does not answer keeps it longer; its complaint is then a true one.
     let _ = timeout(API_REST_WITHIN, parts.api.rest()).await;
-    let (drained, ()) = tokio::join!(timeout(HTTP_STOP_WITHIN, website), parts.node.stop());
+    // Until the last goodbye is said, who comes is told why not, and not met by a closed door.
+    let goodbyes = async {
+        parts.node.stop().await;
+        closing.request();
+    };
+    let (drained, ()) = tokio::join!(timeout(HTTP_STOP_WITHIN, website), goodbyes);
     if drained.is_err() {
         tracing::warn!("requests that were still running are cut off");
     }

@@ -68,6 +68,7 @@ pub(crate) async fn join(
     Id(room): Id<RoomId>,
     JsonBody(request): JsonBody<JoinRequest>,
 ) -> Result<Json<JoinAnswer>, Problem> {
+    app.lets_in()?;
     if caller.is_none() {
         source.as_stranger(&app).await?;
     }

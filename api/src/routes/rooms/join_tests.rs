@@ -326,3 +326,17 @@ async fn who_never_came_leaves_no_row_behind() {
     reconcile::round(&test.app).await.expect("a round");
     assert!(!kept(&guest).await && kept(&answer).await);
 }
+
+#[tokio::test]
+async fn a_server_that_stops_lets_nobody_in_and_says_when_to_come_back() {
+    let test = TestApp::open().await;
+    let host = test.register("ada@example.org").await;
+    let (room, _) = test.room(&host).await;
+    test.app
+        .stopping
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    let refused = test.ask_join(room, Some(&host), json!({})).await;
+    refused.expect(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.code(), "stopping");
+    assert_eq!(refused.header("retry-after"), "3");
+}

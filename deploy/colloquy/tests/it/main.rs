@@ -5,5 +5,7 @@ mod limits;
 mod meeting;
 mod program;
 mod refusals;
+mod rough;
 mod serving;
 mod siege;
+mod stopping;

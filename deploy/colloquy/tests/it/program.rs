@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where a program lives.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
+    /// Where its media is.
+    pub(crate) udp_port: u16,
     settings: Vec<(String, String)>,
 }
 
@@ -29,12 +31,13 @@ impl Place {
         let mut place = Self {
             settings: Vec::new(),
             folder,
+            udp_port: port(udp.local_addr()),
         };
         place.set(
             "HTTP__LISTEN",
             &format!("127.0.0.1:{}", port(http.local_addr())),
         );
-        place.set("SFU__UDP_PORT", &port(udp.local_addr()).to_string());
+        place.set("SFU__UDP_PORT", &place.udp_port.to_string());
         place.set("SFU__SHARDS", "1");
         place.set("TURN__PORT", &port(turn.local_addr()).to_string());
         place
@@ -164,7 +167,7 @@ impl Serving {
         (status.expect("a status"), body)
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let (_, rest) = self
             .line
             .split_once("http://")
@@ -175,7 +178,18 @@ impl Serving {
 
     /// The whole answer to a GET, as text.
     pub(crate) fn get(&self, path: &str) -> String {
-        let answer = self.exchange("GET", path, None, "");
+        self.answer("GET", path, None, "")
+    }
+
+    /// The whole answer, good or not, as text.
+    pub(crate) fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> String {
+        let answer = self.exchange(method, path, token, body);
         String::from_utf8(answer).expect("UTF-8")
     }
 
@@ -241,13 +255,24 @@ impl Serving {
     }
 
     /// Sends SIGTERM and says how and how fast it ended.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
-        let began = Instant::now();
+    pub(crate) fn terminate(self) -> (ExitStatus, Duration) {
+        let asked = self.ask_to_stop();
+        self.ended(asked)
+    }
+
+    /// Sends SIGTERM and says when.
+    pub(crate) fn ask_to_stop(&self) -> Instant {
+        let asked = Instant::now();
         let process = i32::try_from(self.child.id()).expect("a process id");
         let process = nix::unistd::Pid::from_raw(process);
         nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+        asked
+    }
+
+    /// How it ended, and how long after it was asked to.
+    pub(crate) fn ended(mut self, asked: Instant) -> (ExitStatus, Duration) {
         let status = self.child.wait().expect("it ends");
-        (status, began.elapsed())
+        (status, asked.elapsed())
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::program::Place;
 
 /// What an operator is promised for a stop.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 #[test]
 fn the_first_start_prints_the_setup_link_and_a_stop_is_clean() {

@@ -1,0 +1,114 @@
+//! What a stop does to those who are there: SIGTERM in the middle of a recorded meeting.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sfu_client::driver::{self, DriverReport, JoinTarget, Options};
+use sfu_client::synthetic::{Shape, Synthetic};
+use sfu_protocol::signal::ByeReason;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::meeting::{EMAIL, PASSWORD, demo_meeting, sign_in, text};
+use crate::program::{Place, Serving, until};
+use crate::serving::STOP_WITHIN;
+
+/// How long is recorded before the stop.
+const RECORDED: Duration = Duration::from_secs(3);
+
+/// A person without a browser who stays until told to go.
+fn visit(runtime: &Runtime, answer: &Value) -> JoinHandle<DriverReport> {
+    let target = JoinTarget {
+        ws_url: text(&answer["url"]),
+        grant: text(&answer["grant"]),
+    };
+    let source = Synthetic::new(Shape::meeting(1));
+    let stay = driver::run(target, Options::default(), source, std::future::pending());
+    runtime.spawn(async move { stay.await.expect("takes part") })
+}
+
+/// How many participants the room has, by its session.
+fn here(serving: &Serving, token: Option<&str>, session: &str) -> usize {
+    let path = format!("/api/sessions/{session}");
+    let now = serving.call("GET", &path, token, &Value::Null);
+    now["participants"].as_array().map_or(0, Vec::len)
+}
+
+/// A WebSocket that never says a word: the node waits for it for as long as it waits for anybody.
+fn silent_websocket(serving: &Serving) -> TcpStream {
+    let mut stream = TcpStream::connect(serving.address()).expect("it listens");
+    let request = "GET /rtc HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("answered");
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    stream
+}
+
+fn assert_clean((status, took): (ExitStatus, Duration)) {
+    assert!(status.success(), "{status}");
+    assert!(took < STOP_WITHIN, "{took:?}");
+}
+
+#[test]
+fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_recording() {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut place = Place::new();
+    place.set("SETUP__OWNER_EMAIL", EMAIL);
+    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    let serving = place.serve();
+    let token = sign_in(&serving);
+    let token = Some(token.as_str());
+    let (room, session) = demo_meeting(&serving, token);
+    let join = format!("/api/rooms/{room}/join");
+    let entered = serving.call("POST", &join, token, &json!({}));
+    let person = visit(&runtime, &entered);
+    until("the third", || {
+        (here(&serving, token, &session) == 3).then_some(())
+    });
+    let recordings = format!("/api/rooms/{room}/recordings");
+    let begun = serving.call("POST", &recordings, token, &json!({}));
+    let recording = format!("/api/recordings/{}", text(&begun["id"]));
+    let stands = |serving: &Serving, token, status: &str| {
+        let now = serving.call("GET", &recording, token, &Value::Null);
+        assert_ne!(now["status"], "failed", "{now}");
+        (now["status"] == status).then_some(now)
+    };
+    until("the recorder", || stands(&serving, token, "recording"));
+    std::thread::sleep(RECORDED);
+
+    let _silent = silent_websocket(&serving);
+    let stop = serving.ask_to_stop();
+    until("the refusal", || {
+        let answer = serving.answer("POST", &join, token, "{}");
+        answer.contains(" 503 ").then(|| {
+            assert!(answer.contains("\"code\":\"stopping\""), "{answer}");
+            assert!(answer.contains("retry-after: 3"), "{answer}");
+        })
+    });
+    assert_clean(serving.ended(stop));
+    let report = runtime.block_on(person).expect("no panic");
+    assert_eq!(report.bye, Some(ByeReason::Draining));
+
+    let again = place.serve();
+    let token = sign_in(&again);
+    let token = Some(token.as_str());
+    let rejoin = json!({ "rejoin": entered["rejoin"] });
+    let back = again.call("POST", &join, token, &rejoin);
+    assert_eq!(back["participant_id"], entered["participant_id"]);
+    let person = visit(&runtime, &back);
+    let ready = until("the files", || stands(&again, token, "ready"));
+    let recorded_ms = ready["health"]["duration_ms"].as_u64();
+    let least_ms = RECORDED.as_millis() as u64 - 500;
+    assert!(recorded_ms.is_some_and(|ms| ms >= least_ms), "{ready}");
+    let verified = place.run(&["recording", "verify", &text(&ready["id"])]);
+    assert!(verified.status.success(), "{verified:?}");
+    assert_clean(again.terminate());
+    let report = runtime.block_on(person).expect("no panic");
+    assert_eq!(report.bye, Some(ByeReason::Draining));
+    assert!(report.connected_after.is_some());
+}
