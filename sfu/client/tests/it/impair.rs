@@ -23,6 +23,9 @@ fn dark(blackout: bool) -> PathChange {
     }
 }
 
+/// As many as one relay keeps.
+const MAX_CLIENTS: u32 = 256;
+
 /// A client, a target, and a relay between them.
 struct Datagrams {
     impairment: Impairment,
@@ -210,6 +213,37 @@ async fn after_a_rebind_the_target_sees_another_address_and_answers_to_the_old_o
     let mut bytes = [0; 4];
     net.client.recv(&mut bytes).await.expect("arrives");
     assert_eq!(&bytes, b"news");
+}
+
+#[tokio::test]
+async fn who_makes_room_for_another_loses_what_was_underway_and_may_come_back() {
+    let net = Datagrams::new().await;
+    let late = up(PathChange {
+        delay_ms: Some(200),
+        ..PathChange::default()
+    });
+    net.impairment.set(Which::All, late).await.expect("is set");
+    net.send_all(0..1).await;
+    let mut others = Vec::new();
+    for number in 2..=MAX_CLIENTS {
+        let other = UdpSocket::bind(ANY).await.expect("a socket");
+        let relay = net.impairment.listening(Transport::Udp)[0];
+        let sent = other.send_to(&number.to_be_bytes(), relay).await;
+        assert_eq!(sent.expect("is sent"), 4);
+        others.push(other);
+    }
+    let one_more = UdpSocket::bind(ANY).await.expect("a socket");
+    let relay = net.impairment.listening(Transport::Udp)[0];
+    let sent = one_more.send_to(&u32::MAX.to_be_bytes(), relay).await;
+    assert_eq!(sent.expect("is sent"), 4);
+    net.send(1).await;
+    let mut arrived = Vec::new();
+    while arrived.last() != Some(&1) {
+        arrived.push(net.arrives().await.0);
+    }
+    assert!(!arrived.contains(&0), "it went with its client");
+    let clients = net.impairment.clients().await.expect("a report");
+    assert_eq!(clients.len(), MAX_CLIENTS as usize);
 }
 
 #[tokio::test]

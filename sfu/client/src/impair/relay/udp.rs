@@ -15,8 +15,9 @@ use super::super::path::{Fate, Lane, Line};
 use super::order::Order;
 use super::{ClientReport, ImpairError, Passage, Route, Transport};
 
-/// Most clients of one relay. The one that was silent longest goes for a new one.
-const MAX_CLIENTS: usize = 512;
+/// Most clients of one relay. The one that was silent longest goes for a new one, and what was
+/// underway for it is lost with it. Each has a socket: a process may open 1024 files by default.
+const MAX_CLIENTS: usize = 256;
 
 /// Most datagrams of one client that are underway in one direction. Further ones are dropped and
 /// counted as overflowed.
@@ -242,6 +243,7 @@ impl UdpRelay {
             let silent = self.clients.iter().min_by_key(|(_, client)| client.heard);
             if let Some(&silent) = silent.map(|(address, _)| address) {
                 self.clients.remove(&silent);
+                self.underway.retain(|_, parcel| parcel.client != silent);
             }
         }
         let (socket, serial, reader) = self.upstream(source).await?;
