@@ -8,9 +8,9 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { type Colour, writeCamera, writeMicrophone } from './camera.ts';
 import { OWNER, type Server } from './server.ts';
 
-const CHROMIUM = process.env['COLLOQUY_CHROMIUM'] ?? '/usr/bin/chromium';
+export const CHROMIUM = process.env['COLLOQUY_CHROMIUM'] ?? '/usr/bin/chromium';
 
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

@@ -21,6 +21,8 @@ export interface FileAnswer {
 export interface RecordingAnswer {
   id: string;
   status: string;
+  started_at: string | null;
+  problem: string | null;
   files: FileAnswer[];
   health: {
     duration_ms: number;
@@ -28,6 +30,7 @@ export interface RecordingAnswer {
     packets_lost_on_network: number;
     entries_missing: number;
     largest_av_skew_ms: number | null;
+    gaps: { track: string; from_ms: number; to_ms: number }[];
   };
 }
 
@@ -68,6 +71,18 @@ export class Files {
     if (recording === undefined) {
       throw new Error(`no recording in ${JSON.stringify(session)}`);
     }
+    return Files.#downloaded(server, recording);
+  }
+
+  /** The files of one recording. */
+  static async ofRecording(server: Server, id: string, token: string): Promise<Files> {
+    const answer = await fetch(`${server.url}/api/recordings/${id}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return Files.#downloaded(server, (await answer.json()) as RecordingAnswer);
+  }
+
+  static async #downloaded(server: Server, recording: RecordingAnswer): Promise<Files> {
     const files = new Files(recording, mkdtempSync(join(server.directory, 'files-')));
     await files.#downloadAll(server);
     return files;

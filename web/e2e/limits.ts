@@ -37,3 +37,13 @@ export const LIMITS = {
   /** Packets sent again, of all: a tenth of loss asks for a tenth, and for some of those again. */
   sentAgainShare: pick(0.25, 0.5),
 } as const;
+
+/** What a killed server is held to. */
+export const CRASH_LIMITS = {
+  /** Of the time before the kill, what a recording may lack. */
+  missingMs: pick(700, 5_000),
+  /** From a ready server until 19 of 20 people are back in their rooms. */
+  backMs: pick(5_000, 30_000),
+  /** Nobody is waited for longer. */
+  backPatienceMs: 30_000,
+} as const;

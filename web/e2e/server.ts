@@ -11,6 +11,8 @@ import { promisify } from 'node:util';
 
 /** Longest time from start to a ready server. */
 const READY_WITHIN_MS = 30_000;
+/** How often a server that starts is asked whether it is ready. */
+const READY_ASKED_EVERY_MS = 20;
 /** Longest time from SIGTERM to the end of the process. */
 const STOP_WITHIN_MS = 15_000;
 /** Ports that are tried for a pair of free UDP ports. */
@@ -85,8 +87,13 @@ export class Server {
   /**
    * Starts a server. With `owner` the first account exists already; else the setup page waits.
    * With `mediaAt` its one media port is advertised at that address, and there is no way around.
+   * `settings` are further ones, by their names in the environment.
    */
-  static async start(options: { owner: boolean; mediaAt?: string }): Promise<Server> {
+  static async start(options: {
+    owner: boolean;
+    mediaAt?: string;
+    settings?: Record<string, string>;
+  }): Promise<Server> {
     const directory = mkdtempSync(join(tmpdir(), 'colloquy-e2e-'));
     const port = await freeTcpPort();
     const url = `http://127.0.0.1:${port}`;
@@ -97,6 +104,7 @@ export class Server {
       COLLOQUY__SFU__UDP_PORT: String(await freeUdpPorts()),
       COLLOQUY__SFU__SHARDS: '2',
       COLLOQUY__TURN__PORT: String(await freeUdpPorts()),
+      ...options.settings,
     };
     if (options.mediaAt !== undefined) {
       environment['COLLOQUY__SFU__ADVERTISE_IP'] = options.mediaAt;
@@ -148,7 +156,7 @@ export class Server {
       if (ready) {
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, READY_ASKED_EVERY_MS));
     }
     throw new Error(`not ready within ${READY_WITHIN_MS} ms:\n${this.log}`);
   }
@@ -190,7 +198,7 @@ export class Server {
   /** Stops politely; fails when the process outlives its promise. */
   async stop(): Promise<void> {
     const child = this.#process;
-    if (child === undefined || child.exitCode !== null) {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
       return;
     }
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -204,6 +212,41 @@ export class Server {
     });
     await Promise.race([ended, tooLate]);
     clearTimeout(late);
+  }
+
+  /** Kills the process without a word of warning. Answers when, in milliseconds since the epoch. */
+  async kill(): Promise<number> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`there is no server to kill:\n${this.log}`);
+    }
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    const killedAt = Date.now();
+    await ended;
+    return killedAt;
+  }
+
+  /** Starts again what was killed. Answers when it was ready, in milliseconds since the epoch. */
+  async rise(): Promise<number> {
+    await this.#launch();
+    return Date.now();
+  }
+
+  /** What `colloquy doctor` says about a data directory that no server uses. */
+  async examine(directory: string): Promise<string> {
+    const run = promisify(execFile);
+    const { stdout } = await run(binary(), ['doctor'], {
+      cwd: this.directory,
+      env: {
+        ...process.env,
+        COLLOQUY__DATA__DIR: directory,
+        COLLOQUY__HTTP__LISTEN: '127.0.0.1:0',
+        COLLOQUY__SFU__UDP_PORT: '0',
+        COLLOQUY__TURN__ENABLED: 'false',
+      },
+    });
+    return stdout;
   }
 
   /** Stops and starts again on the same ports and data. */

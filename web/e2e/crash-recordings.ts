@@ -1,0 +1,96 @@
+// What a recording holds that was running when the server was killed.
+
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { CLOCK_CAMERA, decodeWhole, drawnAt, soundAt } from './crash-clock.ts';
+import { Files, type RecordingAnswer } from './files.ts';
+import type { Server } from './server.ts';
+
+/** One recording, and what happened while it ran. */
+export interface Interrupted {
+  readonly id: string;
+  readonly room: string;
+  readonly killedAt: number;
+  readonly readyAt: number;
+  /** Its people came back, and it was stopped by the host; else it ended by itself. */
+  readonly wentOn: boolean;
+}
+
+/** What was found in it. */
+export interface Found {
+  readonly id: string;
+  /** Ready, and every file decodes from its first to its last frame. */
+  readonly playable: boolean;
+  /**
+   * For each camera, what of the time before the kill is missing: the moment of the kill less the
+   * time that the last picture before it shows, which is when that picture was drawn in the
+   * sender's page. So it holds the sender's encoder and the way to the server, and what was not
+   * on disk. One picture of the camera's pace (67 ms) is never missing.
+   */
+  readonly picturesMissingMs: readonly number[];
+  /**
+   * For each microphone, the moment of the kill less the end of the last packet of sound before
+   * it, by the file's own times.
+   */
+  readonly soundMissingMs: readonly number[];
+  /** Every track that was live has a named gap over the time without a server. */
+  readonly gapsNamed: boolean;
+  /** There are pictures and sound of after the return, and none if nobody returned. */
+  readonly goesOnAsItShould: boolean;
+  readonly problem: string;
+}
+
+/** Length of an Opus packet. */
+const PACKET_MS = 20;
+
+/** Downloads a ready recording, reads all of it, and removes it again. */
+export async function inspect(server: Server, token: string, run: Interrupted): Promise<Found> {
+  const found = { id: run.id, playable: false, picturesMissingMs: [], soundMissingMs: [], gapsNamed: false, goesOnAsItShould: false };
+  try {
+    const files = await Files.ofRecording(server, run.id, token);
+    const composed = files.download('composed');
+    await decodeWhole(composed);
+    const read = await readTracks(files, run);
+    rmSync(dirname(composed), { recursive: true });
+    return { id: run.id, playable: true, problem: '', ...read };
+  } catch (error) {
+    return { ...found, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function readTracks(files: Files, run: Interrupted) {
+  const startedAt = Date.parse(files.recording.started_at ?? '');
+  const picturesMissingMs: number[] = [];
+  const soundMissingMs: number[] = [];
+  let goesOnAsItShould = true;
+  for (const file of files.recording.files.filter(({ kind }) => kind === 'track')) {
+    const isCamera = file.track?.endsWith(':camera') ?? false;
+    const path = files.fetch(file);
+    const times = isCamera
+      ? await drawnAt(path, run.killedAt)
+      : (await soundAt(path)).map((at) => startedAt + at + PACKET_MS);
+    const before = times.filter((at) => at <= run.killedAt);
+    // A track without any moment of before lacks all since the recording began.
+    const last = Math.max(startedAt, ...before);
+    (isCamera ? picturesMissingMs : soundMissingMs).push(run.killedAt - last);
+    const after = times.some((at) => at > run.readyAt);
+    goesOnAsItShould &&= after === run.wentOn;
+    if (!isCamera) {
+      await decodeWhole(path);
+    }
+  }
+  return { picturesMissingMs, soundMissingMs, goesOnAsItShould, gapsNamed: !run.wentOn || gapsNamed(files.recording, run, startedAt) };
+}
+
+/** Whether each camera (none is off here) has a gap from about the kill to the return at least. */
+function gapsNamed(recording: RecordingAnswer, run: Interrupted, startedAt: number): boolean {
+  const [from, to] = [run.killedAt - startedAt, run.readyAt - startedAt];
+  const cameras = recording.files.filter(({ kind, track }) => kind === 'track' && track?.endsWith(':camera'));
+  return (
+    cameras.length > 0 &&
+    cameras.every(({ track }) =>
+      recording.health.gaps.some((gap) => gap.track === track && gap.from_ms <= from + 1_000 / CLOCK_CAMERA.framesPerSecond && gap.to_ms >= to),
+    )
+  );
+}
