@@ -39,6 +39,9 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Set once, when the server is about to stop: nobody is let in any more.
     pub(crate) stopping: AtomicBool,
+    /// When it opened, milliseconds since the Unix epoch. Who was somewhere before may be on
+    /// their way back.
+    pub(crate) opened_at_ms: i64,
 }
 
 /// The deployment's TURN relay, for participants whose network lets nothing else through.

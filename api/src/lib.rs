@@ -59,7 +59,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, IceServer, Registration, SetupConfig};
 pub use openapi::text as openapi_text;
 pub use public_url::{PublicUrl, PublicUrlError};
-pub use start::{Api, StartError, Wiring, migrate};
+pub use start::{Api, StartError, Wiring, examine, migrate};
 
 #[cfg(test)]
 mod testing;

@@ -104,6 +104,8 @@ impl Api {
             reports,
         } = assemble(wiring).await?;
         let open = api_store::setup::is_open(&app.store).await?;
+        // Before anybody is let in: what a node forgets when it starts again.
+        jobs::removals::tell(&app).await?;
         let (stop, stopped) = watch::channel(false);
         let jobs = vec![
             tokio::spawn(jobs::presence::run(app.clone(), events, stopped.clone())),
@@ -185,6 +187,18 @@ async fn ended(job: JoinHandle<()>) {
     }
 }
 
+/// What is wrong with the database, in the database's own words; empty when it is whole. Changes
+/// nothing.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn examine(database_url: &str) -> Result<Vec<String>, StoreError> {
+    let store = Store::connect(database_url).await?;
+    let found = store.examine().await;
+    store.close().await;
+    found
+}
+
 /// Brings the schema up to date without opening the office.
 ///
 /// # Errors
@@ -220,6 +234,7 @@ pub(crate) async fn assemble(wiring: Wiring) -> Result<Assembled, StartError> {
         public_url: wiring.public_url,
         node: wiring.node,
         store: Store::open(&wiring.database_url).await?,
+        opened_at_ms: wiring.clock.now_ms(),
         clock: wiring.clock,
         keys: Keys::of(&wiring.secrets)?,
         passwords: Passwords::new(),

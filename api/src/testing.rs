@@ -52,6 +52,8 @@ impl Clock for TestClock {
 pub(crate) struct Neighbours {
     pub(crate) away: AtomicBool,
     pub(crate) rooms: Mutex<Vec<RoomId>>,
+    /// Who is in each of them.
+    pub(crate) present: Mutex<Vec<ParticipantId>>,
     pub(crate) wishes: Mutex<Vec<ControlRequest>>,
     pub(crate) commands: Mutex<Vec<RecorderCommand>>,
     pub(crate) demos: Mutex<Vec<DemoMeeting>>,
@@ -73,9 +75,10 @@ impl Nodes for Neighbours {
         self.there()?;
         if request == (ControlRequest::ListRooms {}) {
             let rooms = self.rooms.lock().expect("whole").clone();
+            let present = self.present.lock().expect("whole").clone();
             let report = |room| RoomReport {
                 room,
-                participants: Vec::new(),
+                participants: present.clone(),
                 recording: None,
             };
             return Ok(ControlReply::Rooms {
@@ -110,6 +113,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) folder: tempfile::TempDir,
+    secrets: Secrets,
     router: Router,
     verifier: GrantVerifier,
     events: AtomicU64,
@@ -134,9 +138,28 @@ impl TestApp {
 
     pub(crate) async fn with(config: Config, setup: SetupConfig) -> TestApp {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Arc::new(TestClock(AtomicI64::new(BEGIN_MS)));
+        TestApp::begin(config, setup, Secrets::generate(), folder, BEGIN_MS).await
+    }
+
+    /// The office after the one before was killed: its books, nothing else.
+    pub(crate) async fn again(self) -> TestApp {
+        let config = Config {
+            registration: Registration::Open,
+            ..Config::default()
+        };
+        let (secrets, now_ms) = (self.secrets, self.clock.now_ms());
+        TestApp::begin(config, SetupConfig::default(), secrets, self.folder, now_ms).await
+    }
+
+    async fn begin(
+        config: Config,
+        setup: SetupConfig,
+        secrets: Secrets,
+        folder: tempfile::TempDir,
+        now_ms: i64,
+    ) -> TestApp {
+        let clock = Arc::new(TestClock(AtomicI64::new(now_ms)));
         let neighbours = Arc::new(Neighbours::default());
-        let secrets = Secrets::generate();
         let node = NodeId("node-1".to_owned());
         let verifier = GrantVerifier::from_pem(secrets.grant_public_pem(), node.clone())
             .expect("a public key");
@@ -150,7 +173,7 @@ impl TestApp {
             database_url: format!("sqlite://{}/test.db?mode=rwc", folder.path().display()),
             objects_dir: folder.path().to_owned(),
             turn_urls: vec!["turn:127.0.0.1:3478?transport=udp".to_owned()],
-            secrets,
+            secrets: secrets.clone(),
             nodes: neighbours.clone(),
             recorders: neighbours.clone(),
             demo: neighbours.clone(),
@@ -166,6 +189,7 @@ impl TestApp {
             clock,
             neighbours,
             folder,
+            secrets,
             verifier,
             events: AtomicU64::new(0),
         }

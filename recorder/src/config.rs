@@ -19,7 +19,7 @@ pub struct Config {
     pub fsync_interval_ms: u64,
     /// With less free space than this in the spool, a new recording is refused; running ones go on.
     pub min_free_bytes: u64,
-    /// A recording found unfinished at start ends when nothing of its room arrives for this long.
+    /// A recording found unfinished at start ends when nobody comes back to its room for this long.
     pub resume_wait_ms: u64,
     /// A recording that was asked to end waits this long for the rest from its node.
     pub stop_wait_ms: u64,

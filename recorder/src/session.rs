@@ -258,7 +258,7 @@ impl Session {
                 })
                 .await;
             }
-            if state.frames > 0 && !capture.stopping {
+            if state.is_alive() && !capture.stopping {
                 capture.patience = None;
             }
             self.tell_trouble(state, &mut told_trouble).await;

@@ -21,6 +21,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use recorder_core::journal::JournalLine;
+use recorder_core::timeline::Roster;
 use sfu_protocol::ids::TapeId;
 use sfu_protocol::link::{TapeEnd, TapeOpened};
 use sfu_protocol::media::MediaTime;
@@ -69,9 +70,19 @@ pub(crate) struct WriterState {
     pub(crate) started_at: Option<MediaTime>,
     /// Frames about tapes so far.
     pub(crate) frames: u64,
+    /// Somebody is in the room, by its events.
+    pub(crate) people_here: bool,
     pub(crate) ended: bool,
     /// Why tapes cannot be written now.
     pub(crate) trouble: Option<TroubleReason>,
+}
+
+impl WriterState {
+    /// Whether the room of a recording that is gone on with is alive again. Whoever came back may
+    /// have nothing to record yet.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.frames > 0 || self.people_here
+    }
 }
 
 /// What a thread is started with.
@@ -101,6 +112,7 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
         spool: start.spool,
         have: start.have,
         tapes: BTreeMap::new(),
+        roster: Roster::default(),
         durable,
         state,
         sealed: start.sealed,
@@ -122,6 +134,7 @@ struct TapeWriter {
     have: Vec<TapeEnd>,
     journal: JournalFile,
     tapes: BTreeMap<TapeId, TapeFile>,
+    roster: Roster,
     durable: Arc<Durable>,
     state: watch::Sender<WriterState>,
     sealed: mpsc::Sender<SealedSegment>,
@@ -210,11 +223,7 @@ impl TapeWriter {
     fn take(&mut self, message: ToWriter) {
         match message {
             ToWriter::Line(line) => {
-                if let JournalLine::Started { at } = line {
-                    self.state.send_modify(|state| {
-                        state.started_at.get_or_insert(at);
-                    });
-                }
+                self.notice(&line);
                 self.note(&line);
                 self.dirty();
             }
@@ -237,6 +246,23 @@ impl TapeWriter {
             }
             #[cfg(test)]
             ToWriter::Break => panic!("broken by a test"),
+        }
+    }
+
+    /// What of a line the session wants to know.
+    fn notice(&mut self, line: &JournalLine) {
+        match line {
+            JournalLine::Started { at } => self.state.send_modify(|state| {
+                state.started_at.get_or_insert(*at);
+            }),
+            JournalLine::Event { event } => {
+                self.roster.take(event);
+                let people_here = !self.roster.is_empty();
+                self.state.send_if_modified(|state| {
+                    std::mem::replace(&mut state.people_here, people_here) != people_here
+                });
+            }
+            JournalLine::Asked { .. } | JournalLine::StopAsked {} | JournalLine::Ended { .. } => {}
         }
     }
 

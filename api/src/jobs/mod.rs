@@ -3,3 +3,4 @@
 pub(crate) mod presence;
 pub(crate) mod reconcile;
 pub(crate) mod recordings;
+pub(crate) mod removals;

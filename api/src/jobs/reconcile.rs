@@ -1,14 +1,14 @@
 //! What should be is compared with what is, every half minute, so that a restart or a lost
 //! message on either side heals by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use api_store::recording::{self, RecordingRow};
 use api_store::session::{self, SessionRow};
 use api_store::{StoreError, participant, refresh, room};
-use sfu_protocol::control::{ControlReply, ControlRequest};
-use sfu_protocol::ids::RoomId;
+use sfu_protocol::control::{ControlReply, ControlRequest, RoomReport};
+use sfu_protocol::ids::{ParticipantId, RoomId};
 use sfu_protocol::recording::{RecorderCommand, RecordingStatus};
 use sfu_protocol::signal::ByeReason;
 use tokio::sync::watch;
@@ -19,8 +19,9 @@ use crate::closing;
 
 const EVERY: Duration = Duration::from_secs(30);
 
-/// A session whose room no node has is over, unless somebody has been given a grant this lately:
-/// they may be on their way, or on their way back after a restart.
+/// A session whose room no node has is over, unless somebody has been given a grant or this office
+/// opened this lately: they may be on their way, or on their way back after a restart. The same
+/// holds for one person's stay.
 const ARRIVAL_MS: i64 = 120_000;
 
 /// A recording that still runs this long after its session is one that no recorder knows.
@@ -39,6 +40,9 @@ const MAX_ROWS: i64 = 500;
 
 /// Expired refresh tokens are kept this long, so that their reuse is still seen as such.
 const KEEP_EXPIRED_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// The rooms that nodes have, and who is in them.
+type Here = BTreeMap<RoomId, BTreeSet<ParticipantId>>;
 
 /// Compares until `stop`.
 pub(crate) async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
@@ -59,17 +63,29 @@ pub(crate) async fn run(app: SharedApp, mut stop: watch::Receiver<bool>) {
 pub(crate) async fn round(app: &App) -> Result<(), StoreError> {
     if let Some(here) = rooms_on_nodes(app).await {
         close_ended_rooms(app, &here).await?;
-        close_empty_sessions(app, &here).await?;
+        for session in session::list_open(&app.store, MAX_ROWS).await? {
+            match here.get(&session.room) {
+                Some(present) => end_stays(app, &session, present).await?,
+                None => close_if_over(app, &session).await?,
+            }
+        }
     }
+    start_waiting_recordings(app).await?;
     end_outliving_recordings(app).await?;
     participant::delete_absent(&app.store, app.now_ms() - KEEP_ABSENT_MS).await?;
     refresh::delete_expired(&app.store, app.now_ms() - KEEP_EXPIRED_MS).await
 }
 
 /// None when a node does not answer: then nothing is known of its rooms.
-async fn rooms_on_nodes(app: &App) -> Option<BTreeSet<RoomId>> {
+async fn rooms_on_nodes(app: &App) -> Option<Here> {
     match app.nodes.control(ControlRequest::ListRooms {}).await {
-        Ok(ControlReply::Rooms { rooms }) => Some(rooms.iter().map(|report| report.room).collect()),
+        Ok(ControlReply::Rooms { rooms }) => {
+            let present = |report: RoomReport| {
+                let people = report.participants.into_iter().collect();
+                (report.room, people)
+            };
+            Some(rooms.into_iter().map(present).collect())
+        }
         Ok(ControlReply::Done {}) => None,
         Err(error) => {
             tracing::warn!(%error, "a node does not say which rooms it has");
@@ -78,8 +94,8 @@ async fn rooms_on_nodes(app: &App) -> Option<BTreeSet<RoomId>> {
     }
 }
 
-async fn close_ended_rooms(app: &App, here: &BTreeSet<RoomId>) -> Result<(), StoreError> {
-    for &id in here {
+async fn close_ended_rooms(app: &App, here: &Here) -> Result<(), StoreError> {
+    for &id in here.keys() {
         let ended = room::find_for_node(&app.store, id)
             .await?
             .is_some_and(|room| room.ended_at_ms.is_some());
@@ -96,19 +112,52 @@ async fn close_ended_rooms(app: &App, here: &BTreeSet<RoomId>) -> Result<(), Sto
     Ok(())
 }
 
-async fn close_empty_sessions(app: &App, here: &BTreeSet<RoomId>) -> Result<(), StoreError> {
+async fn close_if_over(app: &App, session: &SessionRow) -> Result<(), StoreError> {
     let now_ms = app.now_ms();
-    for session in session::list_open(&app.store, MAX_ROWS).await? {
-        if is_over(&session, here, now_ms) {
-            closing::close(app, &session, now_ms).await?;
+    let last_ms = session.last_grant_at_ms.max(app.opened_at_ms);
+    if now_ms - last_ms > ARRIVAL_MS {
+        closing::close(app, session, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// Who was there when the node was killed and has not come back is not there any more, since this
+/// office opened at the latest. Who went while it was open was told of by the node.
+async fn end_stays(
+    app: &App,
+    session: &SessionRow,
+    present: &BTreeSet<ParticipantId>,
+) -> Result<(), StoreError> {
+    if app.now_ms() - app.opened_at_ms <= ARRIVAL_MS {
+        return Ok(());
+    }
+    let (store, organisation) = (&app.store, session.organisation);
+    for who in participant::list(store, organisation, session.id, MAX_ROWS).await? {
+        let came_before = who.joined_at_ms.is_some_and(|at| at < app.opened_at_ms);
+        if came_before && who.left_at_ms.is_none() && !present.contains(&who.id) {
+            let at_ms = app.opened_at_ms;
+            participant::leave(store, organisation, session.id, who.id, at_ms, false).await?;
         }
     }
     Ok(())
 }
 
-/// Whether an open session is over.
-fn is_over(session: &SessionRow, here: &BTreeSet<RoomId>, now_ms: i64) -> bool {
-    !here.contains(&session.room) && now_ms - session.last_grant_at_ms > ARRIVAL_MS
+/// A recorder that was killed before it had the wish on disk knows nothing of it. One that knows
+/// the recording only says again how it stands.
+async fn start_waiting_recordings(app: &App) -> Result<(), StoreError> {
+    for waiting in recording::list_starting(&app.store, MAX_ROWS).await? {
+        let command = RecorderCommand::Start {
+            recording: waiting.id,
+            room: waiting.room,
+            session: waiting.session,
+            title: waiting.title,
+            started_by: waiting.started_by,
+        };
+        if let Err(error) = app.recorders.send(command).await {
+            tracing::warn!(recording = %waiting.id, %error, "a recording is to begin, but no recorder answers");
+        }
+    }
+    Ok(())
 }
 
 async fn end_outliving_recordings(app: &App) -> Result<(), StoreError> {

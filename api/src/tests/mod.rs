@@ -1,5 +1,6 @@
 //! What holds over several endpoints.
 
+mod crash;
 mod jobs;
 mod objects;
 mod people;

@@ -91,6 +91,7 @@ fn is_its_own(code: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
+    sqlite: bool,
 }
 
 impl Store {
@@ -99,6 +100,17 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached or a migration fails.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
+        let store = Store::connect(url).await?;
+        let migrator = if store.sqlite { &SQLITE } else { &POSTGRES };
+        migrator.run(&store.pool).await?;
+        Ok(store)
+    }
+
+    /// Connects and leaves the schema as it is.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connect(url: &str) -> Result<Store, StoreError> {
         sqlx::any::install_default_drivers();
         let sqlite = url.starts_with("sqlite:");
         let options = sqlx::any::AnyConnectOptions::from_str(url)?.disable_statement_logging();
@@ -114,9 +126,29 @@ impl Store {
             })
             .connect_with(options)
             .await?;
-        let migrator = if sqlite { &SQLITE } else { &POSTGRES };
-        migrator.run(&pool).await?;
-        Ok(Store { pool })
+        Ok(Store { pool, sqlite })
+    }
+
+    /// Asks SQLite whether every page, index and reference is whole; answers what is not.
+    /// PostgreSQL sees to that itself and is only asked whether it answers.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn examine(&self) -> Result<Vec<String>, StoreError> {
+        if !self.sqlite {
+            return self.ping().await.map(|()| Vec::new());
+        }
+        let rows = sqlx::query(
+            "SELECT integrity_check AS fault FROM pragma_integrity_check
+             WHERE integrity_check <> 'ok'
+             UNION ALL
+             SELECT 'a row of ' || \"table\" || ' refers to none of ' || parent
+             FROM pragma_foreign_key_check",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let faults: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get("fault")).collect();
+        Ok(faults?)
     }
 
     /// Whether the database answers.
@@ -212,6 +244,22 @@ fn unreadable(column: &str, error: impl std::error::Error + Send + Sync + 'stati
 mod tests {
     use super::*;
     use crate::testing::temporary;
+
+    #[tokio::test]
+    async fn a_row_that_refers_to_nothing_is_found_and_a_whole_database_has_no_fault() {
+        let (store, _folder) = temporary().await;
+        assert_eq!(store.examine().await.expect("answers"), [""; 0]);
+        if !store.sqlite {
+            return;
+        }
+        let orphan = "PRAGMA foreign_keys = OFF;
+             INSERT INTO rooms (id, organisation_id, title, created_at_ms) VALUES ('r', 'o', 't', 1);";
+        store.pool.execute(orphan).await.expect("is let in");
+        assert_eq!(
+            store.examine().await.expect("answers"),
+            ["a row of rooms refers to none of organisations"]
+        );
+    }
 
     #[test]
     fn both_migration_folders_hold_the_same_schema() {

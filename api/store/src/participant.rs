@@ -1,6 +1,6 @@
 //! Who may come to a session, who came, and when.
 
-use sfu_protocol::ids::{OrganisationId, ParticipantId, SessionId, UserId};
+use sfu_protocol::ids::{OrganisationId, ParticipantId, RoomId, SessionId, UserId};
 use sfu_protocol::signal::Role;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
@@ -228,6 +228,43 @@ pub async fn delete_absent(store: &Store, before_ms: i64) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Somebody who was sent out of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// From where.
+    pub room: RoomId,
+    /// Who.
+    pub participant: ParticipantId,
+}
+
+impl FromRow<'_, AnyRow> for Removed {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Removed {
+            room: parsed(row, "room_id")?,
+            participant: parsed(row, "id")?,
+        })
+    }
+}
+
+/// Lists who of every organisation was sent out since `since_ms`, the last first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_removed(
+    store: &Store,
+    since_ms: i64,
+    limit: i64,
+) -> Result<Vec<Removed>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT p.id, s.room_id FROM participants p JOIN sessions s ON s.id = p.session_id
+         WHERE p.removed_at_ms >= $1 ORDER BY p.removed_at_ms DESC LIMIT $2",
+    )
+    .bind(since_ms)
+    .bind(limit)
+    .fetch_all(&store.pool)
+    .await?)
+}
+
 /// How many came to a session, observers aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attendance {
@@ -351,6 +388,11 @@ mod tests {
         leave(&store, organisation, session, sent_out, 12, true)
             .await
             .expect("leaves");
+        for (since_ms, listed) in [(12, vec![sent_out]), (13, vec![])] {
+            let found = list_removed(&store, since_ms, 9).await.expect("a query");
+            let found: Vec<ParticipantId> = found.iter().map(|gone| gone.participant).collect();
+            assert_eq!(found, listed);
+        }
         delete_absent(&store, 20).await.expect("deletes");
         for (number, kept) in [
             (absent, false),

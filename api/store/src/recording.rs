@@ -164,6 +164,49 @@ pub async fn list_outliving(store: &Store, limit: i64) -> Result<Vec<RecordingRo
     .await?)
 }
 
+/// A recording that was asked for and does not run yet, with what its recorder is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starting {
+    /// Which.
+    pub id: RecordingId,
+    /// Of which room.
+    pub room: RoomId,
+    /// Of which session.
+    pub session: SessionId,
+    /// The session's title.
+    pub title: String,
+    /// The name of who started it.
+    pub started_by: String,
+}
+
+impl FromRow<'_, AnyRow> for Starting {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Starting {
+            id: parsed(row, "id")?,
+            room: parsed(row, "room_id")?,
+            session: parsed(row, "session_id")?,
+            title: row.try_get("title")?,
+            started_by: row.try_get("started_by")?,
+        })
+    }
+}
+
+/// Lists recordings of every organisation that do not run yet although their session is on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_starting(store: &Store, limit: i64) -> Result<Vec<Starting>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT r.id, r.room_id, r.session_id, s.title, r.started_by
+         FROM recordings r JOIN sessions s ON s.id = r.session_id
+         WHERE r.status = 'starting' AND s.ended_at_ms IS NULL
+         ORDER BY r.created_at_ms LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(&store.pool)
+    .await?)
+}
+
 /// Lists the recordings of a session, oldest first.
 ///
 /// # Errors

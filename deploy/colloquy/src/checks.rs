@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::settings::Settings;
+
 /// Open files below which a full house would run out: a socket for each signalling connection,
 /// a file for each tape.
 const WANTED_OPEN_FILES: u64 = 4_096;
@@ -49,6 +51,18 @@ pub(crate) fn codecs() -> Result<(), String> {
             "FFmpeg lacks {}: install Debian's ffmpeg packages (deploy/setup.sh does)",
             missing.join(", ")
         )),
+    }
+}
+
+/// Whether what the database holds is whole. There is nothing to ask before the first start.
+pub(crate) async fn database(settings: &Settings) -> Result<(), String> {
+    if settings.database.url.is_none() && !settings.database_file().exists() {
+        return Ok(());
+    }
+    match api::examine(&settings.database_url()).await {
+        Ok(faults) if faults.is_empty() => Ok(()),
+        Ok(faults) => Err(faults.join("; ")),
+        Err(fault) => Err(fault.to_string()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::{checks, serve};
 
 /// Prints the answers. Fails when one of them would stop a start.
-pub(crate) fn examine(settings: &Settings) -> ExitCode {
+pub(crate) async fn examine(settings: &Settings) -> ExitCode {
     let answers = [
         (
             "HTTP port",
@@ -21,6 +21,7 @@ pub(crate) fn examine(settings: &Settings) -> ExitCode {
                 .map(drop)
                 .map_err(|r| r.to_string()),
         ),
+        ("database", checks::database(settings).await),
         ("codecs", checks::codecs()),
         ("open files", checks::open_files()),
     ];

@@ -69,7 +69,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let settings = Settings::load(&flags)?;
             runtime()?.block_on(admin::migrate(&settings))?;
         }
-        Command::Doctor => return Ok(doctor::examine(&Settings::load(&flags)?)),
+        Command::Doctor => {
+            let settings = Settings::load(&flags)?;
+            return Ok(runtime()?.block_on(doctor::examine(&settings)));
+        }
         Command::Bench(arguments) => runtime()?.block_on(bench::run(arguments))?,
         Command::Admin { action } => {
             let AdminAction::CreateOwner { email, name } = action;

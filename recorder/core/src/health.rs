@@ -7,7 +7,7 @@ use sfu_protocol::media::Source;
 use sfu_protocol::recording::{MissingStretch, RecordingHealth};
 
 use crate::clock::{Residual, TapeMapping};
-use crate::stretch::{Stretch, without};
+use crate::stretch::{Stretch, meets, union, without};
 use crate::survey::Survey;
 use crate::timeline::{Timeline, TrackLine, patience_us};
 
@@ -40,7 +40,7 @@ fn as_ms(us: i64) -> u64 {
     u64::try_from(us / 1_000).unwrap_or(0)
 }
 
-/// Where a live track has no frames for longer than its kind may be silent.
+/// Where a live track has no frames for longer than its kind may be silent, or for want of a node.
 fn gaps(tracks: &[TrackLine]) -> Vec<MissingStretch> {
     let mut gaps: Vec<MissingStretch> = tracks.iter().flat_map(track_gaps).collect();
     if gaps.len() > MAX_GAPS {
@@ -53,9 +53,15 @@ fn gaps(tracks: &[TrackLine]) -> Vec<MissingStretch> {
 
 fn track_gaps(line: &TrackLine) -> Vec<MissingStretch> {
     let patience_us = patience_us(line.track.source);
-    without(&line.live(), &line.covered)
+    let wanted = union([&line.published[..], &line.cut_off].concat());
+    let wanted = without(&wanted, &line.muted);
+    // Frames on both sides of a short stretch without a node cover it in no way.
+    let covered = without(&line.covered, &line.cut_off);
+    without(&wanted, &covered)
         .into_iter()
-        .filter(|stretch: &Stretch| stretch.length_us() > patience_us)
+        .filter(|stretch: &Stretch| {
+            stretch.length_us() > patience_us || meets(&line.cut_off, *stretch)
+        })
         .map(|stretch| MissingStretch {
             track: line.track,
             from_ms: as_ms(stretch.from_us),
@@ -156,7 +162,34 @@ mod tests {
                 .iter()
                 .map(|(from, to)| Stretch::new(from * second, to * second))
                 .collect(),
+            cut_off: vec![],
         }
+    }
+
+    #[test]
+    fn a_stretch_without_a_node_is_a_gap_however_short_unless_the_track_was_muted() {
+        let second = 1_000_000;
+        let cut = |source, from: i64, to: i64| {
+            let mut line = line(source, &[(0, 60)]);
+            line.cut_off = vec![Stretch::new(from * second, to * second)];
+            line
+        };
+        let tracks = [
+            cut(Source::Camera, 30, 31),
+            cut(Source::Microphone, 12, 13),
+            cut(Source::Screen, 40, 41),
+        ];
+        let found: Vec<(Source, u64, u64)> = gaps(&tracks)
+            .into_iter()
+            .map(|gap| (gap.track.source, gap.from_ms, gap.to_ms))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Source::Camera, 30_000, 31_000),
+                (Source::Screen, 40_000, 41_000)
+            ]
+        );
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub struct Account {
     pub assignment: Option<Assignment>,
     /// When the node began.
     pub started_at: Option<MediaTime>,
+    /// When each node began that took the place of one before.
+    pub begun_again_at: Vec<MediaTime>,
     /// When it ended.
     pub ended_at: Option<MediaTime>,
     /// It is to end.
@@ -115,6 +117,9 @@ pub fn account(lines: Vec<JournalLine>) -> Account {
             JournalLine::Started { at } => {
                 let first = *account.started_at.get_or_insert(at);
                 begun_anew = account.stop_asked && at != first;
+                if at != first && account.begun_again_at.last() != Some(&at) {
+                    account.begun_again_at.push(at);
+                }
             }
             // What happened is told again to a recorder that comes back.
             JournalLine::Event { event } => {
@@ -171,6 +176,7 @@ mod tests {
         let account = account(read);
         assert_eq!(account.started_at, Some(MediaTime(5)));
         assert!(account.stop_asked && account.ended && account.ended_at.is_none());
+        assert_eq!(account.begun_again_at, [MediaTime(9)]);
     }
 
     #[test]

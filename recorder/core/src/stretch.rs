@@ -79,6 +79,13 @@ pub fn contains(stretches: &[Stretch], at_us: i64) -> bool {
         .any(|stretch| (stretch.from_us..stretch.to_us).contains(&at_us))
 }
 
+/// Whether any of them has a moment in common with `one`.
+pub fn meets(stretches: &[Stretch], one: Stretch) -> bool {
+    stretches
+        .iter()
+        .any(|stretch| stretch.from_us < one.to_us && one.from_us < stretch.to_us)
+}
+
 /// Collects when frames were there: a stretch goes on while the next frame comes in time.
 #[derive(Debug, Clone)]
 pub struct Coverage {
@@ -148,6 +155,14 @@ mod tests {
                 list(left),
                 "{parts:?}"
             );
+        }
+    }
+
+    #[test]
+    fn stretches_that_only_touch_do_not_meet() {
+        let others = list(&[(0, 5), (9, 12)]);
+        for (one, met) in [((5, 9), false), ((4, 6), true), ((10, 11), true)] {
+            assert_eq!(meets(&others, Stretch::new(one.0, one.1)), met, "{one:?}");
         }
     }
 

@@ -28,6 +28,9 @@ pub struct TapeFacts {
     pub closed_at: MediaTime,
     /// Mutes in order.
     pub mutes: Vec<(MediaTime, bool)>,
+    /// Set when its node was gone before it was closed: when the track was there again, or else
+    /// the node.
+    pub cut_off_until: Option<MediaTime>,
 }
 
 /// One participant.
@@ -54,6 +57,9 @@ pub struct TrackLine {
     pub muted: Vec<Stretch>,
     /// When frames of it are in the files.
     pub covered: Vec<Stretch>,
+    /// When there was no node to receive it although it was published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut_off: Vec<Stretch>,
 }
 
 impl TrackLine {
@@ -125,6 +131,10 @@ pub fn build(
         people.seen(tape.track.participant, &tape.name, stretch);
         let track = tracks.entry(tape.track).or_default();
         track.published.push(stretch);
+        let cut_off = tape.cut_off_until.map(at);
+        track
+            .cut_off
+            .extend(cut_off.map(|until_us| Stretch::new(stretch.to_us, until_us)));
         track
             .states
             .extend(tape.mutes.iter().map(|(when, muted)| (at(*when), *muted)));
@@ -157,6 +167,7 @@ fn on_clock(start: MediaTime, time: MediaTime) -> i64 {
 #[derive(Default)]
 struct TrackStates {
     published: Vec<Stretch>,
+    cut_off: Vec<Stretch>,
     states: Vec<(i64, bool)>,
 }
 
@@ -181,6 +192,7 @@ impl TrackStates {
             published: clipped(self.published, end_us),
             muted: clipped(muted, end_us),
             covered: clipped(covered, end_us),
+            cut_off: clipped(self.cut_off, end_us),
         }
     }
 }

@@ -97,9 +97,26 @@ impl Gathered {
                     opened_at: header.opened_at,
                     closed_at: tape.end(),
                     mutes: tape.survey.mutes.clone(),
+                    cut_off_until: self.cut_off_until(tape),
                 }
             })
             .collect()
+    }
+
+    /// When a track was there again, or else its node, whose tape ends with a node that was gone.
+    fn cut_off_until(&self, tape: &ReadTape) -> Option<MediaTime> {
+        if tape.survey.closed_at.is_some() {
+            return None;
+        }
+        let end = tape.end();
+        let mut begun_again = self.account.begun_again_at.iter().copied();
+        let node = begun_again.find(|at| *at >= end)?;
+        let track = tape.spooled.header.track;
+        let headers = self.tapes.iter().map(|tape| &tape.spooled.header);
+        let opened = headers
+            .filter(|header| header.track == track)
+            .map(|header| header.opened_at);
+        Some(opened.filter(|at| *at >= end).min().unwrap_or(node))
     }
 
     pub(super) fn surveys(&self) -> impl Iterator<Item = &Survey> {

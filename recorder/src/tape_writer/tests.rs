@@ -1,9 +1,11 @@
 use std::fs;
 use std::path::Path;
 
-use sfu_protocol::ids::{ParticipantId, RecordingId, TrackId};
+use sfu_protocol::control::{NodeEvent, RoomEvent};
+use sfu_protocol::ids::{ParticipantId, RecordingId, RoomId, TrackId};
 use sfu_protocol::link::{EndReason, TapeBody, TapeEntry};
 use sfu_protocol::media::{Codec, Source};
+use sfu_protocol::signal::{LeaveReason, Role};
 use uuid::Uuid;
 
 use super::*;
@@ -314,4 +316,34 @@ async fn an_end_that_the_disk_refuses_is_waited_for_until_the_node_tells_it_agai
         .expect("the thread says so before it goes");
     assert!(spool.account().expect("reads").ended);
     assert_eq!(entries(&read_all(&spool)), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_room_is_alive_while_somebody_is_in_it_although_nothing_is_sent() {
+    let mut bench = bench(tempfile::tempdir().expect("a directory"));
+    let participant = ParticipantId(Uuid::nil());
+    let joined = RoomEvent::ParticipantJoined {
+        participant,
+        name: "Zoë".to_owned(),
+        role: Role::Guest,
+    };
+    let left = RoomEvent::ParticipantLeft {
+        participant,
+        reason: LeaveReason::Left,
+    };
+    for (number, event, alive) in [(1, joined, true), (2, left, false)] {
+        let event = NodeEvent {
+            number,
+            room: RoomId(Uuid::nil()),
+            at: MediaTime(number),
+            event,
+        };
+        let line = JournalLine::Event { event };
+        bench.door.put(ToWriter::Line(line)).await;
+        let told = bench.state.wait_for(|state| state.is_alive() == alive);
+        tokio::time::timeout(PATIENCE, told)
+            .await
+            .expect("in time")
+            .expect("it runs");
+    }
 }

@@ -77,6 +77,53 @@ async fn a_link_that_is_cut_is_dialled_again_and_nothing_is_lost_or_doubled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recording_goes_on_in_the_node_after_the_killed_one_and_the_time_between_is_a_named_gap()
+{
+    let place = Place::new();
+    let before = FakeNode::new(ROOM, meeting::tapes(RECORDING, 1, 2));
+    let mut first = place.start(&before);
+    first.record().await;
+    before.reaches(END_US);
+    until("all is acknowledged", || {
+        before.acknowledged() == before.entries()
+    })
+    .await;
+    drop(first);
+
+    let tapes = meeting::later(meeting::tapes(RECORDING, 1, 2), 3_000_000);
+    let after = FakeNode::after(2_900_000, ROOM, tapes);
+    let mut second = place.start(&after);
+    second.hears(RecordingStatus::Recording).await;
+    after.reaches(5_030_000);
+    // What is on disk of the first node's tapes is acknowledged with the rest.
+    until("all is acknowledged", || {
+        after.acknowledged() == before.entries() + after.entries()
+    })
+    .await;
+    second.stop_recording().await;
+    let ready = second.hears(RecordingStatus::Ready).await;
+    let health = ready.health.expect("told when ready");
+    assert!(
+        (4_900..=5_100).contains(&health.duration_ms),
+        "{}",
+        health.duration_ms
+    );
+    let mut gaps = health.gaps.iter();
+    assert_eq!(gaps.len(), 2, "{:?}", health.gaps);
+    assert!(
+        gaps.all(
+            |gap| (1_850..=2_050).contains(&gap.from_ms) && (2_950..=3_050).contains(&gap.to_ms)
+        ),
+        "{:?}",
+        health.gaps
+    );
+    assert_eq!(
+        entries_on_tape(&manifest(&place)),
+        before.entries() + after.entries()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recording_found_unfinished_without_its_room_finishes_by_itself() {
     let place = Place::new();
     let node = FakeNode::new(ROOM, meeting::tapes(RECORDING, 1, SECONDS));

@@ -34,6 +34,25 @@ pub(crate) fn tapes(recording: RecordingId, participants: usize, seconds: u64) -
         .collect()
 }
 
+/// The same tapes so much later, from the same people by new connections.
+pub(crate) fn later(tapes: Vec<MadeTape>, by_us: u64) -> Vec<MadeTape> {
+    let ntp = (by_us / 1_000_000) << 32 | ((by_us % 1_000_000) << 32) / 1_000_000;
+    tapes
+        .into_iter()
+        .map(|mut tape| {
+            tape.opened.tape.0 += by_us;
+            tape.opened.at.0 += by_us;
+            for entry in &mut tape.entries {
+                entry.arrived.0 += by_us;
+                if let TapeBody::SenderReport { ntp: sent, .. } = &mut entry.body {
+                    *sent += ntp;
+                }
+            }
+            tape
+        })
+        .collect()
+}
+
 /// The participant of this number.
 pub(crate) fn participant(index: usize) -> ParticipantId {
     ParticipantId(Uuid::from_u128(100 + index as u128))

@@ -37,6 +37,8 @@ pub(crate) struct FakeNode {
     happened: watch::Sender<Happened>,
     memory: Mutex<Memory>,
     refuses: bool,
+    /// When it begins to record, in microseconds of the meeting.
+    begins_us: u64,
 }
 
 impl FakeNode {
@@ -48,16 +50,23 @@ impl FakeNode {
             happened: watch::Sender::new(Happened::default()),
             memory: Mutex::default(),
             refuses: true,
+            begins_us: 0,
         })
     }
 
     pub(crate) fn new(room: RoomId, tapes: Vec<MadeTape>) -> Arc<Self> {
+        FakeNode::after(0, room, tapes)
+    }
+
+    /// One that takes the place of a node that was killed.
+    pub(crate) fn after(begins_us: u64, room: RoomId, tapes: Vec<MadeTape>) -> Arc<Self> {
         Arc::new(FakeNode {
             room,
             tapes,
             happened: watch::Sender::new(Happened::default()),
             memory: Mutex::default(),
             refuses: false,
+            begins_us,
         })
     }
 
@@ -145,7 +154,7 @@ impl FakeNode {
                 ToNode::Record {
                     recording, have, ..
                 } => {
-                    let at = MediaTime(START_US);
+                    let at = MediaTime(START_US + self.begins_us);
                     to_peer
                         .send(FromNode::RecordStarted { recording, at })
                         .await

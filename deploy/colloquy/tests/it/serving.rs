@@ -47,3 +47,23 @@ fn an_owner_from_the_settings_needs_no_setup_link() {
     let (status, _) = serving.terminate();
     assert!(status.success(), "{status}");
 }
+
+#[test]
+fn doctor_says_whether_the_database_that_was_left_behind_is_whole() {
+    let place = Place::new();
+    let said = |arguments: &[&str]| {
+        let output = place.run(arguments);
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let whole = |said: &str| said.lines().any(|line| line == "ok       database");
+    assert!(whole(&said(&["doctor"])), "there is none yet");
+    place.run(&["migrate"]);
+    assert!(whole(&said(&["doctor"])));
+    let file = place.folder.path().join("data").join("colloquy.db");
+    let mut bytes = std::fs::read(&file).expect("reads");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4_096].fill(0xa5);
+    std::fs::write(&file, bytes).expect("writes");
+    let damaged = said(&["doctor"]);
+    assert!(damaged.contains("PROBLEM  database: "), "{damaged}");
+}

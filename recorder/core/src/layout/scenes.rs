@@ -210,6 +210,7 @@ mod tests {
             published: vec![Stretch::new(from_us, to_us)],
             muted: vec![],
             covered: vec![Stretch::new(from_us + 1, to_us)],
+            cut_off: vec![],
         }
     }
 

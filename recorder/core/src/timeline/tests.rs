@@ -65,6 +65,7 @@ fn tape(participant: u128, from_ms: i64, to_ms: i64, mutes: &[(i64, bool)]) -> T
         opened_at: at(from_ms),
         closed_at: at(to_ms),
         mutes: mutes.iter().map(|(ms, muted)| (at(*ms), *muted)).collect(),
+        cut_off_until: None,
     }
 }
 
@@ -166,4 +167,15 @@ fn a_roster_keeps_who_is_there_and_what_they_publish() {
     assert_eq!(numbers, [3, 5]);
     roster.take(&event(7, 6, RoomEvent::RoomClosed {}));
     assert!(roster.is_empty() && roster.events().is_empty());
+}
+
+#[test]
+fn a_track_whose_node_was_gone_is_cut_off_until_it_is_there_again() {
+    let cut = TapeFacts {
+        cut_off_until: Some(at(6_000)),
+        ..tape(1, 1_000, 4_000, &[])
+    };
+    let line = &timeline(&[], &[cut, tape(1, 6_000, 9_000, &[])]).tracks[0];
+    assert_eq!(ms(&line.published), [(1_000, 4_000), (6_000, 9_000)]);
+    assert_eq!(ms(&line.cut_off), [(4_000, 6_000)]);
 }
