@@ -42,6 +42,19 @@ describe("the room", () => {
     expect(room.clockOffsetMs).toBe(1_795_000_000_000);
   });
 
+  test("a node that begins anew finds everyone in their place, in whatever order they come back", () => {
+    const joined = (...ids: string[]): NodeMessage => ({
+      ...(golden("joined") as NodeMessage & { type: "joined" }),
+      resumed: false,
+      participants: ids.map((id) => ({ ...BEN, id })),
+    });
+    const back = (id: string): NodeMessage => ({ type: "participant_joined", participant: { ...BEN, id } });
+    const order = (...messages: NodeMessage[]) => roomAfter(...messages).participants.map(({ id }) => id);
+    expect(order(joined("a", "b", "c"), joined("c"), back("b"), back("d"), back("a"))).toEqual(["a", "b", "c", "d"]);
+    const left: NodeMessage = { type: "participant_left", participant: "a", reason: "left" };
+    expect(order(joined("a", "b"), left, back("a"))).toEqual(["b", "a"]);
+  });
+
   test("tracks come, change, go off and end", () => {
     const camera = { id: "ben:camera", state: "live", csrc: 1 } as const;
     const tracks = (...messages: NodeMessage[]) =>

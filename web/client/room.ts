@@ -15,6 +15,11 @@ export interface Room {
   you: ParticipantId | null;
   /** Everyone else, in the order in which they came. */
   participants: readonly Participant[];
+  /**
+   * That order, with those who are missing and have not left: a node that was killed and begins
+   * anew hears of people in another order, and each has their place as before.
+   */
+  places: readonly ParticipantId[];
   recording: RecordingNotice | null;
   /** Who speaks, loudest first. */
   speaking: readonly ParticipantId[];
@@ -24,9 +29,13 @@ export interface Room {
   clockOffsetMs: number;
 }
 
+/** Places that are remembered. Beyond, the oldest are forgotten: who then comes back is last. */
+export const MOST_PLACES = 1_000;
+
 export const EMPTY_ROOM: Room = {
   you: null,
   participants: [],
+  places: [],
   recording: null,
   speaking: [],
   slots: new Map(),
@@ -40,7 +49,7 @@ export function afterMessage(room: Room, message: NodeMessage, nowMs: number): R
       return {
         ...room,
         you: message.you,
-        participants: message.participants.filter((other) => other.id !== message.you),
+        ...inPlaces(room.places, message.participants.filter((other) => other.id !== message.you)),
         recording: message.recording,
         clockOffsetMs: message.server_time_ms - nowMs,
         slots: message.resumed ? room.slots : new Map(),
@@ -74,17 +83,24 @@ export function afterMessage(room: Room, message: NodeMessage, nowMs: number): R
 }
 
 function withParticipant(room: Room, participant: Participant): Room {
-  const known = room.participants.some((other) => other.id === participant.id);
-  const participants = known
-    ? room.participants.map((other) => (other.id === participant.id ? participant : other))
-    : [...room.participants, participant];
-  return { ...room, participants };
+  const others = room.participants.filter((other) => other.id !== participant.id);
+  return { ...room, ...inPlaces(room.places, [...others, participant]) };
+}
+
+/** Everyone in their places; who has none yet comes last. */
+function inPlaces(known: readonly ParticipantId[], people: readonly Participant[]): Pick<Room, "participants" | "places"> {
+  const placed = new Set(known);
+  const places = [...known, ...people.map(({ id }) => id).filter((id) => !placed.has(id))].slice(-MOST_PLACES);
+  const at = new Map(places.map((id, index) => [id, index]));
+  const place = ({ id }: Participant) => at.get(id) ?? places.length;
+  return { places, participants: [...people].sort((a, b) => place(a) - place(b)) };
 }
 
 function without(room: Room, gone: ParticipantId): Room {
   return {
     ...room,
     participants: room.participants.filter((other) => other.id !== gone),
+    places: room.places.filter((other) => other !== gone),
     speaking: room.speaking.filter((other) => other !== gone),
   };
 }

@@ -86,6 +86,12 @@ describe("the order of people", () => {
     expect(order.join(" ")).toBe(expected.toLowerCase());
   });
 
+  test("who comes back is in their place, and who comes is last", () => {
+    const people = ["me", "a", "b", "c"].map((id) => person(id));
+    expect(promote(["me", "c", "b"], people, 4)).toEqual(["me", "a", "c", "b"]);
+    expect(promote(["me", "b", "a"], people, 4)).toEqual(["me", "b", "a", "c"]);
+  });
+
   test("stays the same object while nothing moves", () => {
     const order = ["me", "a"];
     expect(promote(order, [person("me"), person("a")], 4)).toBe(order);

@@ -86,7 +86,8 @@ export function tileCapacity(area: Size): number {
 }
 
 /**
- * The order in which people are shown: as they came, except that a speaker who is not on the
+ * The order in which people are shown: as they came (who comes back, in their place among those who
+ * are here already), except that a speaker who is not on the
  * first page takes the place of its last tile. Nobody else moves, so that faces stay where they are.
  */
 export function promote(
@@ -95,7 +96,13 @@ export function promote(
   firstPage: number,
 ): readonly ParticipantId[] {
   const present = people.map(({ id }) => id);
-  let next = [...order.filter((id) => present.includes(id)), ...present.filter((id) => !order.includes(id))];
+  let next = order.filter((id) => present.includes(id));
+  for (const [place, id] of present.entries()) {
+    if (next.includes(id)) continue;
+    const comesBack = present.slice(place + 1).some((later) => next.includes(later));
+    const before = present[place - 1];
+    next.splice(comesBack && before !== undefined ? next.indexOf(before) + 1 : next.length, 0, id);
+  }
   const hidden = people.filter((person) => person.speaking && next.indexOf(person.id) >= firstPage);
   for (const { id } of hidden.slice(0, 1)) {
     next = next.filter((other) => other !== id);
