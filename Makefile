@@ -26,8 +26,9 @@ build: setup web ## Make the release binary
 test: ## Run every check: format, lints, tests, browsers
 	@deploy/test.sh
 
-sim-sweep: setup ## Run the simulation over SEEDS=n more seeds
-	@SFU_SIM_SWEEP=$(FROM)..$$(($(FROM) + $(SEEDS))) cargo test --locked -p sfu-sim
+sim-sweep: setup ## Tell the simulation's plans SEEDS=n new seeds, one each in turn; says how to replay a failure
+	@SFU_SIM_SWEEP=$(FROM)..$$(($(FROM) + $(SEEDS))) cargo test --locked -p sfu-sim --test it -- \
+		--exact sweep::new_seeds_find_no_fault --nocapture
 
 fuzz: setup ## Look for inputs that break TARGET (or all) for SECONDS=n each; deploy/fuzz.sh lists them
 	@deploy/fuzz.sh run $(TARGET) $(SECONDS)

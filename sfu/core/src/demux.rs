@@ -137,15 +137,26 @@ fn is_stun(bytes: &[u8]) -> bool {
     bytes.len() >= STUN_HEADER_BYTES && bytes[0] < 4 && bytes[4..8] == STUN_MAGIC
 }
 
-/// RFC 8489, section 14: type, length, value, padded to four bytes.
 fn stun_username(bytes: &[u8]) -> Option<&[u8]> {
+    stun_attribute(bytes, STUN_USERNAME)
+}
+
+/// The transaction of a STUN binding request.
+pub(crate) fn stun_transaction(bytes: &[u8]) -> Option<[u8; 12]> {
+    let request = is_stun(bytes) && bytes.starts_with(&[0, 1]);
+    let transaction = bytes.get(8..STUN_HEADER_BYTES).filter(|_| request)?;
+    transaction.try_into().ok()
+}
+
+/// The first attribute of a kind. RFC 8489, section 14: type, length, value, padded to four bytes.
+pub(crate) fn stun_attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
     let mut rest = bytes.get(STUN_HEADER_BYTES..)?;
     for _ in 0..MAX_ATTRIBUTES {
         let header = rest.get(..4)?;
         let kind = u16::from_be_bytes([header[0], header[1]]);
         let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
         let value = rest.get(4..4 + length)?;
-        if kind == STUN_USERNAME {
+        if kind == wanted {
             return Some(value);
         }
         rest = rest.get(4 + length.next_multiple_of(4)..)?;

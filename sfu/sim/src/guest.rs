@@ -1,5 +1,8 @@
 //! A participant in the world: its source of marked frames, its line, and what it saw.
 
+mod caller;
+mod invite;
+mod returning;
 mod sight;
 
 use std::collections::BTreeMap;
@@ -7,60 +10,23 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sfu_client::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
-use sfu_client::participant::{Event, Input, Output, Participant, ParticipantConfig, Publication};
-use sfu_client::synthetic::{LayerShape, Shape, Synthetic};
+use sfu_client::participant::{Event, Input, Output, Participant, ParticipantConfig};
+use sfu_client::synthetic::Synthetic;
 use sfu_core::io::SignalId;
 use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::{Kind, Source};
-use sfu_protocol::signal::{ClientMessage, Role, TrackState};
+use sfu_protocol::signal::{ByeReason, ClientMessage, Role, TrackState, Want};
+use str0m::config::DtlsCert;
 
 use crate::network::{Datagram, Line};
+pub use caller::SILENCE;
+use caller::{Act, Caller};
+pub use invite::{FRAMES_PER_SECOND, Invite, LAYER_HEIGHTS};
+use returning::Healing;
 pub use sight::{Sight, Sighting};
-
-/// Frames a second of every synthetic camera and screen. Few, so that many worlds fit in a test.
-pub const FRAMES_PER_SECOND: u32 = 10;
 
 /// How long a node waits for somebody whose WebSocket is lost.
 pub const LOST_GRACE: Duration = Duration::from_secs(60);
-
-/// The heights of the camera's layers.
-pub const LAYER_HEIGHTS: [u16; 3] = [180, 360, 720];
-
-/// How somebody takes part.
-#[derive(Debug, Clone)]
-pub struct Invite {
-    /// Over which line.
-    pub line: Line,
-    /// As what.
-    pub role: Role,
-    /// What is sent.
-    pub publish: Vec<Publication>,
-    /// How many are heard at once.
-    pub audio_slots: u8,
-    /// How many are seen at once.
-    pub video_slots: u8,
-}
-
-impl Invite {
-    /// A member with camera, microphone, and a screen that is off; hears four and sees four.
-    pub fn over(line: Line) -> Self {
-        Invite {
-            line,
-            role: Role::Member,
-            publish: vec![
-                Publication::live(Source::Camera, 3),
-                Publication::live(Source::Microphone, 1),
-                Publication {
-                    source: Source::Screen,
-                    layers: 1,
-                    state: TrackState::Off,
-                },
-            ],
-            audio_slots: 4,
-            video_slots: 4,
-        }
-    }
-}
 
 /// What leaves a guest in one step.
 #[derive(Debug, Default)]
@@ -71,6 +37,10 @@ pub struct Departing {
     pub messages: Vec<ClientMessage>,
     /// What happened, for the chronicle.
     pub notes: Vec<String>,
+    /// Whether it gave its WebSocket up.
+    pub hangs_up: bool,
+    /// Whether it opens another WebSocket.
+    pub calls: bool,
 }
 
 /// A participant in the world.
@@ -90,26 +60,44 @@ pub struct Guest {
     pub address: SocketAddr,
     /// From where the node hears it: what a NAT makes of its address.
     pub seen_as: SocketAddr,
+    /// From where the node heard it before.
+    pub seen_before: Vec<SocketAddr>,
     /// Whether it does what it must not: what the node refuses it is no violation.
     pub hostile: bool,
     /// Its WebSocket.
     pub signal: SignalId,
     /// When it joined.
     pub joined_at: Instant,
-    /// When its path stood.
+    /// When its path stood first.
     pub connected_at: Option<Instant>,
+    /// Since when nothing was done to its path or its place; none while something is.
+    pub calm_since: Option<Instant>,
     /// Since when it speaks.
     pub speaks_since: Option<Instant>,
     /// Since when each source is what it is, as others should see it.
     pub tracks: BTreeMap<Source, (TrackState, Instant)>,
     /// Whether it left or vanished: nothing of it runs any more.
     pub gone: bool,
+    /// Since when nothing may be sent to it any more.
+    pub out_since: Option<Instant>,
     /// Since when its WebSocket is lost without a goodbye.
     pub lost_since: Option<Instant>,
+    /// Whether the node knows nothing of it: it died, or stopped, and this one has not come back.
+    pub forgotten: bool,
     /// What it saw.
     pub sight: Sight,
+    invite: Invite,
+    certificate: DtlsCert,
     participant: Participant,
     source: Synthetic,
+    caller: Caller,
+    healing: Healing,
+    /// What it wants to see, by the place of the slot in its offer.
+    wants: BTreeMap<usize, Want>,
+    /// What it could not say while there was nobody to hear it.
+    unsaid: Vec<ClientMessage>,
+    /// Whether the next answer is the first of a new transport.
+    begins_anew: bool,
 }
 
 /// What a guest needs from the world.
@@ -126,22 +114,15 @@ pub struct Place {
     /// Its WebSocket.
     pub signal: SignalId,
     /// Shared by all: making one costs time and proves nothing here.
-    pub certificate: str0m::config::DtlsCert,
+    pub certificate: DtlsCert,
+    /// Decides its waits.
+    pub seed: u64,
 }
 
 impl Guest {
     /// Joins.
     pub fn join(now: Instant, place: Place, invite: &Invite) -> Self {
-        let config = ParticipantConfig {
-            local: place.address,
-            publish: invite.publish.clone(),
-            audio_slots: invite.audio_slots,
-            video_slots: invite.video_slots,
-            report_packets: true,
-            certificate: Some(place.certificate),
-        };
-        let mut participant =
-            Participant::new(&config, now).expect("an invite names no source twice");
+        let mut participant = participant(now, place.address, invite, &place.certificate);
         participant.join(place.name.clone());
         let tracks = invite.publish.iter().map(|p| (p.source, (p.state, now)));
         Guest {
@@ -152,23 +133,45 @@ impl Guest {
             line: invite.line,
             address: place.address,
             seen_as: place.address,
+            seen_before: Vec::new(),
             hostile: false,
             signal: place.signal,
             joined_at: now,
             connected_at: None,
+            calm_since: Some(now),
             speaks_since: None,
             tracks: tracks.collect(),
             gone: false,
+            out_since: None,
             lost_since: None,
+            forgotten: false,
             sight: Sight::new(place.author, place.id),
+            invite: invite.clone(),
+            certificate: place.certificate,
             participant,
-            source: Synthetic::new(shape(place.author)),
+            source: Synthetic::new(invite::shape(place.author)),
+            caller: Caller::new(now, place.seed),
+            healing: Healing::Well,
+            wants: BTreeMap::new(),
+            unsaid: Vec::new(),
+            begins_anew: false,
         }
     }
 
     /// The participant, for reading.
     pub fn participant(&self) -> &Participant {
         &self.participant
+    }
+
+    /// How it takes part now: what it was invited to, with the tracks as they are.
+    pub fn invite(&self) -> Invite {
+        let mut invite = self.invite.clone();
+        for publication in &mut invite.publish {
+            if let Some(&(state, _)) = self.tracks.get(&publication.source) {
+                publication.state = state;
+            }
+        }
+        invite
     }
 
     /// Its track of a source.
@@ -179,30 +182,45 @@ impl Guest {
         }
     }
 
-    /// Gives the participant an input.
-    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
-        self.participant.handle(now, input);
+    /// Whether its WebSocket stands, as far as it knows.
+    pub fn is_listening(&self) -> bool {
+        self.caller.is_open()
+    }
+
+    /// Whether the node heard it from there before.
+    pub fn was_at(&self, address: SocketAddr) -> bool {
+        self.seen_before.contains(&address)
+    }
+
+    /// From now on the node hears it from there.
+    pub fn appear_at(&mut self, address: SocketAddr) {
+        self.seen_before.push(self.seen_as);
+        self.seen_as = address;
+    }
+
+    /// Gives the participant a datagram.
+    pub fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
+        self.participant
+            .handle(now, Input::Datagram { source, bytes });
     }
 
     /// Says something.
     pub fn say(&mut self, now: Instant, message: ClientMessage) {
-        if let ClientMessage::SetTrack { source, state } = message {
-            self.tracks.insert(source, (state, now));
+        match &message {
+            ClientMessage::SetTrack { source, state } => {
+                self.tracks.insert(*source, (*state, now));
+            }
+            ClientMessage::Want { wants } => self.remember(wants),
+            _ => {}
         }
         self.participant.say(message);
-    }
-
-    /// Joins again over another WebSocket, to go on where it was.
-    pub fn return_over(&mut self, signal: SignalId) {
-        self.signal = signal;
-        self.lost_since = None;
-        self.participant.join(self.name.clone());
     }
 
     /// Whether others should see it at `now`: here, or lost and still waited for.
     pub fn is_listed(&self, now: Instant) -> bool {
         let waited_for = |since: Instant| now < since + LOST_GRACE;
-        self.role != Role::Observer && (!self.gone || self.lost_since.is_some_and(waited_for))
+        let here = !self.gone || self.lost_since.is_some_and(waited_for);
+        self.role != Role::Observer && !self.forgotten && here
     }
 
     /// Speaks, or is silent.
@@ -217,26 +235,41 @@ impl Guest {
             let next_us = self.source.next_at_us();
             (next_us != NEVER_US).then(|| began + Duration::from_micros(next_us))
         });
-        let deadline = self.participant.deadline();
-        media.map_or(deadline, |media| media.min(deadline))
+        [media, self.caller.due(), self.healing.due()]
+            .into_iter()
+            .flatten()
+            .fold(self.participant.deadline(), Instant::min)
     }
 
     /// Does what is due.
-    pub fn step(&mut self, now: Instant) {
+    pub fn step(&mut self, now: Instant) -> Departing {
         if self.participant.deadline() <= now {
             self.participant.handle(now, Input::Tick);
         }
         if let Some(began) = self.connected_at {
             self.feed(now, began);
         }
+        let mut departing = Departing {
+            hangs_up: self.heal(now),
+            ..Departing::default()
+        };
+        match self.caller.act(now) {
+            Some(Act::Ping) => {
+                let sent_at_ms = (now - self.joined_at).as_millis() as u64;
+                self.participant.say(ClientMessage::Ping { sent_at_ms });
+            }
+            Some(Act::HangUp) => departing.hangs_up = true,
+            Some(Act::Call) => departing.calls = true,
+            None => {}
+        }
+        departing
     }
 
     /// Takes everything that leaves, and looks at what arrived.
-    pub fn drain(&mut self, now: Instant, node: SocketAddr) -> Departing {
-        let mut departing = Departing::default();
+    pub fn drain(&mut self, now: Instant, node: SocketAddr, departing: &mut Departing) {
         while let Some(output) = self.participant.poll() {
             match output {
-                Output::Signal(message) => departing.messages.push(message),
+                Output::Signal(message) => departing.messages.extend(self.sendable(message)),
                 Output::Datagram { destination, bytes } => {
                     assert_eq!(destination, node, "the node has one address");
                     departing.datagrams.push(Datagram {
@@ -248,7 +281,6 @@ impl Guest {
                 Output::Event(event) => departing.notes.extend(self.happened(now, event)),
             }
         }
-        departing
     }
 
     /// Sends what its sources have by now.
@@ -284,8 +316,9 @@ impl Guest {
     fn happened(&mut self, now: Instant, event: Event) -> Option<String> {
         match event {
             Event::Connected => {
-                self.connected_at = Some(now);
-                self.feed(now, now);
+                let began = *self.connected_at.get_or_insert(now);
+                self.feed(now, began);
+                self.healing = Healing::Well;
                 Some("is connected".to_owned())
             }
             Event::KeyframeWanted { source, layer } => {
@@ -305,9 +338,14 @@ impl Guest {
                 None
             }
             Event::Frame(frame) => self.sight.frame(now, frame),
-            Event::PathLost(lost) => Some(format!("path lost: {lost}")),
+            Event::PathLost(lost) => {
+                self.path_lost(now, lost);
+                Some(format!("path lost: {lost}"))
+            }
+            Event::Ended(ByeReason::Draining) => Some("is told to come back".to_owned()),
             Event::Ended(reason) => {
                 self.gone = true;
+                self.out_since = Some(now);
                 Some(format!("is told goodbye: {reason:?}"))
             }
             Event::Failed(reason) => {
@@ -319,22 +357,19 @@ impl Guest {
     }
 }
 
-fn shape(author: u32) -> Shape {
-    let layer = |height: u16, bitrate_bps| LayerShape {
-        width: height / 9 * 16,
-        height,
-        bitrate_bps,
+fn participant(
+    now: Instant,
+    local: SocketAddr,
+    invite: &Invite,
+    certificate: &DtlsCert,
+) -> Participant {
+    let config = ParticipantConfig {
+        local,
+        publish: invite.publish.clone(),
+        audio_slots: invite.audio_slots,
+        video_slots: invite.video_slots,
+        report_packets: true,
+        certificate: Some(certificate.clone()),
     };
-    let [quarter, half, full] = LAYER_HEIGHTS;
-    Shape {
-        author,
-        frames_per_second: FRAMES_PER_SECOND,
-        camera: vec![
-            layer(quarter, 40_000),
-            layer(half, 100_000),
-            layer(full, 250_000),
-        ],
-        screen: vec![layer(1_080, 150_000)],
-        keyframe_every_ms: None,
-    }
+    Participant::new(&config, now).expect("an invite names no source twice")
 }

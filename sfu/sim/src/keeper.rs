@@ -24,6 +24,8 @@ pub struct Tape {
     pub durable: usize,
     /// How many the node said it has, once it is closed.
     pub closed: Option<u64>,
+    /// Whether the node died while it was open: its end is missing.
+    pub cut_off: bool,
 }
 
 /// The keeper.
@@ -62,7 +64,8 @@ impl Keeper {
 
     /// What it says when a link stands: who it is and where its tapes end.
     pub fn greeting(&self) -> Vec<ToNode> {
-        let ends = self.tapes.iter().map(|(&tape, kept)| TapeEnd {
+        let going_on = self.tapes.iter().filter(|(_, kept)| !kept.cut_off);
+        let ends = going_on.map(|(&tape, kept)| TapeEnd {
             tape,
             next_index: kept.entries.len() as u64,
         });
@@ -117,14 +120,38 @@ impl Keeper {
         }
     }
 
+    /// The link is gone; what came over it is kept.
+    pub fn lose_link(&mut self) {
+        self.online = false;
+    }
+
+    /// The node at the other end is another one: it counts its events anew, and tapes that were
+    /// open have lost their end.
+    pub fn meet_another_node(&mut self) {
+        self.last_event = 0;
+        for tape in self.tapes.values_mut() {
+            tape.cut_off |= tape.closed.is_none();
+        }
+    }
+
     /// Comes back on another link.
     pub fn return_as(&mut self, peer: PeerId) {
         self.peer = peer;
         self.online = true;
     }
 
-    /// Takes a frame of the node; answers what the chronicle is to know.
-    pub fn hear(&mut self, frame: FromNode) -> String {
+    /// Takes a frame of the node; answers what the chronicle is to know. Of sender reports it knows
+    /// nothing: those of one datagram come in no certain order.
+    pub fn hear(&mut self, frame: FromNode) -> Option<String> {
+        let silent = matches!(
+            &frame,
+            FromNode::Entry { entry, .. } if matches!(entry.body, TapeBody::SenderReport { .. })
+        );
+        let line = self.take(frame);
+        (!silent).then_some(line)
+    }
+
+    fn take(&mut self, frame: FromNode) -> String {
         match frame {
             FromNode::Welcome { now, .. } => format!("is welcome at {}", now.0),
             FromNode::Event(event) => self.event(event),
@@ -224,6 +251,7 @@ impl Keeper {
             entries: Vec::new(),
             durable: 0,
             closed: None,
+            cut_off: false,
         });
         if tape.opened != opened {
             self.fault(format!("{line} is opened again as something else"));
@@ -262,9 +290,9 @@ fn describe(tape: TapeId, index: u64, entry: &TapeEntry) -> String {
 }
 
 impl Tape {
-    /// Whether every entry is here and the node has closed it.
+    /// Whether every entry is here and the node has closed it, or died before it could.
     pub fn is_whole(&self) -> bool {
-        self.closed == Some(self.entries.len() as u64)
+        self.cut_off || self.closed == Some(self.entries.len() as u64)
     }
 
     /// How many frames can be decoded, and the first that cannot.

@@ -1,7 +1,8 @@
 //! A whole world in one thread, decided by one seed.
 //!
-//! One [`sfu_core::shard::Shard`], any number of participants, a recorder, and a network that
-//! delays, loses, reorders and throttles, on a virtual clock. A [`plan::Plan`] is a story of named
+//! One [`sfu_core::shard::Shard`] that may die and begin anew, any number of participants who come
+//! back as a browser does, strangers, a recorder, and a network that delays, loses, doubles,
+//! reorders, throttles and goes dark, on a virtual clock. A [`plan::Plan`] is a story of named
 //! steps; while it is told, [`oracle`]s watch every participant; what they find is told with the
 //! step, the time and the seed.
 //!
@@ -10,14 +11,19 @@
 //! differs from run to run. The fate of a datagram therefore depends on what is in the clear
 //! (stream and sequence number, or its place in the order), never on its bytes, and str0m's own
 //! small random source (names, SSRCs) is seeded. [`chronicle::Chronicle`] hashes decisions and
-//! events; the same seed gives the same hash.
+//! events; the same seed gives the same hash. A handshake that a blackout or a crash meets is the
+//! one thing that no seed decides: DTLS's own timers draw from the operating system.
+//!
+//! # Seeds
+//! Every plan is told with a few committed seeds. `make sim-sweep SEEDS=n` tells `n` new ones, run
+//! `k` to plan `k` modulo their number, and prints for each failure the command that replays it.
 //!
 //! | module | what it decides |
 //! |---|---|
 //! | [`plan`] | nothing: a story, and what is told when it fails |
 //! | [`world`] | who is next on the virtual clock |
 //! | [`network`] | the fate of each datagram |
-//! | [`guest`] | a participant, its source and what it saw |
+//! | [`guest`] | a participant, its source, what it saw, and how it comes back |
 //! | [`keeper`] | a link peer that keeps tapes, forgets what was not durable, and comes back |
 //! | [`oracle`] | what must always hold |
 //! | [`chronicle`] | what happened, and its hash |

@@ -1,75 +1,22 @@
-//! A network that delays, loses, reorders and throttles, decided by one seed.
+//! A network that delays, loses, doubles, reorders, throttles and goes dark, decided by one seed.
 //!
 //! The fate of a datagram is a hash of the seed, its direction, and what identifies it in the
 //! clear: stream and sequence number for RTP, its number in its class for everything else. So it
 //! depends neither on ciphertext nor on the order in which streams of one burst are drained.
-//! DTLS is never lost: its timers draw from the operating system, and no seed decides them.
+//! DTLS is lost in a blackout only, and never doubled: its timers draw from the operating system,
+//! and no seed decides them.
+
+mod fate;
+mod path;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// One direction of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Path {
-    /// The least delay.
-    pub latency_ms: u64,
-    /// At most this much more, without changing the order.
-    pub jitter_ms: u64,
-    /// Of a million datagrams, this many are lost.
-    pub loss_ppm: u32,
-    /// Of a million datagrams, this many come `reorder_ms` later than they should.
-    pub reorder_ppm: u32,
-    /// How much later.
-    pub reorder_ms: u64,
-    /// Most that fits through. RTP and RTCP only: the sizes of handshake messages are random.
-    pub rate_bps: Option<u64>,
-    /// How long a datagram waits for its turn before it is dropped.
-    pub queue_ms: u64,
-}
-
-impl Path {
-    /// 10 ms and nothing lost.
-    pub const OFFICE: Path = Path {
-        latency_ms: 10,
-        jitter_ms: 2,
-        loss_ppm: 0,
-        reorder_ppm: 0,
-        reorder_ms: 0,
-        rate_bps: None,
-        queue_ms: 200,
-    };
-
-    /// 25 ms, 15 ms of jitter, 5 % lost, 1 % out of order.
-    pub const LOSSY: Path = Path {
-        latency_ms: 25,
-        jitter_ms: 15,
-        loss_ppm: 50_000,
-        reorder_ppm: 10_000,
-        reorder_ms: 20,
-        rate_bps: None,
-        queue_ms: 200,
-    };
-}
-
-/// Both directions between a guest and the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    /// From the guest.
-    pub up: Path,
-    /// To the guest.
-    pub down: Path,
-}
-
-impl Line {
-    /// The same path both ways.
-    pub fn both(path: Path) -> Self {
-        Line {
-            up: path,
-            down: path,
-        }
-    }
-}
+use fate::{Class, Dice, class};
+pub use path::{Line, Path};
 
 /// A datagram on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,15 +29,6 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
 }
 
-/// What a datagram is, as far as the clear text says (RFC 7983).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Dtls,
-    Stun,
-    Rtcp,
-    Rtp { ssrc: u32, seq: u16 },
-}
-
 /// What the network did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -100,7 +38,14 @@ pub struct Traffic {
     pub lost: u64,
     /// Dropped because the path was full.
     pub overflowed: u64,
+    /// Delivered twice.
+    pub doubled: u64,
+    /// Dropped because the path carried nothing.
+    pub darkened: u64,
 }
+
+/// How much later the second of two copies comes.
+const DOUBLE_LATER: Duration = Duration::from_millis(3);
 
 /// One direction's memory.
 #[derive(Debug, Clone, Default)]
@@ -144,11 +89,23 @@ impl Network {
         });
         for (datagram, path) in burst {
             self.traffic.taken += 1;
-            if let Some(at) = self.arrival(now, &datagram, path) {
-                self.serial += 1;
-                self.underway.insert((at, self.serial), datagram);
+            if path.blackout {
+                self.traffic.darkened += 1;
+                continue;
+            }
+            if let Some((at, twice)) = self.arrival(now, &datagram, path) {
+                if twice {
+                    self.traffic.doubled += 1;
+                    self.put(at + DOUBLE_LATER, datagram.clone());
+                }
+                self.put(at, datagram);
             }
         }
+    }
+
+    fn put(&mut self, at: Instant, datagram: Datagram) {
+        self.serial += 1;
+        self.underway.insert((at, self.serial), datagram);
     }
 
     /// The next datagram that has arrived by `now`.
@@ -167,7 +124,13 @@ impl Network {
         self.traffic
     }
 
-    fn arrival(&mut self, now: Instant, datagram: &Datagram, path: Path) -> Option<Instant> {
+    /// When a datagram arrives, and whether it comes a second time.
+    fn arrival(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram,
+        path: Path,
+    ) -> Option<(Instant, bool)> {
         let class = class(&datagram.bytes);
         let ends = (datagram.source, datagram.destination);
         let direction = self.directions.entry(ends).or_default();
@@ -182,12 +145,14 @@ impl Network {
         };
         let delay_ms = path.latency_ms + dice.below(path.jitter_ms + 1);
         let at = leaves + Duration::from_millis(delay_ms);
-        if dice.chance_ppm(path.reorder_ppm) {
-            return Some(at + Duration::from_millis(path.reorder_ms));
+        let late = dice.chance_ppm(path.reorder_ppm);
+        let twice = dice.chance_ppm(path.duplicate_ppm) && class != Class::Dtls;
+        if late {
+            return Some((at + Duration::from_millis(path.reorder_ms), twice));
         }
         let at = direction.last_arrival.map_or(at, |last| at.max(last));
         direction.last_arrival = Some(at);
-        Some(at)
+        Some((at, twice))
     }
 }
 
@@ -216,139 +181,5 @@ impl Direction {
         let takes = Duration::from_micros(bytes as u64 * 8 * 1_000_000 / rate_bps.max(1));
         self.free_at = Some(starts + takes);
         Some(starts + takes)
-    }
-}
-
-fn class(bytes: &[u8]) -> Class {
-    match bytes {
-        [128..=191, kind, ..] if (192..=223).contains(kind) => Class::Rtcp,
-        [128..=191, _, s0, s1, _, _, _, _, c0, c1, c2, c3, ..] => Class::Rtp {
-            ssrc: u32::from_be_bytes([*c0, *c1, *c2, *c3]),
-            seq: u16::from_be_bytes([*s0, *s1]),
-        },
-        [20..=63, ..] => Class::Dtls,
-        _ => Class::Stun,
-    }
-}
-
-/// Numbers that follow from a seed and an identity (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64, ends: (SocketAddr, SocketAddr), identity: u64) -> Self {
-        let mut dice = Dice(seed);
-        for part in [address_code(ends.0), address_code(ends.1), identity] {
-            dice.0 = dice.next() ^ part;
-        }
-        dice
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    fn chance_ppm(&mut self, ppm: u32) -> bool {
-        self.below(1_000_000) < u64::from(ppm)
-    }
-}
-
-fn address_code(address: SocketAddr) -> u64 {
-    let octets = match address.ip() {
-        std::net::IpAddr::V4(v4) => u64::from(u32::from(v4)),
-        std::net::IpAddr::V6(v6) => u128::from(v6) as u64,
-    };
-    octets << 16 | u64::from(address.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rtp(ssrc: u32, seq: u16) -> Datagram {
-        let mut bytes = vec![0x80, 96];
-        bytes.extend_from_slice(&seq.to_be_bytes());
-        bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(&ssrc.to_be_bytes());
-        bytes.resize(1_000, 0);
-        Datagram {
-            source: SocketAddr::from(([10, 0, 0, 1], 1)),
-            destination: SocketAddr::from(([10, 0, 0, 2], 2)),
-            bytes,
-        }
-    }
-
-    fn arrivals(network: &mut Network) -> Vec<(Instant, Datagram)> {
-        std::iter::from_fn(|| {
-            let at = network.next_arrival()?;
-            Some((at, network.deliver(at)?))
-        })
-        .collect()
-    }
-
-    #[test]
-    fn fate_depends_on_the_seed_and_the_packet_and_not_on_the_order_of_streams() {
-        let now = Instant::now();
-        let burst: Vec<_> = (0..2_000u16)
-            .map(|n| (rtp(u32::from(n % 2), n), Path::LOSSY))
-            .collect();
-        let turned: Vec<_> = [1, 0]
-            .into_iter()
-            .flat_map(|odd| burst.iter().skip(odd).step_by(2).cloned())
-            .collect();
-        let run = |seed, burst: &[(Datagram, Path)]| {
-            let mut network = Network::new(seed);
-            network.take(now, burst.to_vec());
-            (network.traffic().lost, arrivals(&mut network))
-        };
-        let (lost, first) = run(7, &burst);
-        assert!((60..140).contains(&lost), "5 % of 2000, not {lost}");
-        assert_eq!(first, run(7, &turned).1);
-        assert_ne!(first, run(8, &burst).1);
-    }
-
-    #[test]
-    fn a_full_path_drops_what_would_wait_too_long() {
-        let now = Instant::now();
-        let path = Path {
-            rate_bps: Some(800_000),
-            queue_ms: 100,
-            ..Path::OFFICE
-        };
-        let mut network = Network::new(1);
-        network.take(now, (0..50).map(|seq| (rtp(1, seq), path)).collect());
-        // 1000 bytes take 10 ms: eleven find at most 100 ms of queue before them.
-        assert_eq!(network.traffic().overflowed, 39);
-        assert_eq!(arrivals(&mut network).len(), 11);
-    }
-
-    #[test]
-    fn jitter_keeps_the_order_and_reordering_does_not() {
-        let now = Instant::now();
-        for (reorder_ppm, in_order) in [(0, true), (200_000, false)] {
-            let path = Path {
-                loss_ppm: 0,
-                reorder_ppm,
-                ..Path::LOSSY
-            };
-            let mut network = Network::new(3);
-            for step in 0..100u16 {
-                let at = now + Duration::from_millis(u64::from(step));
-                network.take(at, vec![(rtp(1, step), path)]);
-            }
-            let seqs: Vec<_> = arrivals(&mut network)
-                .iter()
-                .map(|(_, d)| u16::from_be_bytes([d.bytes[2], d.bytes[3]]))
-                .collect();
-            assert_eq!(seqs.is_sorted(), in_order);
-            assert_eq!(seqs.len(), 100);
-        }
     }
 }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use sfu_client::participant::{ReceivedFrame, ReceivedPacket};
 use sfu_protocol::media::Codec;
-use sfu_protocol::signal::SlotId;
 
 /// How patient the oracles are. It depends on the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +51,24 @@ impl Bounds {
         timestamp_slack: Duration::from_millis(1_000),
         lossless: false,
     };
+
+    /// For good paths that are cut, moved or crashed: what was under way is lost, the rest is as
+    /// strict. A check of a silent path comes twice a second, a keyframe once.
+    pub const BROKEN: Bounds = Bounds {
+        settle: Duration::from_millis(2_000),
+        freeze: Duration::from_millis(1_000),
+        timestamp_slack: Duration::from_millis(500),
+        lossless: false,
+        ..Bounds::STRICT
+    };
+
+    /// For paths that lose 10 % with 100 ms of jitter, or more.
+    pub const BAD: Bounds = Bounds {
+        silence: Duration::from_millis(1_500),
+        freeze: Duration::from_millis(8_000),
+        settle: Duration::from_secs(10),
+        ..Bounds::LOSSY
+    };
 }
 
 /// Every packet of one slot.
@@ -60,6 +77,7 @@ pub struct SlotLine {
     packets: BTreeMap<u64, Stamp>,
     twice: u64,
     unmarked: u64,
+    last_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +97,12 @@ impl SlotLine {
         };
         self.twice += u64::from(self.packets.insert(packet.seq, stamp).is_some());
         self.unmarked += u64::from(packet.csrc.is_none());
+        self.last_at = Some(at);
+    }
+
+    /// When the last packet came.
+    pub fn last_at(&self) -> Option<Instant> {
+        self.last_at
     }
 
     /// How many packets came.
@@ -102,12 +126,21 @@ impl SlotLine {
         }
         if bounds.lossless && self.missing() > 0 {
             faults.push(format!(
-                "{} sequence numbers are missing on a path that loses nothing",
-                self.missing()
+                "{} sequence numbers are missing on a path that loses nothing, the first after {:?}",
+                self.missing(),
+                self.first_before_a_hole()
             ));
         }
         faults.extend(self.jump(bounds));
         faults
+    }
+
+    fn first_before_a_hole(&self) -> Option<u64> {
+        let pairs = self.packets.keys().zip(self.packets.keys().skip(1));
+        pairs
+            .filter(|(before, after)| **before + 1 != **after)
+            .map(|(before, _)| *before)
+            .next()
     }
 
     fn missing(&self) -> u64 {
@@ -121,44 +154,53 @@ impl SlotLine {
         })
     }
 
-    /// The first place where timestamps do not go on as time does.
+    /// The first place where timestamps do not go on as time does. A packet that is late, because
+    /// it was sent again or its path was dark, is nothing of the kind: those after it are not.
     fn jump(&self, bounds: &Bounds) -> Option<String> {
-        let stamps = self.without_delays();
-        let pairs = stamps.iter().zip(stamps.iter().skip(1));
-        pairs
-            .filter_map(|(before, after)| jump_between(before, after, bounds))
-            .next()
-    }
-
-    /// The packets in order, none later than one that follows it: a packet that was sent again
-    /// is dated by the first that overtook it.
-    fn without_delays(&self) -> Vec<(u64, Stamp)> {
-        let mut stamps: Vec<(u64, Stamp)> = self.packets.iter().map(|(&n, &s)| (n, s)).collect();
-        let mut earliest: Option<Instant> = None;
-        for (_, stamp) in stamps.iter_mut().rev() {
-            let at = earliest.map_or(stamp.at, |earliest| earliest.min(stamp.at));
-            stamp.at = at;
-            earliest = Some(at);
+        let slack_us = bounds.timestamp_slack.as_micros() as i128;
+        let lags: Vec<(u64, u64, i128)> = self.lags();
+        // How late the least late of those that follow is.
+        let mut settled = lags.clone();
+        for index in (0..settled.len().saturating_sub(1)).rev() {
+            settled[index].2 = settled[index].2.min(settled[index + 1].2);
         }
-        stamps
+        let mut least_us = lags.first()?.2;
+        for index in 1..lags.len() {
+            let (before, after) = (lags[index - 1], lags[index]);
+            let ahead_us = least_us - after.2;
+            let behind_us = settled[index].2 - least_us;
+            if after.1 < before.1 || ahead_us > slack_us || behind_us > slack_us {
+                return Some(format!(
+                    "from seq {} to {} the timestamp goes on by {} ticks and is {} ms ahead",
+                    before.0,
+                    after.0,
+                    i128::from(after.1) - i128::from(before.1),
+                    if ahead_us > slack_us {
+                        ahead_us
+                    } else {
+                        -behind_us
+                    } / 1_000,
+                ));
+            }
+            least_us = least_us.min(after.2);
+        }
+        None
     }
-}
 
-fn jump_between(before: &(u64, Stamp), after: &(u64, Stamp), bounds: &Bounds) -> Option<String> {
-    let clock_hz = i128::from(after.1.codec?.clock_rate_hz());
-    let ticks = i128::from(after.1.timestamp) - i128::from(before.1.timestamp);
-    let media_us = ticks * 1_000_000 / clock_hz;
-    let passed_us = (after.1.at - before.1.at).as_micros() as i128;
-    let differ_us = (media_us - passed_us).unsigned_abs();
-    (ticks < 0 || differ_us > bounds.timestamp_slack.as_micros()).then(|| {
-        format!(
-            "from seq {} to {} the timestamp goes on by {} ms while {} ms pass",
-            before.0,
-            after.0,
-            media_us / 1_000,
-            passed_us / 1_000
-        )
-    })
+    /// Each packet's number, timestamp, and how much later it came than its timestamp says, in
+    /// microseconds and up to a constant.
+    fn lags(&self) -> Vec<(u64, u64, i128)> {
+        let Some(first) = self.packets.values().map(|stamp| stamp.at).min() else {
+            return Vec::new();
+        };
+        let lags = self.packets.iter().filter_map(|(&seq, stamp)| {
+            let clock_hz = i128::from(stamp.codec?.clock_rate_hz());
+            let media_us = i128::from(stamp.timestamp) * 1_000_000 / clock_hz;
+            let came_us = (stamp.at - first).as_micros() as i128;
+            Some((seq, stamp.timestamp, came_us - media_us))
+        });
+        lags.collect()
+    }
 }
 
 /// What two frames of a slot that follow each other without a hole owe each other.
@@ -200,11 +242,10 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// The lines of every slot of one guest.
-pub type SlotLines = BTreeMap<SlotId, SlotLine>;
-
 #[cfg(test)]
 mod tests {
+    use sfu_protocol::signal::SlotId;
+
     use super::*;
 
     fn line(packets: &[(u64, u64, u64)]) -> SlotLine {
@@ -228,7 +269,7 @@ mod tests {
     #[test]
     fn a_line_is_continuous_or_its_fault_is_named() {
         type Packets = &'static [(u64, u64, u64)];
-        let cases: [(&str, Packets, usize); 7] = [
+        let cases: [(&str, Packets, usize); 9] = [
             ("goes on", &[(1, 0, 0), (2, 9_000, 100), (3, 9_000, 101)], 0),
             ("a number is missing", &[(1, 0, 0), (3, 9_000, 100)], 1),
             (
@@ -237,6 +278,26 @@ mod tests {
                 1,
             ),
             ("time goes back", &[(1, 9_000, 0), (2, 0, 100)], 1),
+            (
+                "time stands still",
+                &[
+                    (1, 0, 0),
+                    (2, 9_000, 100),
+                    (3, 18_000, 5_000),
+                    (4, 27_000, 5_100),
+                ],
+                1,
+            ),
+            (
+                "a dark path whose packets were all sent again",
+                &[
+                    (1, 0, 0),
+                    (2, 9_000, 500),
+                    (3, 18_000, 500),
+                    (4, 45_000, 500),
+                ],
+                0,
+            ),
             ("time jumps", &[(1, 0, 0), (2, 900_000, 100)], 1),
             (
                 "a packet that was sent again",

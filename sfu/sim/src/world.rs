@@ -5,7 +5,11 @@
 
 mod cast;
 mod letters;
+mod node;
+mod rights;
+mod roster;
 mod strangers;
+mod troubles;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -15,20 +19,19 @@ use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use sfu_client::participant::Input as GuestInput;
-use sfu_core::io::{Departures, Input, Output, SignalId};
+use sfu_core::io::{Input, SignalId};
 use sfu_core::report::Report;
-use sfu_core::shard::{Limits, Shard, ShardConfig};
 use sfu_protocol::ids::RoomId;
 use str0m::config::DtlsCert;
 use uuid::Uuid;
 
 use crate::chronicle::Chronicle;
-use crate::guest::Guest;
+use crate::guest::{Departing, Guest};
 use crate::keeper::Keeper;
 use crate::network::{Datagram, Network, Path};
 use crate::oracle::{Bounds, Violation};
 use letters::{Letter, Post};
+use node::Node;
 use strangers::Strangers;
 pub use strangers::{MAX_OVERHEARD, MAX_TOLD};
 
@@ -44,9 +47,6 @@ const MAX_ROUNDS: u32 = 50;
 
 /// Most violations that are kept: the first tell the story.
 const MAX_VIOLATIONS: usize = 40;
-
-/// The node's wall clock when a story begins: 2025-01-01.
-const ORIGIN_UNIX_US: u64 = 1_735_689_600_000_000;
 
 /// The world.
 pub struct World {
@@ -65,9 +65,11 @@ pub struct World {
     pub(crate) signals: u64,
     pub(crate) step: String,
     pub(crate) strangers: Strangers,
-    shard: Shard,
+    /// When the keeper dials a node that came back.
+    pub(crate) redial_at: Option<Instant>,
+    chance: ChaCha8Rng,
+    node: Node,
     network: Network,
-    departures: Departures,
     burst: Vec<(Datagram, Path)>,
     next_watch: Instant,
     next_sync: Instant,
@@ -83,17 +85,8 @@ impl World {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         fastrand::seed(chance.next_u64());
         let start = first_moment();
-        let mut entropy = [0; 32];
-        chance.fill_bytes(&mut entropy);
-        let shard = Shard::new(ShardConfig {
-            shard: 0,
-            advertise: vec![node_address()],
-            origin: start,
-            origin_unix_us: ORIGIN_UNIX_US,
-            entropy,
-            dtls: Some(certificate()),
-            limits: Limits::default(),
-        });
+        let node = Node::begin(start, start, &mut chance);
+        let network = Network::new(chance.next_u64());
         World {
             start,
             now: start,
@@ -108,9 +101,10 @@ impl World {
             signals: 0,
             step: String::new(),
             strangers: Strangers::default(),
-            shard,
-            network: Network::new(chance.next_u64()),
-            departures: Departures::new(),
+            redial_at: None,
+            chance,
+            node,
+            network,
             burst: Vec::new(),
             next_watch: start,
             next_sync: start,
@@ -132,7 +126,7 @@ impl World {
 
     /// What the shard counts.
     pub fn report(&self) -> Report {
-        self.shard.report()
+        self.node.report()
     }
 
     /// What the network did.
@@ -182,54 +176,17 @@ impl World {
         }
     }
 
-    /// Gives the shard an input, sends what departs and takes what it says.
-    pub(crate) fn tell_shard(&mut self, input: Input<'_>) {
-        self.shard.handle(self.now, input, &mut self.departures);
-        self.collect_departures();
-        while let Some(output) = self.shard.poll() {
-            self.route(output);
+    /// The same, once: what lasts is told when it begins.
+    pub(crate) fn violate_once(&mut self, who: &str, what: String) {
+        let said = |known: &Violation| known.who == who && known.what == what;
+        if !self.violations.iter().any(said) {
+            self.violate(who, what);
         }
     }
 
     /// Puts a datagram on its way.
     pub(crate) fn post_datagram(&mut self, datagram: Datagram, path: Path) {
         self.burst.push((datagram, path));
-    }
-
-    fn collect_departures(&mut self) {
-        for (destination, bytes) in self.departures.iter() {
-            let guest = self
-                .guests
-                .iter()
-                .rfind(|guest| guest.seen_as == destination);
-            let path = guest.map_or(Path::OFFICE, |guest| guest.line.down);
-            let datagram = Datagram {
-                source: node_address(),
-                destination,
-                bytes: bytes.to_vec(),
-            };
-            self.burst.push((datagram, path));
-        }
-        self.departures.clear();
-    }
-
-    fn route(&mut self, output: Output) {
-        match output {
-            Output::Signal { signal, envelope } => {
-                self.post
-                    .send(self.now, Letter::ToGuest { signal, envelope });
-            }
-            Output::CloseSignal { signal } => {
-                self.post.send(self.now, Letter::CloseGuest { signal });
-            }
-            Output::Link { peer, frame } => {
-                self.post.send(self.now, Letter::ToKeeper { peer, frame });
-            }
-            Output::Control { reply, .. } => {
-                let line = format!("{reply:?}");
-                self.note("node", &line);
-            }
-        }
     }
 
     /// Everything that is due now, until nothing is.
@@ -243,10 +200,10 @@ impl World {
                 return;
             }
         }
-        let reason = self.shard.deadline().reason;
+        let deadline = self.node.deadline();
         self.violate(
             "world",
-            format!("something is always due; the shard says {reason:?}"),
+            format!("something is always due; the shard says {deadline:?}"),
         );
     }
 
@@ -259,11 +216,19 @@ impl World {
         }
         for index in 0..self.guests.len() {
             if !self.guests[index].gone && self.guests[index].due() <= self.now {
-                self.guests[index].step(self.now);
-                self.drain_guest(index);
+                let departing = self.guests[index].step(self.now);
+                self.depart(index, departing);
             }
         }
-        if self.shard.deadline().at <= self.now {
+        if self.redial_at.is_some_and(|at| at <= self.now) {
+            self.redial_at = None;
+            self.redial();
+        }
+        if self
+            .node
+            .deadline()
+            .is_some_and(|deadline| deadline.at <= self.now)
+        {
             self.tell_shard(Input::Tick);
         }
     }
@@ -284,15 +249,24 @@ impl World {
         }
         let here = |guest: &Guest| guest.seen_as == destination && !guest.gone;
         if let Some(index) = self.guests.iter().position(here) {
-            let bytes = bytes.as_slice();
-            self.guests[index].handle(self.now, GuestInput::Datagram { source, bytes });
+            self.guests[index].receive(self.now, source, &bytes);
             self.drain_guest(index);
         }
     }
 
     /// Takes what leaves a guest.
     pub(crate) fn drain_guest(&mut self, index: usize) {
-        let departing = self.guests[index].drain(self.now, node_address());
+        self.depart(index, Departing::default());
+    }
+
+    fn depart(&mut self, index: usize, mut departing: Departing) {
+        if departing.hangs_up {
+            self.hang_up(index);
+        }
+        if departing.calls {
+            self.call(index);
+        }
+        self.guests[index].drain(self.now, node_address(), &mut departing);
         let guest = &self.guests[index];
         let (signal, up, name) = (guest.signal, guest.line.up, guest.name.clone());
         for datagram in departing.datagrams {
@@ -323,10 +297,10 @@ impl World {
     }
 
     fn is_due(&self) -> bool {
-        self.next_event() <= self.now
+        self.next_event().is_some_and(|at| at <= self.now)
     }
 
-    fn next_event(&self) -> Instant {
+    fn next_event(&self) -> Option<Instant> {
         let guests = self
             .guests
             .iter()
@@ -336,12 +310,15 @@ impl World {
         moving
             .chain(self.post.next_arrival())
             .chain(guests)
-            .fold(self.shard.deadline().at, Instant::min)
+            .chain(self.redial_at)
+            .chain(self.node.deadline().map(|deadline| deadline.at))
+            .min()
     }
 
     /// The next millisecond in which something is due, at least the next one.
     fn next_due(&self) -> Instant {
-        let due = self.next_event().min(self.next_watch).min(self.next_sync);
+        let watch = self.next_watch.min(self.next_sync);
+        let due = self.next_event().map_or(watch, |due| due.min(watch));
         let since = due.saturating_duration_since(self.start).as_nanos();
         let ms = since.div_ceil(1_000_000) as u64;
         let at = self.start + Duration::from_millis(ms);

@@ -13,6 +13,7 @@ mod transport;
 mod uplink;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use sfu_protocol::media::Source;
@@ -168,6 +169,23 @@ impl Participant {
         }
     }
 
+    /// Looks for another way to the node and offers it (RFC 8445, section 9): the path is lost, or
+    /// the network changed and `moved_to` is the address now. Media goes on meanwhile where it can.
+    /// Nothing happens before the first answer, or while an offer waits for its answer.
+    ///
+    /// # Errors
+    /// [`ParticipantError::Address`] when `moved_to` is no candidate.
+    pub fn restart_ice(&mut self, moved_to: Option<SocketAddr>) -> Result<(), ParticipantError> {
+        if self.over || self.offered.message().is_some() {
+            return Ok(());
+        }
+        self.offered.restart(&mut self.transport, moved_to)?;
+        if let Some(offer) = self.offered.message() {
+            self.signal(offer);
+        }
+        Ok(())
+    }
+
     /// Leaves. The node answers with a goodbye.
     pub fn leave(&mut self) {
         self.signal(ClientMessage::Leave {});
@@ -210,8 +228,9 @@ impl Participant {
             return;
         }
         match &envelope.message {
-            NodeMessage::Joined { resumed, .. } => {
-                if !resumed && let Some(offer) = self.offered.message() {
+            NodeMessage::Joined { .. } => {
+                // Also when the place was kept: the offer may have been lost with the WebSocket.
+                if let Some(offer) = self.offered.message() {
                     self.signal(offer);
                 }
                 self.event(Event::Joined);
@@ -235,7 +254,10 @@ impl Participant {
     fn accept_answer(&mut self, now: Instant, revision: u32, sdp: &str) {
         match self.offered.accept(&mut self.transport, revision, sdp) {
             Ok(()) => {
-                self.uplinks = self.offered.uplinks(&mut self.transport);
+                for (source, uplink) in self.offered.uplinks(&mut self.transport) {
+                    // The answer to a later offer: what is sent goes on with its numbers.
+                    self.uplinks.entry(source).or_insert(uplink);
+                }
                 self.downlink.learn_slots(self.offered.slots());
                 self.transport.tick(now);
             }

@@ -1,9 +1,11 @@
 //! The m-lines: what a participant sends, and the slots in which it receives.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{ClientMessage, PublishLine, SlotId, TrackState};
+use str0m::Candidate;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
@@ -35,6 +37,8 @@ pub(super) struct Offered {
     lines: Vec<Line>,
     slots: Vec<Mid>,
     pending: Option<SdpPendingOffer>,
+    /// The candidate that the answer to a restart brings into use.
+    moved_to: Option<Candidate>,
 }
 
 impl std::fmt::Debug for Offered {
@@ -102,6 +106,7 @@ pub(super) fn make(
         lines,
         slots,
         pending: Some(pending),
+        moved_to: None,
     })
 }
 
@@ -144,9 +149,34 @@ impl Offered {
             return Ok(());
         };
         let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| error.to_string())?;
-        transport
-            .change(|rtc| rtc.sdp_api().accept_answer(pending, answer))
-            .map_err(|error| error.to_string())
+        let accepted = transport.change(|rtc| rtc.sdp_api().accept_answer(pending, answer));
+        accepted.map_err(|error| error.to_string())?;
+        if let Some(candidate) = self.moved_to.take() {
+            transport.move_to(candidate);
+        }
+        Ok(())
+    }
+
+    /// Makes an offer with new ICE credentials, from another address or from the same.
+    pub(super) fn restart(
+        &mut self,
+        transport: &mut Transport,
+        moved_to: Option<SocketAddr>,
+    ) -> Result<(), ParticipantError> {
+        let candidate = moved_to.map(Transport::candidate).transpose()?;
+        let keeps_candidates = candidate.is_none();
+        let made = transport.change(|rtc| {
+            let mut api = rtc.sdp_api();
+            api.ice_restart(keeps_candidates);
+            api.apply()
+        });
+        let (offer, pending) =
+            made.ok_or_else(|| ParticipantError::Offer("nothing to offer".into()))?;
+        self.revision += 1;
+        self.sdp = offer.to_sdp_string();
+        self.pending = Some(pending);
+        self.moved_to = candidate;
+        Ok(())
     }
 
     /// The streams that the answer lets it send.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::vp8::read_payload;
 
-/// How long a missing packet is waited for: two retransmissions over a path of 150 ms.
-pub(super) const PATIENCE: Duration = Duration::from_millis(600);
+/// How long a missing packet is waited for: several retransmissions over a bad path. Browsers wait
+/// for a frame up to twice as long.
+pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// How often a keyframe is asked for while none comes.
 pub(super) const KEYFRAME_REPEAT: Duration = Duration::from_millis(500);

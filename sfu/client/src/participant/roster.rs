@@ -123,11 +123,11 @@ impl Roster {
         self.resume_key.as_deref()
     }
 
-    /// Whether a message has not been seen yet. A fresh join counts from 1 again; 0 is outside
-    /// the count.
+    /// Whether a message has not been seen yet. A join is always news: a fresh one counts from 1
+    /// again, and one that kept the place repeats the last number seen. 0 is outside the count.
     pub(super) fn is_news(&self, envelope: &Envelope) -> bool {
-        let fresh = matches!(envelope.message, NodeMessage::Joined { resumed: false, .. });
-        fresh || envelope.seq == 0 || envelope.seq > self.last_seq
+        let joined = matches!(envelope.message, NodeMessage::Joined { .. });
+        joined || envelope.seq == 0 || envelope.seq > self.last_seq
     }
 
     /// Names the track of what was received by its CSRC, else by what is in the slot.
@@ -163,8 +163,10 @@ impl Roster {
                 self.room = Some(room);
                 self.resume_key = Some(resume_key);
                 self.recording = recording;
+                // Also when the place was kept: who missed more than the node keeps is told no more
+                // than this.
+                self.people = participants.into_iter().map(|p| (p.id, p)).collect();
                 if !resumed {
-                    self.people = participants.into_iter().map(|p| (p.id, p)).collect();
                     self.speaking.clear();
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
@@ -16,6 +16,10 @@ use super::{ParticipantConfig, ParticipantError};
 
 /// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
 const MAX_KNOWN_STREAMS: usize = 256;
+
+/// Longest wait before a check that was not answered is made again: browsers ask a silent path
+/// about twice a second.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The transport of a participant.
 pub(super) struct Transport {
@@ -48,6 +52,7 @@ impl Transport {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true);
+        rtc.set_max_stun_rto(MAX_CHECK_INTERVAL);
         if let Some(certificate) = &config.certificate {
             rtc = rtc.set_dtls_cert(certificate.clone());
         }
@@ -61,10 +66,20 @@ impl Transport {
             codecs: BTreeMap::new(),
             failure: None,
         };
-        let candidate = Candidate::host(config.local, "udp")
-            .map_err(|_| ParticipantError::Address(config.local))?;
+        let candidate = Self::candidate(config.local)?;
         transport.change(|rtc| rtc.add_local_candidate(candidate).is_some());
         Ok(transport)
+    }
+
+    /// A host candidate.
+    pub(super) fn candidate(local: SocketAddr) -> Result<Candidate, ParticipantError> {
+        Candidate::host(local, "udp").map_err(|_| ParticipantError::Address(local))
+    }
+
+    /// From now on this is where it is.
+    pub(super) fn move_to(&mut self, candidate: Candidate) {
+        self.local = candidate.addr();
+        self.change(|rtc| rtc.add_local_candidate(candidate).is_some());
     }
 
     /// Changes the `Rtc` and drains it.

@@ -38,6 +38,7 @@ impl Connection {
         };
         let input = Input::Receive(step.now, datagram);
         self.authentic = false;
+        self.way.receives(step.now, source, bytes);
         match ssrc_of(bytes).filter(|ssrc| !self.bindings.knows(*ssrc)) {
             Some(ssrc) => self.try_ssrc(step, ssrc, input),
             None => self.feed(step, input),
@@ -123,7 +124,8 @@ impl Connection {
                 Ok(Output::Transmit(transmit)) => {
                     let bytes: &[u8] = &transmit.contents;
                     if self.may_depart(step.report, bytes) {
-                        step.out.push(transmit.destination, bytes);
+                        let destination = self.way.departs(step.now, transmit.destination, bytes);
+                        step.out.push(destination, bytes);
                     }
                 }
                 Ok(Output::Event(event)) => self.on_event(step, event),

@@ -13,6 +13,7 @@ mod reach;
 mod repair;
 mod silence;
 pub(crate) mod uplink;
+mod way;
 
 pub(crate) use answer::Negotiated;
 
@@ -39,6 +40,7 @@ use reach::Reach;
 use repair::RepairBudget;
 use silence::Silence;
 use uplink::{SenderReport, Uplink};
+use way::Way;
 
 /// Slots that are kept for an m-line that comes back. Beyond it the oldest is forgotten, and its
 /// numbers begin anew.
@@ -107,6 +109,7 @@ pub(crate) struct Connection {
     rtx_types: u128,
     closed: bool,
     reach: Reach,
+    way: Way,
     silence: Silence,
     bindings: Bindings,
     feedback: Policer,
@@ -146,6 +149,7 @@ impl Connection {
             rtx_types: 0,
             closed: false,
             reach: Reach::default(),
+            way: Way::default(),
             silence: Silence::default(),
             bindings: Bindings::default(),
             feedback: Policer::for_rtcp(),

@@ -9,7 +9,7 @@ use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::signal::SlotId;
 
-use crate::oracle::{Bounds, SlotLines, frame_fault};
+use crate::oracle::{Bounds, SlotLine, frame_fault};
 
 /// Most faults that are remembered of one guest: the first ones tell the story.
 const MAX_FAULTS: usize = 20;
@@ -48,7 +48,9 @@ pub struct Sight {
     me: u32,
     id: ParticipantId,
     slots: BTreeMap<SlotId, Slot>,
-    lines: SlotLines,
+    /// By transport, counted from 0, and slot.
+    lines: BTreeMap<(u32, SlotId), SlotLine>,
+    transport: u32,
     shown: BTreeMap<SlotId, Shown>,
     sightings: BTreeMap<(u32, Source), Sighting>,
     faults: Vec<String>,
@@ -60,7 +62,8 @@ impl Sight {
             me,
             id,
             slots: BTreeMap::new(),
-            lines: SlotLines::new(),
+            lines: BTreeMap::new(),
+            transport: 0,
             shown: BTreeMap::new(),
             sightings: BTreeMap::new(),
             faults: Vec::new(),
@@ -72,6 +75,12 @@ impl Sight {
         self.sightings.get(&(author, source)).copied()
     }
 
+    /// When the last packet came in a slot.
+    pub(crate) fn last_packet_at(&self, slot: &SlotId) -> Option<Instant> {
+        let line = self.lines.get(&(self.transport, slot.clone()))?;
+        line.last_at()
+    }
+
     /// Takes the faults found since the last call.
     pub fn take_faults(&mut self) -> Vec<String> {
         std::mem::take(&mut self.faults)
@@ -81,11 +90,18 @@ impl Sight {
     pub fn line_faults(&self, bounds: &Bounds) -> Vec<String> {
         let lines = self.lines.iter();
         lines
-            .flat_map(|(slot, line)| {
+            .flat_map(|((_, slot), line)| {
                 let faults = line.faults(bounds).into_iter();
                 faults.map(move |fault| format!("slot {}: {fault}", slot.0))
             })
             .collect()
+    }
+
+    /// Another transport: its slots are others.
+    pub(super) fn begin_anew(&mut self) {
+        self.transport += 1;
+        self.slots.clear();
+        self.shown.clear();
     }
 
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&SlotId, &Shown)> {
@@ -116,7 +132,10 @@ impl Sight {
     }
 
     pub(super) fn packet(&mut self, now: Instant, packet: &ReceivedPacket) {
-        let line = self.lines.entry(packet.slot.clone()).or_default();
+        let line = self
+            .lines
+            .entry((self.transport, packet.slot.clone()))
+            .or_default();
         line.packet(now, packet);
     }
 

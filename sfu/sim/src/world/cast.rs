@@ -15,6 +15,9 @@ use crate::guest::{Guest, Invite, Place, Sighting};
 use crate::keeper::Keeper;
 use crate::network::{Line, Path};
 
+/// How long a page takes from its end to the first message of the next.
+const RELOAD_MS: u64 = 400;
+
 impl World {
     /// Somebody joins over a good line, as a member with camera and microphone.
     pub fn join(&mut self, name: &str) {
@@ -26,6 +29,7 @@ impl World {
         let number = self.guests.len() as u32 + 1;
         let [_, _, high, low] = number.to_be_bytes();
         self.signals += 1;
+        let seed = self.draw();
         let before = self.guests.iter().find(|guest| guest.name == name);
         let fresh = ParticipantId(Uuid::from_u128(0x9a00 + u128::from(number)));
         let place = Place {
@@ -35,6 +39,7 @@ impl World {
             address: SocketAddr::from(([10, 1, high, low], 5_000)),
             signal: SignalId(self.signals),
             certificate: certificate(),
+            seed,
         };
         self.changed_at = self.now;
         self.guests.push(Guest::join(self.now, place, &invite));
@@ -48,6 +53,7 @@ impl World {
         self.guests[index].say(self.now, ClientMessage::Leave {});
         self.drain_guest(index);
         self.guests[index].gone = true;
+        self.guests[index].out_since = Some(self.now);
     }
 
     /// Somebody is gone without a word: the WebSocket closes, nothing more is sent.
@@ -66,16 +72,26 @@ impl World {
         let signal = self.guests[index].signal;
         self.changed_at = self.now;
         self.guests[index].lost_since = Some(self.now);
+        self.guests[index].stay_away();
         self.post.send(self.now, Letter::GuestClosed { signal });
     }
 
     /// Somebody whose WebSocket was lost comes back over another.
     pub fn signal_returns(&mut self, name: &str) {
         let index = self.index(name);
-        self.signals += 1;
-        self.changed_at = self.now;
-        self.guests[index].return_over(SignalId(self.signals));
+        self.call(index);
         self.drain_guest(index);
+    }
+
+    /// Somebody loads the page again: nothing of the old one runs, the same participant joins with
+    /// the tracks as they were.
+    pub fn reload(&mut self, name: &str) {
+        let invite = self.guest(name).invite();
+        let speaks = self.guest(name).speaks_since.is_some();
+        self.vanish(name);
+        self.run_ms(RELOAD_MS);
+        self.join_with(name, invite);
+        self.speak(name, speaks);
     }
 
     /// Somebody says something.
@@ -126,10 +142,15 @@ impl World {
         self.say(name, ClientMessage::Want { wants });
     }
 
-    /// Somebody's line changes.
-    pub fn set_line(&mut self, name: &str, line: Line) {
-        let index = self.index(name);
-        self.guests[index].line = line;
+    /// Somebody wants to see nobody in their first picture slot.
+    pub fn want_nothing(&mut self, name: &str) {
+        let wants = vec![Want {
+            slot: self.picture_slot(name),
+            show: Show::Nothing,
+            max_height: 360,
+            priority: 100,
+        }];
+        self.say(name, ClientMessage::Want { wants });
     }
 
     /// A recorder dials and records the room.
@@ -198,6 +219,19 @@ impl World {
         Some((sighting.first_at - joined_at).as_millis() as u64)
     }
 
+    /// When something happened, in milliseconds since the story began.
+    pub fn ms_of(&self, at: Instant) -> u64 {
+        (at - self.start).as_millis() as u64
+    }
+
+    /// From now on the oracles take a source of somebody for what it is told here, though nobody
+    /// has said so in the room.
+    pub fn believe_track(&mut self, name: &str, source: Source, state: TrackState) {
+        let index = self.index(name);
+        self.changed_at = self.now;
+        self.guests[index].tracks.insert(source, (state, self.now));
+    }
+
     /// Claims something; a false claim is a violation.
     pub fn claim(&mut self, holds: bool, what: &str) {
         if !holds {
@@ -239,12 +273,12 @@ impl World {
             .clone()
     }
 
-    fn next_peer(&mut self) -> PeerId {
+    pub(super) fn next_peer(&mut self) -> PeerId {
         self.links += 1;
         PeerId(self.links)
     }
 
-    fn greet(&mut self) {
+    pub(super) fn greet(&mut self) {
         let keeper = self.keeper.as_ref().expect("a recording was started");
         let (peer, greeting) = (keeper.peer, keeper.greeting());
         self.post.send(self.now, Letter::KeeperOpened { peer });

@@ -1,14 +1,14 @@
-//! What goes over reliable, ordered ways: WebSockets and links. Nothing is lost; it takes time.
+//! What goes over reliable, ordered ways: WebSockets and links. Nothing is lost while both ends
+//! live; it takes time, and where the way is cut it waits.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sfu_client::participant::Input as GuestInput;
 use sfu_core::io::{Input, PeerId, SignalId};
 use sfu_protocol::grant::{GRANT_AUDIENCE, Grant, Rights};
 use sfu_protocol::ids::{NodeId, OrganisationId};
 use sfu_protocol::link::{FromNode, ToNode};
-use sfu_protocol::signal::{ClientMessage, Envelope, NodeMessage};
+use sfu_protocol::signal::{ClientMessage, Envelope, NodeMessage, RefusedCode};
 use uuid::Uuid;
 
 use super::World;
@@ -57,22 +57,86 @@ pub(crate) enum Letter {
 pub(crate) struct Post {
     underway: BTreeMap<(Instant, u64), Letter>,
     serial: u64,
+    /// WebSockets whose way is cut, and whose they are.
+    cut: BTreeMap<SignalId, usize>,
+    /// What waits for a guest's way to be whole again.
+    held: BTreeMap<usize, Vec<Letter>>,
+    link_cut: bool,
+    held_link: Vec<Letter>,
+}
+
+impl Letter {
+    /// The WebSocket it goes over; none over a link.
+    fn signal(&self) -> Option<SignalId> {
+        match self {
+            Letter::ToNode { signal, .. }
+            | Letter::ToGuest { signal, .. }
+            | Letter::CloseGuest { signal }
+            | Letter::GuestClosed { signal } => Some(*signal),
+            Letter::ToShard { .. }
+            | Letter::ToKeeper { .. }
+            | Letter::KeeperOpened { .. }
+            | Letter::KeeperClosed { .. } => None,
+        }
+    }
 }
 
 impl Post {
     pub(crate) fn send(&mut self, now: Instant, letter: Letter) {
-        let delay = match letter {
-            Letter::ToNode { .. }
-            | Letter::ToGuest { .. }
-            | Letter::CloseGuest { .. }
-            | Letter::GuestClosed { .. } => SIGNAL_DELAY,
-            Letter::ToShard { .. }
-            | Letter::ToKeeper { .. }
-            | Letter::KeeperOpened { .. }
-            | Letter::KeeperClosed { .. } => LINK_DELAY,
-        };
+        let signal = letter.signal();
+        if let Some(guest) = signal.and_then(|signal| self.cut.get(&signal)) {
+            return self.held.entry(*guest).or_default().push(letter);
+        }
+        if signal.is_none() && self.link_cut {
+            return self.held_link.push(letter);
+        }
+        let delay = signal.map_or(LINK_DELAY, |_| SIGNAL_DELAY);
         self.serial += 1;
         self.underway.insert((now + delay, self.serial), letter);
+    }
+
+    /// From now on a guest's WebSocket carries nothing; what is said over it waits.
+    pub(crate) fn cut(&mut self, signal: SignalId, guest: usize) {
+        self.cut.insert(signal, guest);
+    }
+
+    /// Whether a guest's way is cut.
+    pub(crate) fn is_cut(&self, guest: usize) -> bool {
+        self.cut.values().any(|&cut| cut == guest)
+    }
+
+    /// A guest's way is whole again: what waited goes, in order.
+    pub(crate) fn mend(&mut self, now: Instant, guest: usize) {
+        self.cut.retain(|_, &mut cut| cut != guest);
+        for letter in self.held.remove(&guest).unwrap_or_default() {
+            self.send(now, letter);
+        }
+    }
+
+    pub(crate) fn cut_link(&mut self) {
+        self.link_cut = true;
+    }
+
+    /// The link is whole again: what waited goes, unless the link was closed meanwhile.
+    pub(crate) fn mend_link(&mut self, now: Instant, keeps: bool) {
+        self.link_cut = false;
+        for letter in std::mem::take(&mut self.held_link) {
+            if keeps {
+                self.send(now, letter);
+            }
+        }
+    }
+
+    /// The node died: what was on its way to it, and over its links, is gone. What it had said to
+    /// guests still arrives.
+    pub(crate) fn node_died(&mut self) {
+        let survives =
+            |letter: &Letter| matches!(letter, Letter::ToGuest { .. } | Letter::CloseGuest { .. });
+        self.underway.retain(|_, letter| survives(letter));
+        for letters in self.held.values_mut() {
+            letters.retain(survives);
+        }
+        self.held_link.clear();
     }
 
     pub(crate) fn deliver(&mut self, now: Instant) -> Option<Letter> {
@@ -90,12 +154,8 @@ impl World {
         match letter {
             Letter::ToNode { signal, message } => self.hear_guest(signal, message),
             Letter::ToGuest { signal, envelope } => self.hear_node(signal, *envelope),
-            Letter::CloseGuest { signal } => {
-                self.close_stranger(signal);
-                // A guest that is told to go closes its side too.
-                self.post.send(self.now, Letter::GuestClosed { signal });
-            }
-            Letter::GuestClosed { signal } => self.tell_shard(Input::SignalClosed { signal }),
+            Letter::CloseGuest { signal } => self.close_guest(signal),
+            Letter::GuestClosed { signal } => self.guest_closed(signal),
             Letter::ToShard { peer, frame } => {
                 let line = format!("{frame:?}");
                 self.note("keeper says", &line);
@@ -111,12 +171,17 @@ impl World {
         let Some(index) = self.guest_at(signal) else {
             return self.hear_stranger(signal, message);
         };
+        if !self.node.is_up() {
+            // Nobody listens there: the connection is refused.
+            return self.post.send(self.now, Letter::CloseGuest { signal });
+        }
         let name = self.guests[index].name.clone();
         let ClientMessage::Join { resume, .. } = message else {
             self.note(&name, &summary(&message));
             return self.tell_shard(Input::Signal { signal, message });
         };
         self.note(&name, "joins");
+        self.came_back(index);
         let grant = Box::new(self.grant_at(index));
         self.tell_shard(Input::SignalOpened {
             signal,
@@ -140,11 +205,38 @@ impl World {
             message,
         } = &envelope.message
             && !self.guests[index].hostile
+            && *code != RefusedCode::Draining
         {
             self.violate(&name, format!("{about} was refused: {code:?} {message}"));
         }
-        self.guests[index].handle(self.now, GuestInput::Node(envelope));
+        self.guests[index].hear(self.now, envelope);
         self.drain_guest(index);
+    }
+
+    /// The node closed a WebSocket, or nobody listens at its other end.
+    fn close_guest(&mut self, signal: SignalId) {
+        self.close_stranger(signal);
+        // A guest that is told to go closes its side too.
+        self.post.send(self.now, Letter::GuestClosed { signal });
+        let Some(index) = self.guest_at(signal) else {
+            return;
+        };
+        if !self.guests[index].gone {
+            self.guests[index].signal_lost(self.now);
+            self.changed_at = self.now;
+        }
+    }
+
+    fn guest_closed(&mut self, signal: SignalId) {
+        if let Some(index) = self.guest_at(signal) {
+            let guest = &mut self.guests[index];
+            let left = guest.gone && guest.lost_since.is_none();
+            if !left && !guest.forgotten && self.node.is_up() {
+                guest.lost_since.get_or_insert(self.now);
+                self.changed_at = self.now;
+            }
+        }
+        self.tell_shard(Input::SignalClosed { signal });
     }
 
     fn hear_shard(&mut self, peer: PeerId, frame: FromNode) {
@@ -154,7 +246,9 @@ impl World {
         };
         let line = keeper.hear(frame);
         let faults = keeper.take_faults();
-        self.note("keeper", &line);
+        if let Some(line) = line {
+            self.note("keeper", &line);
+        }
         for fault in faults {
             self.violate("keeper", fault);
         }
@@ -172,7 +266,7 @@ impl World {
 
     pub(super) fn grant_at(&self, index: usize) -> Grant {
         let guest = &self.guests[index];
-        let now_s = (super::ORIGIN_UNIX_US / 1_000_000) + self.now_ms() / 1_000;
+        let now_s = (super::node::ORIGIN_UNIX_US / 1_000_000) + self.now_ms() / 1_000;
         Grant {
             aud: GRANT_AUDIENCE.to_owned(),
             iat: now_s,

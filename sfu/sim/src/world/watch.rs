@@ -1,18 +1,14 @@
 //! The oracles that look at everyone every few milliseconds, and once at the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use sfu_protocol::ids::ParticipantId;
 use sfu_protocol::media::{Kind, Source};
-use sfu_protocol::signal::{Role, TrackState};
+use sfu_protocol::signal::TrackState;
 
 use super::World;
 use super::cast::held_for;
-use crate::guest::{Guest, LOST_GRACE};
-
-/// Somebody as others should see them.
-type Face = (String, Role, bool, BTreeMap<Source, TrackState>);
+use crate::guest::Guest;
 
 impl World {
     pub(super) fn watch(&mut self) {
@@ -26,9 +22,13 @@ impl World {
         for guest in self.guests.iter().filter(|guest| !guest.gone) {
             let mut faults = self.silences(guest);
             faults.extend(self.roster_faults(guest));
-            faults.extend(self.standstills(guest));
+            if guest.is_listening() && !guest.line.is_cut() {
+                faults.extend(self.standstills(guest));
+            }
+            faults.extend(self.leaks(guest));
             lasting.extend(faults.into_iter().map(|fault| (guest.name.clone(), fault)));
         }
+        lasting.extend(self.house_faults().map(|fault| ("node".to_owned(), fault)));
         // A state that lasts is told once.
         found.extend(lasting.difference(&self.complaints).cloned());
         self.complaints = lasting;
@@ -49,75 +49,9 @@ impl World {
                 found.push((guest.name.clone(), what));
             }
         }
-        let report = self.report();
-        if report.panics > 0 {
-            found.push(("node".to_owned(), format!("{} panics", report.panics)));
-        }
         for (who, what) in found {
             self.violate(&who, what);
         }
-    }
-
-    fn roster_faults(&self, guest: &Guest) -> Option<String> {
-        let since = self.last_change().max(guest.joined_at);
-        if guest.lost_since.is_some() || self.now < since + self.bounds.roster {
-            return None;
-        }
-        let expected = self.expected_roster(guest);
-        let roster = guest.participant().roster();
-        let seen: BTreeMap<ParticipantId, Face> = roster
-            .people()
-            .map(|person| {
-                let tracks = person.tracks.iter().map(|t| (t.id.source, t.state));
-                (
-                    person.id,
-                    (
-                        person.name.clone(),
-                        person.role,
-                        person.lost,
-                        tracks.collect(),
-                    ),
-                )
-            })
-            .collect();
-        if seen != expected {
-            return Some(format!("the roster is {seen:?} and should be {expected:?}"));
-        }
-        (roster.recording().is_some() != self.recorded).then(|| {
-            format!(
-                "recording is {:?} and should be {}",
-                roster.recording(),
-                self.recorded
-            )
-        })
-    }
-
-    /// When rosters changed last. Giving up a lost guest is a change as well.
-    fn last_change(&self) -> Instant {
-        let lost = self.guests.iter().filter_map(|guest| guest.lost_since);
-        let given_up = lost.map(|since| since + LOST_GRACE);
-        given_up
-            .filter(|&at| at <= self.now)
-            .fold(self.changed_at, Instant::max)
-    }
-
-    fn expected_roster(&self, guest: &Guest) -> BTreeMap<ParticipantId, Face> {
-        let listed = |other: &&Guest| other.id != guest.id && other.is_listed(self.now);
-        self.guests
-            .iter()
-            .filter(listed)
-            .map(|other| {
-                let lost = other.lost_since.is_some();
-                let tracks = other
-                    .tracks
-                    .iter()
-                    .map(|(&source, &(state, _))| (source, state));
-                let shown = tracks
-                    .filter(|&(_, state)| state != TrackState::Off)
-                    .collect();
-                (other.id, (other.name.clone(), other.role, lost, shown))
-            })
-            .collect()
     }
 
     /// Speakers that a guest should hear and does not.
@@ -192,9 +126,8 @@ impl World {
 
     /// Whether media must flow by now from a source that is as it is since `since`.
     fn flows_to(&self, guest: &Guest, sender: &Guest, since: Instant) -> bool {
-        let settled = |who: &Guest| {
-            !who.gone && held_for(Some(who.joined_at), self.now) >= self.bounds.settle
-        };
+        let settled =
+            |who: &Guest| !who.gone && held_for(who.calm_since, self.now) >= self.bounds.settle;
         settled(guest) && settled(sender) && held_for(Some(since), self.now) >= self.bounds.freeze
     }
 }

@@ -7,12 +7,10 @@ use sfu_sim::network::{Line, Path};
 use sfu_sim::oracle::Bounds;
 use sfu_sim::plan::Plan;
 
-use crate::seeds::with_every_seed;
-
 /// Longest from a wish until it is seen.
 const WISH_MS: u64 = 800;
 
-fn layers_follow_the_height(seed: u64) -> Chronicle {
+pub(crate) fn layers_follow_the_height(seed: u64) -> Chronicle {
     let mut plan = Plan::tell(
         "layers follow the height that is wanted",
         seed,
@@ -48,7 +46,7 @@ fn layers_follow_the_height(seed: u64) -> Chronicle {
     .end()
 }
 
-fn a_slot_changes_hands(seed: u64) -> Chronicle {
+pub(crate) fn a_slot_changes_hands(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("a slot changes hands", seed, Bounds::STRICT);
     plan.step("three meet", |world| {
         for name in ["ada", "ben", "cleo"] {
@@ -67,7 +65,7 @@ fn a_slot_changes_hands(seed: u64) -> Chronicle {
     .end()
 }
 
-fn more_people_than_slots(seed: u64) -> Chronicle {
+pub(crate) fn more_people_than_slots(seed: u64) -> Chronicle {
     let names = ["ada", "ben", "cleo", "dan", "eve", "fay"];
     let mut plan = Plan::tell("more people than slots", seed, Bounds::STRICT);
     plan.step("six meet with two slots of each kind", |world| {
@@ -99,25 +97,4 @@ fn more_people_than_slots(seed: u64) -> Chronicle {
         }
     })
     .end()
-}
-
-#[test]
-fn whoever_speaks_is_heard_by_all_though_slots_are_few() {
-    with_every_seed(|seed| {
-        more_people_than_slots(seed);
-    });
-}
-
-#[test]
-fn who_wants_a_height_gets_the_layer_that_covers_it() {
-    with_every_seed(|seed| {
-        layers_follow_the_height(seed);
-    });
-}
-
-#[test]
-fn a_slot_stays_one_continuous_line_when_it_shows_somebody_else() {
-    with_every_seed(|seed| {
-        a_slot_changes_hands(seed);
-    });
 }

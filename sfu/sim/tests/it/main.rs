@@ -1,11 +1,20 @@
-//! Stories of a whole world, each told with ten committed seeds.
+//! Stories of a whole world, each told with its committed seeds.
 
+mod crash;
+mod crowd;
+mod darkness;
 mod determinism;
 mod joining;
 mod layers;
+mod moving;
 mod network;
 mod oracles;
+mod plans;
 mod recording;
+mod returning;
 mod seeds;
 mod strangers;
+mod sweep;
 mod tracks;
+mod trouble;
+mod wishes;

@@ -1,13 +1,14 @@
 //! Bad networks.
 
+use std::time::Duration;
+
 use sfu_protocol::media::Source;
 use sfu_sim::chronicle::Chronicle;
 use sfu_sim::guest::Invite;
 use sfu_sim::network::{Line, Path};
 use sfu_sim::oracle::Bounds;
 use sfu_sim::plan::Plan;
-
-use crate::seeds::with_every_seed;
+use sfu_sim::world::World;
 
 pub(crate) fn a_lossy_network(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("a lossy network", seed, Bounds::LOSSY);
@@ -37,7 +38,7 @@ pub(crate) fn a_lossy_network(seed: u64) -> Chronicle {
     .end()
 }
 
-fn a_line_that_becomes_narrow(seed: u64) -> Chronicle {
+pub(crate) fn a_line_that_becomes_narrow(seed: u64) -> Chronicle {
     let narrow = Path {
         rate_bps: Some(300_000),
         ..Path::OFFICE
@@ -71,16 +72,158 @@ fn a_line_that_becomes_narrow(seed: u64) -> Chronicle {
     .end()
 }
 
-#[test]
-fn a_meeting_survives_five_percent_loss_both_ways() {
-    with_every_seed(|seed| {
-        a_lossy_network(seed);
-    });
+/// Most keyframes a second that the node may ask of one layer, on average, the beginning apart.
+const KEYFRAMES_PER_SECOND: u64 = 1;
+
+/// The requests of a beginning: each layer of camera and screen, twice.
+const FIRST_KEYFRAMES: u64 = 12;
+
+pub(crate) fn ten_percent(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("ten percent lost", seed, Bounds::BAD);
+    plan.step("three meet over bad lines and talk", |world| {
+        for name in ["ada", "ben", "cleo"] {
+            world.join_with(name, Invite::over(Line::both(Path::BAD)));
+            world.speak(name, true);
+        }
+        world.run_ms(8_000);
+        world.claim_everyone_perceives_everyone();
+    })
+    .step("they go on", |world| {
+        world.run_ms(6_000);
+        world.claim_everyone_perceives_everyone();
+        claim_few_keyframes(world, &["ada", "ben", "cleo"]);
+    })
+    .end()
 }
 
-#[test]
-fn a_meeting_recovers_from_a_line_that_was_too_narrow() {
-    with_every_seed(|seed| {
-        a_line_that_becomes_narrow(seed);
-    });
+fn claim_few_keyframes(world: &mut World, names: &[&str]) {
+    let seconds = world.now_ms() / 1_000;
+    let most = 3 * KEYFRAMES_PER_SECOND * seconds + FIRST_KEYFRAMES;
+    for name in names {
+        let asked = world.guest(name).participant().counters().keyframes_wanted;
+        let what = format!("{name} is asked for {asked} keyframes in {seconds} s");
+        world.claim(asked <= most, &what);
+    }
+}
+
+pub(crate) fn twenty_percent(seed: u64) -> Chronicle {
+    // A third of what is sent is lost on its way through both lines: pictures come when they can.
+    let bounds = Bounds {
+        freeze: Duration::from_secs(60),
+        ..Bounds::BAD
+    };
+    let names = ["ada", "ben", "cleo"];
+    let mut plan = Plan::tell("twenty percent lost", seed, bounds);
+    plan.step("three meet over dire lines and talk", |world| {
+        for name in names {
+            world.join_with(name, Invite::over(Line::both(Path::DIRE)));
+            world.speak(name, true);
+        }
+        world.run_ms(12_000);
+        for name in names {
+            for whom in names.iter().filter(|whom| **whom != name) {
+                let heard = world.perceives(name, whom, Source::Microphone, 1_000);
+                world.claim(heard, &format!("{name} hears {whom}"));
+            }
+        }
+        claim_few_keyframes(world, &names);
+    })
+    .step("the lines are good again", |world| {
+        for name in names {
+            world.set_line(name, Line::both(Path::OFFICE));
+        }
+        world.run_ms(6_000);
+        for name in names {
+            for whom in names.iter().filter(|whom| **whom != name) {
+                let seen = world.perceives(name, whom, Source::Camera, 300);
+                world.claim(seen, &format!("{name} sees {whom}"));
+            }
+        }
+    })
+    .end()
+}
+
+pub(crate) fn far_away(seed: u64) -> Chronicle {
+    let bounds = Bounds {
+        settle: Duration::from_secs(4),
+        freeze: Duration::from_secs(2),
+        ..Bounds::STRICT
+    };
+    let mut plan = Plan::tell("far away", seed, bounds);
+    plan.step("ada and ben meet cleo from another continent", |world| {
+        world.join("ada");
+        world.join("ben");
+        world.join_with("cleo", Invite::over(Line::both(Path::FAR)));
+        world.speak("cleo", true);
+        world.run_ms(5_000);
+        world.claim_everyone_perceives_everyone();
+    })
+    .step("cleo looks closer", |world| {
+        world.want("cleo", "ben", Source::Camera, 720);
+        world.run_ms(2_500);
+        let layer = world
+            .sighting("cleo", "ben", Source::Camera)
+            .map(|seen| seen.layer);
+        world.claim(
+            layer == Some(2),
+            &format!("cleo sees layer 2, not {layer:?}"),
+        );
+    })
+    .end()
+}
+
+pub(crate) fn a_stuttering_line(seed: u64) -> Chronicle {
+    // A sound that comes later than the one after it may miss the beginning of its slot.
+    let bounds = Bounds {
+        lossless: false,
+        ..Bounds::STRICT
+    };
+    let mut plan = Plan::tell("a stuttering line", seed, bounds);
+    plan.step("three meet over lines that repeat themselves", |world| {
+        for name in ["ada", "ben", "cleo"] {
+            world.join_with(name, Invite::over(Line::both(Path::STUTTERING)));
+            world.speak(name, true);
+        }
+        world.run_ms(4_000);
+        world.claim_everyone_perceives_everyone();
+        let doubled = world.traffic().doubled;
+        world.claim(doubled > 500, &format!("{doubled} datagrams came twice"));
+        for name in ["ada", "ben", "cleo"] {
+            let lost = world.guest(name).participant().counters().packets_lost;
+            world.claim(
+                lost == 0,
+                &format!("{name} lost {lost} packets of pictures"),
+            );
+        }
+    })
+    .end()
+}
+
+pub(crate) fn one_bad_line(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("one bad line", seed, Bounds::BAD);
+    plan.step("ada and ben talk", |world| {
+        for name in ["ada", "ben"] {
+            world.join(name);
+            world.speak(name, true);
+        }
+        world.run_ms(1_500);
+    })
+    .step("cleo listens over a dire line", |world| {
+        let mut listener = Invite::over(Line::both(Path::DIRE));
+        listener.publish.clear();
+        world.join_with("cleo", listener);
+        for _ in 0..20 {
+            world.run_ms(300);
+            for (name, whom) in [("ada", "ben"), ("ben", "ada")] {
+                let seen = world.perceives(name, whom, Source::Camera, 300);
+                let heard = world.perceives(name, whom, Source::Microphone, 100);
+                world.claim(seen && heard, &format!("{name} perceives {whom}"));
+            }
+        }
+        for name in ["ada", "ben"] {
+            let lost = world.guest(name).participant().counters().packets_lost;
+            world.claim(lost == 0, &format!("{name} lost {lost} packets"));
+        }
+    })
+    .end()
 }

@@ -1,5 +1,7 @@
 //! The oracles see what is wrong: a story that must fail, fails, and says why.
 
+use sfu_protocol::media::Source;
+use sfu_protocol::signal::TrackState;
 use sfu_sim::guest::Invite;
 use sfu_sim::network::{Line, Path};
 use sfu_sim::oracle::Bounds;
@@ -52,5 +54,45 @@ fn a_lost_packet_is_seen_where_none_may_be_lost() {
         world.join_with("ben", Invite::over(Line::both(Path::LOSSY)));
         world.run_ms(3_000);
     })
+    .end();
+}
+
+#[test]
+#[should_panic(expected = "ada: receives ben's camera, which is Muted")]
+fn media_of_a_muted_track_is_seen() {
+    let mut plan = Plan::tell("muted in word only", 1, Bounds::STRICT);
+    plan.step("ben says that he is muted, and sends", |world| {
+        world.join("ada");
+        world.join("ben");
+        world.run_ms(1_500);
+        world.believe_track("ben", Source::Camera, TrackState::Muted);
+        world.run_ms(2_000);
+    })
+    .end();
+}
+
+#[test]
+#[should_panic(expected = "ben: has moved; media goes on to")]
+fn media_for_an_address_that_nobody_has_any_more_is_seen() {
+    let mut plan = Plan::tell("moved and not heard", 1, Bounds::BROKEN);
+    plan.step(
+        "ben has another port, and nothing of him arrives",
+        |world| {
+            world.join("ada");
+            world.join("ben");
+            world.run_ms(1_500);
+            world.rebind("ben");
+            let mute = Path {
+                loss_ppm: 1_000_000,
+                ..Path::OFFICE
+            };
+            let line = Line {
+                up: mute,
+                down: Path::OFFICE,
+            };
+            world.set_line("ben", line);
+            world.run_ms(3_000);
+        },
+    )
     .end();
 }

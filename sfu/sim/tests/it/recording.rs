@@ -11,8 +11,6 @@ use sfu_sim::oracle::Bounds;
 use sfu_sim::plan::Plan;
 use sfu_sim::world::World;
 
-use crate::seeds::with_every_seed;
-
 /// Everything that a recorder was given is on its tapes, and the node counts the same.
 fn claim_tapes_are_complete(world: &mut World) {
     let report = world.report();
@@ -66,7 +64,7 @@ fn play(world: &mut World, name: &str, source: Source) -> u64 {
     good
 }
 
-fn a_recording(seed: u64) -> Chronicle {
+pub(crate) fn a_recording(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("a recording", seed, Bounds::STRICT);
     plan.step("ada and ben meet and record", |world| {
         world.join("ada");
@@ -133,7 +131,7 @@ fn claim_sounds_are_without_hole(world: &mut World, name: &str) {
     );
 }
 
-fn a_recorder_that_dies_and_returns(seed: u64) -> Chronicle {
+pub(crate) fn a_recorder_that_dies_and_returns(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("a recorder that dies and returns", seed, Bounds::STRICT);
     plan.step("ada and ben meet and record", |world| {
         world.join("ada");
@@ -174,7 +172,7 @@ fn a_recorder_that_dies_and_returns(seed: u64) -> Chronicle {
     .end()
 }
 
-fn a_recording_of_a_lossy_line(seed: u64) -> Chronicle {
+pub(crate) fn a_recording_of_a_lossy_line(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("a recording of a lossy line", seed, Bounds::LOSSY);
     plan.step("ada meets ben over a lossy line and records", |world| {
         world.join("ada");
@@ -193,23 +191,141 @@ fn a_recording_of_a_lossy_line(seed: u64) -> Chronicle {
     .end()
 }
 
-#[test]
-fn tapes_hold_every_packet_that_the_node_recorded() {
-    with_every_seed(|seed| {
-        a_recording(seed);
-    });
+/// Most entries that may be missing of what the node had recorded when it died: what was on the
+/// link in that moment.
+const MAX_ENTRIES_ON_THE_WAY: u64 = 60;
+
+/// Ada and ben meet and record for a while.
+fn two_record(world: &mut World) {
+    for name in ["ada", "ben"] {
+        world.join(name);
+        world.speak(name, true);
+    }
+    world.run_ms(1_500);
+    world.start_recording("ada");
+    world.run_ms(2_000);
 }
 
-#[test]
-fn a_recorder_that_dies_gets_the_rest_when_it_returns() {
-    with_every_seed(|seed| {
-        a_recorder_that_dies_and_returns(seed);
-    });
+/// The recording stops, and both are on tape without a hole.
+fn stop_and_claim_all(world: &mut World) {
+    world.stop_recording();
+    world.run_ms(500);
+    claim_tapes_are_complete(world);
+    for name in ["ada", "ben"] {
+        play(world, name, Source::Camera);
+        claim_sounds_are_without_hole(world, name);
+    }
 }
 
-#[test]
-fn a_lossy_line_leaves_the_tapes_of_others_whole() {
-    with_every_seed(|seed| {
-        a_recording_of_a_lossy_line(seed);
-    });
+pub(crate) fn a_link_that_is_cut(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("a link that is cut", seed, Bounds::STRICT);
+    plan.step("ada and ben record", two_record)
+        .step(
+            "the link carries nothing, and ben shares his screen",
+            |world| {
+                world.cut_link();
+                world.run_ms(1_500);
+                world.set_track("ben", Source::Screen, TrackState::Live);
+                world.run_ms(1_500);
+                world.mend_link();
+                world.run_ms(500);
+            },
+        )
+        .step("the recording stops", |world| {
+            stop_and_claim_all(world);
+            let frames = play(world, "ben", Source::Screen);
+            world.claim(frames > 0, "ben's screen is on tape");
+        })
+        .end()
+}
+
+pub(crate) fn a_link_that_parts(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("a link that parts", seed, Bounds::STRICT);
+    plan.step("ada and ben record", two_record)
+        .step("the link is silent and then given up, twice", |world| {
+            for _ in 0..2 {
+                world.cut_link();
+                world.run_ms(1_200);
+                world.link_parts();
+                world.run_ms(1_500);
+            }
+        })
+        .step("the recording stops", stop_and_claim_all)
+        .end()
+}
+
+pub(crate) fn a_crash(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("a crash while recording", seed, Bounds::BROKEN);
+    plan.step("ada and ben record", two_record)
+        .step("the node dies and is back", |world| {
+            world.crash();
+            let kept = world.keeper().entries();
+            world.run_ms(1_000);
+            let recorded = world.report().tape_entries;
+            let most = kept + MAX_ENTRIES_ON_THE_WAY;
+            let what = format!("{kept} of {recorded} entries had come over the link");
+            world.claim(recorded <= most && kept <= recorded, &what);
+            world.restart();
+            world.run_ms(6_000);
+            let told = world
+                .guest("ben")
+                .participant()
+                .roster()
+                .recording()
+                .is_some();
+            world.claim(told, "ben is told that the recording goes on");
+        })
+        .step("the recording stops", |world| {
+            world.stop_recording();
+            world.run_ms(500);
+            let ended = world.keeper().has_ended();
+            world.claim(ended, "the recording has ended");
+            for name in ["ada", "ben"] {
+                let tapes = world
+                    .keeper()
+                    .tapes_of(world.guest(name).track(Source::Microphone));
+                let (before, after): (Vec<_>, Vec<_>) = tapes.partition(|tape| tape.cut_off);
+                let (before, after) = (before.len(), after.len());
+                let what = format!("{name} has {before} tapes before the crash, {after} after");
+                world.claim(before == 1 && after == 1, &what);
+                play(world, name, Source::Microphone);
+                play(world, name, Source::Camera);
+            }
+        })
+        .end()
+}
+
+pub(crate) fn a_graceful_stop(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("a stop while recording", seed, Bounds::BROKEN);
+    plan.step("ada and ben record", two_record)
+        .step("the node is asked to stop", |world| {
+            world.drain();
+            world.run_ms(500);
+            claim_tapes_are_complete(world);
+            for name in ["ada", "ben"] {
+                claim_sounds_are_without_hole(world, name);
+            }
+        })
+        .end()
+}
+
+pub(crate) fn a_dark_guest(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("a dark guest on tape", seed, Bounds::BROKEN);
+    plan.step("ada and ben record", two_record)
+        .step("ben is dark for a while", |world| {
+            world.cut("ben");
+            world.run_ms(3_000);
+            world.mend("ben");
+            world.run_ms(3_000);
+        })
+        .step("the recording stops", |world| {
+            world.stop_recording();
+            world.run_ms(500);
+            claim_tapes_are_complete(world);
+            play(world, "ada", Source::Camera);
+            claim_sounds_are_without_hole(world, "ada");
+            let heard = play(world, "ben", Source::Microphone);
+            world.claim(heard > 200, &format!("{heard} of ben's sounds are on tape"));
+        })
+        .end()
 }

@@ -1,23 +1,50 @@
-//! The committed seeds. A seed that finds a fault is added here and stays.
+//! The committed seeds. A seed that finds a fault is added to its plan and stays.
 
 use std::ops::Range;
 
-/// Every story is told with each of them.
-pub(crate) const SEEDS: [u64; 10] = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89];
+use sfu_sim::chronicle::Chronicle;
 
-/// Set to `from..to` to look for new seeds instead: by night, never in a gate.
-const SWEEP: &str = "SFU_SIM_SWEEP";
+/// Every plan is told with each of them.
+pub(crate) const SEEDS: [u64; 4] = [1, 2, 3, 5];
 
-/// Tells a story with every seed.
-pub(crate) fn with_every_seed(story: impl Fn(u64)) {
-    match std::env::var(SWEEP) {
-        Ok(range) => read_range(&range).for_each(story),
-        Err(_) => SEEDS.into_iter().for_each(story),
+/// Seeds that found a fault, with the plan that they found it in.
+const FOUND: &[(&str, u64)] = &[];
+
+/// Set to a seed, or to `from..to`, to tell a plan with these instead: how a failure is replayed.
+pub(crate) const SEED: &str = "SFU_SIM_SEED";
+
+/// Tells a plan with every seed of its own.
+pub(crate) fn tell(plan: &str, story: fn(u64) -> Chronicle) {
+    for seed in seeds_of(plan, std::env::var(SEED).ok().as_deref()) {
+        story(seed);
     }
 }
 
-fn read_range(text: &str) -> Range<u64> {
-    let (from, to) = text.split_once("..").expect("a range like 1000..1100");
-    let number = |text: &str| text.parse().expect("a range of numbers");
-    number(from)..number(to)
+/// Tells a story that is not in the list of plans with every seed.
+#[expect(dead_code, reason = "stories of other rooms are told with it")]
+pub(crate) fn with_every_seed(story: impl Fn(u64)) {
+    seeds_of("", std::env::var(SEED).ok().as_deref())
+        .into_iter()
+        .for_each(story);
+}
+
+/// The seeds of a plan: those that were asked for, else the committed ones.
+pub(crate) fn seeds_of(plan: &str, asked: Option<&str>) -> Vec<u64> {
+    if let Some(asked) = asked {
+        return read_range(asked).collect();
+    }
+    let found = FOUND.iter().filter(|(name, _)| *name == plan);
+    SEEDS
+        .into_iter()
+        .chain(found.map(|&(_, seed)| seed))
+        .collect()
+}
+
+/// Reads `7` or `7..9`.
+pub(crate) fn read_range(text: &str) -> Range<u64> {
+    let number = |text: &str| -> u64 { text.parse().expect("a number, or a range like 7..9") };
+    match text.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => number(text)..number(text) + 1,
+    }
 }

@@ -6,9 +6,7 @@ use sfu_sim::chronicle::Chronicle;
 use sfu_sim::oracle::Bounds;
 use sfu_sim::plan::Plan;
 
-use crate::seeds::with_every_seed;
-
-fn mute_camera_and_screen(seed: u64) -> Chronicle {
+pub(crate) fn mute_camera_and_screen(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("mute, camera and screen", seed, Bounds::STRICT);
     plan.step("three meet and ada speaks", |world| {
         for name in ["ada", "ben", "cleo"] {
@@ -56,9 +54,33 @@ fn mute_camera_and_screen(seed: u64) -> Chronicle {
     .end()
 }
 
-#[test]
-fn a_track_that_is_muted_or_stopped_is_silent_and_comes_back() {
-    with_every_seed(|seed| {
-        mute_camera_and_screen(seed);
-    });
+pub(crate) fn two_screens(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("two screens", seed, Bounds::STRICT);
+    plan.step("three meet, and two share their screens", |world| {
+        for name in ["ada", "ben", "cleo"] {
+            world.join(name);
+        }
+        world.run_ms(1_500);
+        world.set_track("ada", Source::Screen, TrackState::Live);
+        world.set_track("ben", Source::Screen, TrackState::Live);
+        world.run_ms(1_500);
+        for (name, whom) in [
+            ("cleo", "ada"),
+            ("cleo", "ben"),
+            ("ada", "ben"),
+            ("ben", "ada"),
+        ] {
+            let seen = world.perceives(name, whom, Source::Screen, 300);
+            world.claim(seen, &format!("{name} sees {whom}'s screen"));
+        }
+    })
+    .step("dan comes late and sees both", |world| {
+        world.join("dan");
+        world.run_ms(1_500);
+        for whom in ["ada", "ben"] {
+            let seen = world.perceives("dan", whom, Source::Screen, 300);
+            world.claim(seen, &format!("dan sees {whom}'s screen"));
+        }
+    })
+    .end()
 }

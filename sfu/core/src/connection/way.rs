@@ -1,0 +1,164 @@
+//! To which of its verified addresses a client is sent media. str0m keeps to the first that was
+//! nominated for as long as that lives, some fifteen seconds after its last check; a NAT that
+//! gives a client another port would leave it without media for so long.
+//!
+//! # Threat model
+//! A move needs a binding request that ICE has verified (its message integrity holds our
+//! password), that nominates (RFC 8445, section 7.1.2), whose transaction was not seen before, and
+//! a former address from which nothing comes any more. So nobody can guess a way, and whoever
+//! repeats an overheard request from elsewhere changes nothing. One who holds a request back and
+//! sends it in the client's place while the client is silent gets sealed packets until the
+//! client's next request: no more than they could have had on the wire.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::demux::{stun_attribute, stun_transaction};
+
+/// How long nothing may come from an address before another takes its place. Media comes every
+/// 20 ms; of one who only listens, checks and reports come about every second.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// Transactions that are remembered. A client makes a few a second; older ones are of no use once
+/// its path has changed.
+const MAX_TRANSACTIONS: usize = 32;
+
+const STUN_USE_CANDIDATE: u16 = 0x0025;
+
+/// A binding success response (RFC 8489, section 5).
+const STUN_SUCCESS: [u8; 2] = [0x01, 0x01];
+
+/// The way to one client.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    /// Where str0m sends to, as far as it has sent.
+    nominated: Option<SocketAddr>,
+    /// Where that goes instead.
+    moved_to: Option<SocketAddr>,
+    heard_at: Option<Instant>,
+    /// The request in hand: from where, when it may move the way.
+    asks: Option<SocketAddr>,
+    transactions: VecDeque<[u8; 12]>,
+}
+
+impl Way {
+    /// A datagram came, and is about to be given to ICE.
+    pub(crate) fn receives(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
+        self.asks = None;
+        if self.current() == Some(source) {
+            self.heard_at = Some(now);
+        }
+        let Some(transaction) = stun_transaction(bytes) else {
+            return;
+        };
+        let nominates = stun_attribute(bytes, STUN_USE_CANDIDATE).is_some();
+        let silent = self.heard_at.is_none_or(|at| now >= at + SILENCE);
+        let fresh = !self.transactions.contains(&transaction);
+        if fresh {
+            if self.transactions.len() == MAX_TRANSACTIONS {
+                self.transactions.pop_front();
+            }
+            self.transactions.push_back(transaction);
+        }
+        if nominates && silent && fresh && self.current() != Some(source) {
+            self.asks = Some(source);
+        }
+    }
+
+    /// Where a datagram of str0m's really goes. An answer to a check goes where it came from, and
+    /// says that the check was verified.
+    pub(crate) fn departs(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) -> SocketAddr {
+        if is_stun(bytes) {
+            let verified = bytes.starts_with(&STUN_SUCCESS) && self.asks == Some(to);
+            if verified && self.nominated.is_some() {
+                self.moved_to = (self.nominated != Some(to)).then_some(to);
+                self.heard_at = Some(now);
+                self.asks = None;
+            }
+            return to;
+        }
+        if self.nominated != Some(to) {
+            self.nominated = Some(to);
+            self.moved_to = None;
+            self.heard_at = Some(now);
+        }
+        self.moved_to.unwrap_or(to)
+    }
+
+    fn current(&self) -> Option<SocketAddr> {
+        self.moved_to.or(self.nominated)
+    }
+}
+
+fn is_stun(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first < 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEDIA: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn check(transaction: u8, nominates: bool) -> Vec<u8> {
+        let mut bytes = vec![0, 1, 0, if nominates { 4 } else { 0 }];
+        bytes.extend([0x21, 0x12, 0xa4, 0x42]);
+        bytes.extend([transaction; 12]);
+        if nominates {
+            bytes.extend([0, 0x25, 0, 0]);
+        }
+        bytes
+    }
+
+    /// A request comes, and ICE answers it, or does not.
+    fn asks(way: &mut Way, now: Instant, from: SocketAddr, request: &[u8], verified: bool) {
+        way.receives(now, from, request);
+        if verified {
+            let answer = [&STUN_SUCCESS[..], &request[2..]].concat();
+            assert_eq!(way.departs(now, from, &answer), from);
+        }
+    }
+
+    #[test]
+    fn the_way_moves_to_whom_ice_has_verified_once_the_former_address_is_silent() {
+        // When the check comes, its transaction, whether it nominates and is verified; where
+        // media goes then.
+        let (old, new) = (address(1), address(2));
+        let cases = [
+            ("the old address still speaks", 400, 2, true, true, old),
+            ("it is silent", 600, 2, true, true, new),
+            ("nobody verified it", 600, 2, true, false, old),
+            ("it does not nominate", 600, 2, false, true, old),
+            ("it was overheard", 600, 1, true, true, old),
+        ];
+        for (name, after_ms, transaction, nominates, verified, expected) in cases {
+            let t0 = crate::testing::start();
+            let mut way = Way::default();
+            asks(&mut way, t0, old, &check(1, true), true);
+            assert_eq!(way.departs(t0, old, &MEDIA), old);
+            way.receives(t0, old, &MEDIA);
+            let now = t0 + Duration::from_millis(after_ms);
+            asks(&mut way, now, new, &check(transaction, nominates), verified);
+            assert_eq!(way.departs(now, old, &MEDIA), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_way_comes_back_and_follows_what_is_nominated_next() {
+        let t0 = crate::testing::start();
+        let mut way = Way::default();
+        way.departs(t0, address(1), &MEDIA);
+        let later = t0 + SILENCE;
+        asks(&mut way, later, address(2), &check(1, true), true);
+        assert_eq!(way.departs(later, address(1), &MEDIA), address(2));
+        let again = later + SILENCE;
+        asks(&mut way, again, address(1), &check(2, true), true);
+        assert_eq!(way.departs(again, address(1), &MEDIA), address(1));
+        assert_eq!(way.departs(again, address(3), &MEDIA), address(3));
+    }
+}

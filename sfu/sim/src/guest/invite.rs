@@ -1,0 +1,70 @@
+//! How somebody takes part, and what their sources look like.
+
+use sfu_client::participant::Publication;
+use sfu_client::synthetic::{LayerShape, Shape};
+use sfu_protocol::media::Source;
+use sfu_protocol::signal::{Role, TrackState};
+
+use crate::network::Line;
+
+/// Frames a second of every synthetic camera and screen. Few, so that many worlds fit in a test.
+pub const FRAMES_PER_SECOND: u32 = 10;
+
+/// The heights of the camera's layers.
+pub const LAYER_HEIGHTS: [u16; 3] = [180, 360, 720];
+
+/// How somebody takes part.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Over which line.
+    pub line: Line,
+    /// As what.
+    pub role: Role,
+    /// What is sent.
+    pub publish: Vec<Publication>,
+    /// How many are heard at once.
+    pub audio_slots: u8,
+    /// How many are seen at once.
+    pub video_slots: u8,
+}
+
+impl Invite {
+    /// A member with camera, microphone, and a screen that is off; hears four and sees four.
+    pub fn over(line: Line) -> Self {
+        Invite {
+            line,
+            role: Role::Member,
+            publish: vec![
+                Publication::live(Source::Camera, 3),
+                Publication::live(Source::Microphone, 1),
+                Publication {
+                    source: Source::Screen,
+                    layers: 1,
+                    state: TrackState::Off,
+                },
+            ],
+            audio_slots: 4,
+            video_slots: 4,
+        }
+    }
+}
+
+pub(super) fn shape(author: u32) -> Shape {
+    let layer = |height: u16, bitrate_bps| LayerShape {
+        width: height / 9 * 16,
+        height,
+        bitrate_bps,
+    };
+    let [quarter, half, full] = LAYER_HEIGHTS;
+    Shape {
+        author,
+        frames_per_second: FRAMES_PER_SECOND,
+        camera: vec![
+            layer(quarter, 40_000),
+            layer(half, 100_000),
+            layer(full, 250_000),
+        ],
+        screen: vec![layer(1_080, 150_000)],
+        keyframe_every_ms: None,
+    }
+}

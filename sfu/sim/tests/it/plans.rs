@@ -1,0 +1,98 @@
+//! Every plan by the claim that it makes: the tests tell each with its committed seeds, a sweep
+//! with new ones.
+
+use sfu_sim::chronicle::Chronicle;
+
+use crate::seeds::tell;
+use crate::{
+    crash, crowd, darkness, joining, layers, moving, network, recording, returning, tracks,
+    trouble, wishes,
+};
+
+macro_rules! plans {
+    ($($claim:ident => $story:path,)*) => {
+        /// Every plan.
+        pub(crate) const PLANS: &[(&str, fn(u64) -> Chronicle)] = &[
+            $((stringify!($claim), $story),)*
+        ];
+
+        $(
+            #[test]
+            fn $claim() {
+                tell(stringify!($claim), $story);
+            }
+        )*
+    };
+}
+
+plans! {
+    three_who_meet_see_and_hear_each_other => joining::three_meet,
+    late_joiner_gets_a_keyframe_within_a_second => joining::a_late_joiner_sees_at_once,
+    who_leaves_is_gone_for_all_and_may_come_again => joining::leaving_and_rejoining,
+    who_joins_from_another_device_replaces_the_first => joining::another_device,
+    who_vanishes_is_waited_for_and_then_given_up => joining::somebody_vanishes,
+    a_host_mutes_and_sends_out_and_an_observer_is_not_seen => joining::a_host_leads,
+    ten_who_join_at_once_all_meet => crowd::ten_at_once,
+    who_comes_and_goes_all_the_time_disturbs_nobody => crowd::comings_and_goings,
+    a_crowd_that_leaves_at_once_leaves_nothing => crowd::everyone_leaves,
+
+    whoever_speaks_is_heard_by_all_though_slots_are_few => layers::more_people_than_slots,
+    who_wants_a_height_gets_the_layer_that_covers_it => layers::layers_follow_the_height,
+    a_slot_stays_one_continuous_line_when_it_shows_somebody_else => layers::a_slot_changes_hands,
+    who_wants_nobody_is_sent_nobody => wishes::nobody_and_somebody,
+    a_slot_for_the_speaker_follows_the_talk => wishes::the_talk_goes_round,
+    a_wish_for_a_screen_outlives_the_screen => wishes::a_screen_comes_and_goes,
+
+    a_track_that_is_muted_or_stopped_is_silent_and_comes_back => tracks::mute_camera_and_screen,
+    two_screens_at_once_are_seen_by_all => tracks::two_screens,
+
+    a_meeting_survives_five_percent_loss_both_ways => network::a_lossy_network,
+    a_meeting_recovers_from_a_line_that_was_too_narrow => network::a_line_that_becomes_narrow,
+    ten_percent_loss_and_jitter_leave_speech_and_pictures => network::ten_percent,
+    twenty_percent_loss_ends_nothing => network::twenty_percent,
+    people_on_another_continent_meet => network::far_away,
+    what_comes_twice_or_late_is_taken_once_and_in_order => network::a_stuttering_line,
+    one_bad_line_is_nobody_elses => network::one_bad_line,
+
+    two_dark_seconds_heal_by_themselves => darkness::two_seconds,
+    ten_dark_seconds_end_with_everybody_back => darkness::ten_seconds,
+    thirty_dark_seconds_cost_no_place => darkness::thirty_seconds,
+    who_cannot_send_still_sees_and_is_seen_again => darkness::upwards,
+    who_cannot_receive_is_still_seen_and_sees_again => darkness::downwards,
+    media_comes_back_though_signalling_never_left => darkness::media_alone,
+    a_dark_node_brings_everyone_back => darkness::everyone,
+    who_comes_while_another_is_dark_is_met_later => darkness::a_newcomer,
+
+    a_new_port_at_the_nat_costs_no_call => moving::a_nat_forgets,
+    an_observer_behind_a_new_port_goes_on_watching => moving::an_observer_is_moved,
+    who_goes_to_another_network_takes_the_call_along => moving::another_network,
+    who_shares_a_screen_takes_it_along => moving::with_a_screen,
+    who_walks_to_and_fro_stays_in_the_call => moving::to_and_fro,
+    a_page_that_is_loaded_again_is_the_same_person => moving::reloading,
+
+    a_lost_websocket_costs_no_media_and_no_message => joining::a_lost_websocket,
+    what_was_said_to_nobody_is_said_again => returning::muted_meanwhile,
+    who_was_muted_while_away_is_told => returning::muted_by_a_host_meanwhile,
+    everyone_may_lose_their_websocket_at_once => returning::all_at_once,
+    a_full_mailbox_still_brings_the_whole_room_back => returning::much_was_missed,
+
+    a_crash_brings_everyone_back_as_they_were => crash::a_crash,
+    wishes_outlive_a_crash => crash::wishes,
+    a_second_crash_is_no_worse_than_the_first => crash::twice,
+    who_was_dark_during_a_crash_comes_back_too => crash::while_somebody_is_dark,
+    a_crash_while_people_join_loses_nobody => crash::while_people_join,
+    twenty_who_come_back_come_spread => crash::a_spread_return,
+    a_node_that_stops_tells_everyone_to_come_back => crash::a_graceful_stop,
+
+    tapes_hold_every_packet_that_the_node_recorded => recording::a_recording,
+    a_recorder_that_dies_gets_the_rest_when_it_returns => recording::a_recorder_that_dies_and_returns,
+    a_lossy_line_leaves_the_tapes_of_others_whole => recording::a_recording_of_a_lossy_line,
+    a_link_that_is_cut_for_a_while_loses_nothing => recording::a_link_that_is_cut,
+    a_link_that_parts_is_dialled_again_and_loses_nothing => recording::a_link_that_parts,
+    a_recording_goes_on_after_a_crash => recording::a_crash,
+    a_node_that_stops_ends_the_recording_whole => recording::a_graceful_stop,
+    somebody_dark_is_a_gap_on_their_tape_alone => recording::a_dark_guest,
+
+    any_trouble_in_any_order_heals => trouble::a_bad_day,
+    any_trouble_in_any_order_heals_while_recording => trouble::a_recorded_bad_day,
+}
