@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sfu_protocol::control::ControlRequest;
-use sfu_protocol::recording::{RecorderCommand, RecordingStatus};
+use sfu_protocol::recording::RecordingStatus;
 
 use crate::jobs::{reconcile, removals};
 use crate::testing::{Person, TestApp, report, text};
