@@ -16,7 +16,7 @@
 use std::str::FromStr;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, ConnectOptions, Executor, Row};
+use sqlx::{AnyPool, ConnectOptions, Connection, Executor, Row};
 
 pub mod event_cursor;
 pub mod idempotency;
@@ -77,14 +77,14 @@ impl StoreError {
 
 /// Whether a database's code says that the database cannot work, rather than that the query is
 /// wrong. PostgreSQL: SQLSTATE of five characters (classes 08, 53, 57P and 58, and 25006). SQLite:
-/// a number whose low byte is READONLY, IOERR, FULL or CANTOPEN.
+/// a number whose low byte is BUSY, READONLY, IOERR, FULL or CANTOPEN.
 fn is_its_own(code: &str) -> bool {
     if code.len() == 5 {
         let classes = ["08", "53", "57P", "58", "25006"];
         return classes.iter().any(|class| code.starts_with(class));
     }
     let primary = code.parse::<u32>().map(|code| code & 0xff);
-    matches!(primary, Ok(8 | 10 | 13 | 14))
+    matches!(primary, Ok(5 | 8 | 10 | 13 | 14))
 }
 
 /// Where the rows are.
@@ -124,6 +124,7 @@ impl Store {
                     Ok(())
                 })
             })
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
             .connect_with(options)
             .await?;
         Ok(Store { pool, sqlite })
@@ -164,6 +165,17 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Whether a connection that was given back may be lent again: only outside of a transaction.
+///
+/// SQLite itself rolls back the transaction that finds its disk full. The driver's own rollback
+/// then fails, it counts a transaction too many ever after, and what looks like the rollback of a
+/// later one only goes back to a savepoint, with the one writer's lock kept.
+async fn is_reusable(connection: &mut sqlx::AnyConnection) -> Result<bool, sqlx::Error> {
+    // A rollback is only queued when a transaction is dropped; the answer comes after it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// WAL lets readers pass the writer; FULL makes a commit survive a power cut.
@@ -274,10 +286,10 @@ mod tests {
 
     #[test]
     fn a_database_that_cannot_work_is_told_from_a_query_that_is_wrong() {
-        // sqlite3.h: FULL, READONLY, IOERR_WRITE, CANTOPEN; then CONSTRAINT_UNIQUE, BUSY.
-        let sqlite = ["13", "8", "778", "14", "2067", "5"];
+        // sqlite3.h: FULL, READONLY, IOERR_WRITE, CANTOPEN, BUSY; then CONSTRAINT_UNIQUE, ERROR.
+        let sqlite = ["13", "8", "778", "14", "5", "2067", "1"];
         let found: Vec<bool> = sqlite.map(is_its_own).to_vec();
-        assert_eq!(found, [true, true, true, true, false, false]);
+        assert_eq!(found, [true, true, true, true, true, false, false]);
         // PostgreSQL, appendix A: disk_full, connection_failure, read_only_sql_transaction,
         // admin_shutdown, io_error; then unique_violation, undefined_table.
         let postgres = [
@@ -305,6 +317,43 @@ mod tests {
                 assert_eq!(row.get::<i64, _>(0), expected, "{pragma}");
             }
             held.push(connection);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_found_the_disk_full_keeps_no_lock_afterwards() {
+        let (store, place) = temporary().await;
+        if !place.is_sqlite() {
+            return;
+        }
+        let crowd = "INSERT INTO organisations (id, name, created_at_ms) VALUES ('o', ";
+        // Every connection has the limit: whichever is lent next finds the disk full.
+        let mut held = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            let mut connection = store.pool.acquire().await.expect("a connection");
+            let limit = "PRAGMA max_page_count = 1";
+            connection.execute(limit).await.expect("a limit");
+            held.push(connection);
+        }
+        drop(held);
+        let mut transaction = store.pool.begin().await.expect("begins");
+        let large = sqlx::AssertSqlSafe(format!("{crowd} hex(zeroblob(1000000)), 1)"));
+        let refused = transaction.execute(large).await.expect_err("no room");
+        assert!(StoreError::from(refused).is_unavailable());
+        drop(transaction);
+
+        let mut held = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            held.push(store.pool.acquire().await.expect("a connection"));
+        }
+        // Twice, so that after each connection another one writes.
+        for _ in 0..2 {
+            for connection in &mut held {
+                let mut transaction = connection.begin().await.expect("begins");
+                let small = sqlx::AssertSqlSafe(format!("{crowd} 'small', 1)"));
+                transaction.execute(small).await.expect("the lock is free");
+                transaction.rollback().await.expect("rolls back");
+            }
         }
     }
 
