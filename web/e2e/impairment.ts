@@ -10,7 +10,7 @@ import { binary, type Server } from './server.ts';
 /** Where the relays listen: loopback, and not where the server is. */
 export const RELAY_IP = '127.0.0.2';
 /** Where the server is. */
-export const SERVER_IP = '127.0.0.1';
+const SERVER_IP = '127.0.0.1';
 
 /** One direction of a line. What is left out stays as it was. */
 export interface Path {
@@ -32,7 +32,7 @@ export class Impairment {
     this.#lines = reader[Symbol.asyncIterator]();
   }
 
-  /** Relays pages and media of whoever is sent here: see {@link flags} and {@link keepMediaTo}. */
+  /** Relays pages and media of whoever is sent here: see {@link flags} and {@link goAroundRelay}. */
   static async between(server: Server): Promise<Impairment> {
     const media = server.mediaPort;
     const child = spawn(
@@ -93,19 +93,18 @@ export class Impairment {
   }
 }
 
-/**
- * Lets the connections of a page know only one of the server's addresses: the relay's, so that
- * there is no way around it, or the server's own, so that nothing of it is relayed.
- */
-export async function keepMediaTo(page: Page, ip: string): Promise<void> {
-  await page.addInitScript((kept) => {
-    type Set = (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
-    const setRemoteDescription = RTCPeerConnection.prototype.setRemoteDescription as Set;
-    const setKept: Set = function (description) {
-      const lines = (description.sdp ?? '').split('\r\n');
-      const sdp = lines.filter((line) => !line.startsWith('a=candidate:') || line.includes(` ${kept} `)).join('\r\n');
-      return setRemoteDescription.call(this, { ...description, sdp });
-    };
-    RTCPeerConnection.prototype.setRemoteDescription = setKept as RTCPeerConnection['setRemoteDescription'];
-  }, ip);
+/** Lets a page's connections reach the server itself, at the address that it tells nobody. */
+export async function goAroundRelay(page: Page): Promise<void> {
+  await page.addInitScript(
+    ([relay, server]) => {
+      type Set = (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
+      const setRemoteDescription = RTCPeerConnection.prototype.setRemoteDescription as Set;
+      const setDirect: Set = function (description) {
+        const sdp = (description.sdp ?? '').replaceAll(` ${relay} `, ` ${server} `);
+        return setRemoteDescription.call(this, { ...description, sdp });
+      };
+      RTCPeerConnection.prototype.setRemoteDescription = setDirect as RTCPeerConnection['setRemoteDescription'];
+    },
+    [RELAY_IP, SERVER_IP] as const,
+  );
 }

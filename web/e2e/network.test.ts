@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
 import { COLOURS } from './camera.ts';
-import { Impairment, keepMediaTo, RELAY_IP, SERVER_IP } from './impairment.ts';
+import { goAroundRelay, Impairment, RELAY_IP } from './impairment.ts';
 import { LIMITS, STRICT } from './limits.ts';
 import { Server } from './server.ts';
 import { counters, type Counters, longestGapMs, placeWitness, testimony } from './witness.ts';
@@ -38,7 +38,9 @@ const note = (what: string, figure: string) => table.push({ what, figure });
 async function arrive(colour: keyof typeof COLOURS, name: string, toneHz: number, relayed = false) {
   const flags = relayed ? impairment.flags(server) : [];
   const person = await Person.arrive(name, { colour: COLOURS[colour], toneHz }, { flags });
-  await keepMediaTo(person.page, relayed ? RELAY_IP : SERVER_IP);
+  if (!relayed) {
+    await goAroundRelay(person.page);
+  }
   await placeWitness(person.page);
   return person;
 }
