@@ -143,6 +143,14 @@ impl Capture {
         self.gives_up_at = None;
     }
 
+    /// Waits until the writer has put all it was handed on disk and is gone: whoever goes on with
+    /// the recording finds its files at rest.
+    async fn let_go(mut self) -> Uploads {
+        drop(self.writer);
+        while self.state.changed().await.is_ok() {}
+        self.uploads
+    }
+
     fn count_patience(&mut self, trouble: Option<TroubleReason>) {
         match self.patience.filter(|_| trouble.is_none()) {
             Some(patience) => {
@@ -188,12 +196,13 @@ impl Session {
             };
             self.order(order).await;
             let captured = self.listen(&mut capture, wish).await;
-            uploads.extend(capture.uploads);
             if captured != Captured::Broken {
                 let recording = self.recording;
                 self.order(Order::Forget { recording }).await;
+                uploads.extend(capture.let_go().await);
                 return Ok(captured);
             }
+            uploads.extend(capture.uploads);
             tracing::error!(recording = %self.recording, "the tape writer ended by a fault: another goes on");
             stopping = capture.stopping;
         }
@@ -293,6 +302,8 @@ impl Session {
     async fn wait(&self, capture: &mut Capture, wish: &mut watch::Receiver<Wish>) {
         let gives_up_at = capture.gives_up_at;
         tokio::select! {
+            // What the room said in time counts, however late it is read.
+            biased;
             _ = wish.changed() => {}
             // Also when the writer is gone.
             _ = capture.state.changed() => {}

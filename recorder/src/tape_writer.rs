@@ -230,7 +230,9 @@ impl TapeWriter {
             ToWriter::Tape { link, frame } => {
                 self.newest_link = self.newest_link.max(link);
                 let stale = self.durable.wants_link_after(link);
-                if !stale && self.stalled_until.is_none() {
+                if !stale && self.stalled_until.is_some() {
+                    self.refuse(&frame);
+                } else if !stale {
                     let written = self.take_frame(frame);
                     self.survive(written);
                 }
@@ -246,6 +248,14 @@ impl TapeWriter {
             }
             #[cfg(test)]
             ToWriter::Break => panic!("broken by a test"),
+        }
+    }
+
+    fn refuse(&mut self, frame: &TapeFrame) {
+        if let TapeFrame::Entry { tape, index, entry } = frame
+            && let Some(file) = self.tapes.get_mut(tape)
+        {
+            file.refuse(*index, entry);
         }
     }
 
@@ -366,18 +376,24 @@ impl TapeWriter {
         self.survive(synced);
     }
 
+    /// The tapes before one that fails have reached the disk: their next sync will not say so again.
     fn sync_files(&mut self) -> io::Result<()> {
         let mut reached = BTreeMap::new();
+        let synced = self.sync_tapes(&mut reached);
+        let synced = synced.and_then(|()| self.journal.sync());
+        if !reached.is_empty() {
+            self.durable.reached(reached);
+        }
+        synced
+    }
+
+    fn sync_tapes(&mut self, reached: &mut BTreeMap<TapeId, u64>) -> io::Result<()> {
         for (tape, file) in &mut self.tapes {
             if let Some(synced) = file.sync()? {
                 self.metrics.entries.inc_by(synced.entries);
                 self.metrics.bytes.inc_by(synced.bytes);
                 reached.insert(*tape, synced.next_index);
             }
-        }
-        self.journal.sync()?;
-        if !reached.is_empty() {
-            self.durable.reached(reached);
         }
         Ok(())
     }

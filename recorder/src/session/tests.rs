@@ -1,6 +1,7 @@
 use prometheus::Registry;
 use recorder_core::journal;
 use sfu_protocol::ids::{RoomId, SessionId};
+use sfu_protocol::media::MediaTime;
 use uuid::Uuid;
 
 use super::*;
@@ -149,4 +150,23 @@ async fn a_recording_that_was_to_end_when_its_recorder_was_killed_asks_for_the_r
     assert!(resumed);
     assert!(matches!(bench.order().await, Order::Stop { .. }));
     session.abort();
+}
+
+#[tokio::test]
+async fn a_session_that_is_left_is_over_when_its_writer_has_put_all_on_disk() {
+    let mut bench = bench();
+    let (wish, wishes) = watch::channel(Wish::default());
+    let session = tokio::spawn(run(bench.shared.clone(), assignment(), false, wishes));
+    let (writer, _) = bench.writer().await;
+    wish.send_modify(|wish| wish.leave = true);
+    assert!(matches!(bench.order().await, Order::Forget { .. }));
+    writer
+        .put(ToWriter::Line(JournalLine::Started { at: MediaTime(1) }))
+        .await;
+    assert!(!session.is_finished());
+    drop(writer);
+    session.await.expect("ends");
+    let spool = Spool::of(&bench.shared.config.spool_dir, assignment().recording);
+    let started_at = spool.account().expect("reads").started_at;
+    assert_eq!(started_at, Some(MediaTime(1)));
 }

@@ -173,6 +173,13 @@ impl TapeFile {
         self.closed = false;
     }
 
+    /// Takes note of an entry that comes while the disk takes none: lost, unless it comes again.
+    pub(super) fn refuse(&mut self, index: u64, entry: &TapeEntry) {
+        self.newest = self.newest.max(entry.arrived);
+        let before = self.lost.map_or(0, |(to_index, _)| to_index);
+        self.lost = Some((before.max(index + 1), self.newest));
+    }
+
     /// Closes the tape where it had been before entries were let go of that did not come again, so
     /// that they read as missing. Says how many they are.
     pub(super) fn name_lost(&mut self) -> io::Result<u64> {

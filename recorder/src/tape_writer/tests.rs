@@ -53,8 +53,12 @@ fn bench(dir: tempfile::TempDir) -> Bench {
 }
 
 fn opened() -> TapeFrame {
+    opened_as(TAPE)
+}
+
+fn opened_as(tape: TapeId) -> TapeFrame {
     TapeFrame::Opened(TapeOpened {
-        tape: TAPE,
+        tape,
         recording: RecordingId(Uuid::nil()),
         track: TrackId {
             participant: ParticipantId(Uuid::nil()),
@@ -67,8 +71,12 @@ fn opened() -> TapeFrame {
 }
 
 fn entry(index: u64) -> TapeFrame {
+    entry_of(TAPE, index)
+}
+
+fn entry_of(tape: TapeId, index: u64) -> TapeFrame {
     TapeFrame::Entry {
-        tape: TAPE,
+        tape,
         index,
         entry: TapeEntry {
             arrived: MediaTime(index * 1_000_000),
@@ -251,6 +259,25 @@ async fn a_disk_that_fails_is_told_and_waited_for_and_a_new_link_brings_the_rest
 }
 
 #[tokio::test]
+async fn a_tape_that_fails_keeps_no_other_from_being_acknowledged() {
+    let later = TapeId(TAPE.0 + 1);
+    let mut bench = bench(tempfile::tempdir().expect("a directory"));
+    bench.say(1, opened()).await;
+    bench.say(1, opened_as(later)).await;
+    bench.say(1, entry_of(later, 0)).await;
+    bench.durable_at(1).await;
+    let dir = spool(bench.dir.path()).tape_dir(later);
+    fs::create_dir(dir.join("000001.tape")).expect("takes the name");
+    bench.say(1, entry(0)).await;
+    bench.say(1, entry_of(later, 20)).await;
+    let told = bench.state.wait_for(|state| state.trouble.is_some());
+    let told = tokio::time::timeout(PATIENCE, told).await.expect("in time");
+    told.expect("the thread runs");
+    let end = |tape, next_index| TapeEnd { tape, next_index };
+    assert_eq!(bench.door.durable.ends(), [end(TAPE, 1), end(later, 1)]);
+}
+
+#[tokio::test]
 async fn an_end_is_told_only_when_it_is_on_disk_and_entries_that_are_lost_by_then_are_named() {
     let mut bench = bench(tempfile::tempdir().expect("a directory"));
     bench.say(1, opened()).await;
@@ -266,6 +293,10 @@ async fn an_end_is_told_only_when_it_is_on_disk_and_entries_that_are_lost_by_the
         fs::create_dir(path).expect("takes the name");
     }
     bench.say(1, entry(20)).await;
+    let told = bench.state.wait_for(|state| state.trouble.is_some());
+    let told = tokio::time::timeout(PATIENCE, told).await.expect("in time");
+    told.expect("the thread runs");
+    // It is refused at once, and must be named all the same.
     bench.say(1, entry(21)).await;
     let end = |link| ToWriter::End { link, at: None };
     bench.door.put(end(None)).await;

@@ -1,7 +1,9 @@
 //! Recorders that are killed, links that are cut, nodes that are gone.
 
+use recorder::Config;
 use recorder_core::journal::{JournalLine, encode};
 use recorder_core::manifest::{Manifest, manifest_key};
+use recorder_core::tape::SegmentReader;
 use sfu_protocol::recording::{FileKind, RecorderCommand, RecordingStatus};
 
 use crate::meeting;
@@ -21,6 +23,19 @@ fn spooled(place: &Place) -> std::path::PathBuf {
     place.spool().join(RECORDING.to_string())
 }
 
+/// What a kill leaves beside all that was on disk: a block half written at the end of each tape.
+fn tear_tails(place: &Place) {
+    let tapes = std::fs::read_dir(spooled(place).join("tapes")).expect("is there");
+    for tape in tapes {
+        let path = tape.expect("reads").path().join("000000.tape");
+        let mut bytes = std::fs::read(&path).expect("reads");
+        let (_, reader) = SegmentReader::open(&bytes).expect("has a header");
+        let first_block = reader.whole_bytes();
+        bytes.extend_from_within(first_block..first_block + 10);
+        std::fs::write(&path, bytes).expect("tears");
+    }
+}
+
 fn entries_on_tape(manifest: &Manifest) -> u64 {
     manifest.tapes.iter().map(|tape| tape.entries).sum()
 }
@@ -33,7 +48,8 @@ async fn a_recorder_killed_midway_loses_nothing() {
     first.record().await;
     node.reaches(END_US / 2);
     until("something is acknowledged", || node.acknowledged() > 0).await;
-    drop(first);
+    first.recorder.stop().await;
+    tear_tails(&place);
     node.reaches(END_US);
 
     let mut second = place.start(&node);
@@ -88,7 +104,8 @@ async fn a_recording_goes_on_in_the_node_after_the_killed_one_and_the_time_betwe
         before.acknowledged() == before.entries()
     })
     .await;
-    drop(first);
+    first.recorder.stop().await;
+    tear_tails(&place);
 
     let tapes = meeting::later(meeting::tapes(RECORDING, 1, 2), 3_000_000);
     let after = FakeNode::after(2_900_000, ROOM, tapes);
@@ -137,7 +154,11 @@ async fn a_recording_found_unfinished_without_its_room_finishes_by_itself() {
     first.recorder.stop().await;
 
     let empty_node = FakeNode::new(ROOM, Vec::new());
-    let mut second = place.start(&empty_node);
+    let waits_briefly = Config {
+        resume_wait_ms: 200,
+        ..place.config()
+    };
+    let mut second = place.start_with(waits_briefly, &empty_node);
     let ready = second.hears(RecordingStatus::Ready).await;
     let duration_ms = ready.health.expect("told when ready").duration_ms;
     assert!((3_900..=4_300).contains(&duration_ms), "{duration_ms}");

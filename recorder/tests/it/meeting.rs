@@ -36,7 +36,7 @@ pub(crate) fn tapes(recording: RecordingId, participants: usize, seconds: u64) -
 
 /// The same tapes so much later, from the same people by new connections.
 pub(crate) fn later(tapes: Vec<MadeTape>, by_us: u64) -> Vec<MadeTape> {
-    let ntp = (by_us / 1_000_000) << 32 | ((by_us % 1_000_000) << 32) / 1_000_000;
+    let ntp = ((by_us / 1_000_000) << 32) | (((by_us % 1_000_000) << 32) / 1_000_000);
     tapes
         .into_iter()
         .map(|mut tape| {

@@ -101,10 +101,11 @@ impl FakeNode {
     pub(crate) fn dial(self: &Arc<Self>) -> LinkEnd {
         let (to_node, frames) = mpsc::channel(64);
         let (to_peer, from_node) = mpsc::channel(64);
+        // Before anybody is told of this link: a cut that follows is one of this link.
+        let cuts = self.happened.borrow().cuts;
         self.memory().dials += 1;
         let node = self.clone();
         tokio::spawn(async move {
-            let cuts = node.happened.borrow().cuts;
             let mut happened = node.happened.subscribe();
             let cut = happened.wait_for(|happened| happened.cuts > cuts);
             tokio::select! {

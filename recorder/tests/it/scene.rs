@@ -45,7 +45,7 @@ impl Place {
             objects_dir: self.objects(),
             fsync_interval_ms: 20,
             min_free_bytes: 0,
-            resume_wait_ms: 200,
+            resume_wait_ms: 120_000,
             width: 640,
             height: 360,
             fps: 15,
