@@ -265,12 +265,11 @@ impl Shard {
                     };
                     subscribe::picture_lost(&mut self.stage, now, out, to);
                 }
-                ConnectionEvent::Reachable => {
+                ConnectionEvent::Reachable | ConnectionEvent::PathBack => {
                     self.on_path(now, out, id, false);
                     subscribe::aim_all(&mut self.stage, now, out, id);
                 }
                 ConnectionEvent::PathLost => self.on_path(now, out, id, true),
-                ConnectionEvent::PathBack => self.on_path(now, out, id, false),
                 ConnectionEvent::Closed => self.on_closed(now, out, id),
                 ConnectionEvent::Broke => self.on_broke(now, out, id),
             }

@@ -44,6 +44,8 @@ impl Connection {
             None => self.feed(step, input),
         }
         if self.silence.heard(step.now, self.authentic) {
+            // What was sent into the silence is too old to be seen; pictures begin anew.
+            self.forget_sent();
             step.events.push_back((self.id, ConnectionEvent::PathBack));
         }
     }

@@ -174,7 +174,7 @@ impl Connection {
 
     /// Whether media can be sent to the client.
     pub(crate) fn is_reachable(&self) -> bool {
-        self.reach.is_open()
+        self.reach.is_open() && !self.silence.is_lost()
     }
 
     /// Whether its client uses an address now: ICE verified it and still hears from it.
@@ -220,12 +220,12 @@ impl Connection {
     }
 
     /// Sends a packet of a slot's feed. True when the slot cannot begin without a keyframe.
-    /// Nothing is sent to a client that cannot be reached.
+    /// Nothing is sent to a client that cannot be reached, or whose path is lost.
     pub(crate) fn send(&mut self, step: &mut Step<'_>, slot: usize, packet: &Packet) -> bool {
         let Some(Some(slot)) = self.slots.get_mut(slot) else {
             return false;
         };
-        if !self.reach.is_open() {
+        if !self.reach.is_open() || self.silence.is_lost() {
             slot.pause();
             return false;
         }

@@ -34,6 +34,11 @@ impl Silence {
         self.media_at = Some(now);
     }
 
+    /// Whether the path is lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     /// When to look again; none while a silence would say nothing.
     pub(crate) fn ends_at(&self) -> Option<Instant> {
         let (heard_at, media_at) = (self.heard_at?, self.media_at?);
