@@ -31,6 +31,7 @@ export interface SlotLine {
   kind: Kind;
   /** What arrives in it; stays the same object whoever is shown. */
   media: MediaStreamTrack;
+  receiver: RTCRtpReceiver;
 }
 
 export interface Offer {
@@ -123,7 +124,7 @@ export class Connection {
       this.peer.getTransceivers().flatMap((transceiver): SlotLine[] => {
         const { mid, receiver } = transceiver;
         if (mid === null || !granted.has(mid)) return [];
-        return [{ slot: mid, kind: receiver.track.kind as Kind, media: receiver.track }];
+        return [{ slot: mid, kind: receiver.track.kind as Kind, media: receiver.track, receiver }];
       }),
     );
     await this.offerAgain();

@@ -4,6 +4,7 @@
 import type { Browser } from "./browser";
 import type { Capture } from "./capture";
 import { Connection, type ConnectionState } from "./connection";
+import { hold } from "./cushion";
 import type { Scope } from "./lib/scope";
 import type { Value } from "./lib/value";
 import type { ClientMessage, Slot, SlotId, TrackId } from "./protocol/signal.gen";
@@ -62,6 +63,8 @@ export class Media {
     });
     this.network = new NetworkStats(scope, browser, () => this.connection.stats());
     scope.onEnd(this.connection.state.subscribe(() => this.heal(this.connection.state.get())));
+    const holdBack = () => hold(this.connection.slots.get(), contents.get(), this.network.delays.get());
+    for (const value of [this.connection.slots, contents, this.network.delays]) scope.onEnd(value.subscribe(holdBack));
     this.followPath();
     scope.onEnd(() => this.stopTimer());
   }

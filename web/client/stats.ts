@@ -1,6 +1,7 @@
 // What the transport says about the network, read from the browser's counters.
 
 import type { Browser } from "./browser";
+import { CushionWatch, type StreamTotals } from "./cushion";
 import { FreezeWatch } from "./freeze";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
@@ -58,7 +59,9 @@ export class NetworkStats {
   private readonly figuresCell = new Cell<NetworkFigures | null>(null);
   private readonly pathCell = new Cell<PathState>("quiet");
   private readonly frozenCell = new Cell<ReadonlySet<string>>(new Set());
+  private readonly delaysCell = new Cell<ReadonlyMap<string, number>>(new Map());
   private readonly watch = new PathWatch();
+  private readonly cushions = new CushionWatch();
   private readonly freezes = new FreezeWatch();
   private last: Totals | null = null;
   private before: Totals | null = null;
@@ -88,6 +91,11 @@ export class NetworkStats {
     return this.frozenCell;
   }
 
+  /** For how long pictures are to be held back, in milliseconds, by the id of their `MediaStreamTrack`. */
+  get delays(): Value<ReadonlyMap<string, number>> {
+    return this.delaysCell;
+  }
+
   private again(): void {
     this.stopTimer = this.browser.after(READ_EVERY_MS, () => void this.read());
   }
@@ -99,6 +107,7 @@ export class NetworkStats {
       this.take(totals(report, this.browser.nowMs()));
       const flows = this.pathCell.get() === "flowing";
       this.frozenCell.set(this.freezes.read(framesOf(report), flows, this.browser.nowMs()));
+      this.delaysCell.set(this.cushions.read(streamsOf(report), this.figuresCell.get()?.roundTripMs ?? null));
     }
     this.again();
   }
@@ -115,14 +124,27 @@ export class NetworkStats {
   }
 }
 
-function framesOf(report: RTCStatsReport): Map<string, number> {
-  const frames = new Map<string, number>();
+/** The pictures that arrive, by the id of their `MediaStreamTrack`. */
+function picturesIn<T>(report: RTCStatsReport, read: (number: (name: string) => number) => T): Map<string, T> {
+  const found = new Map<string, T>();
   report.forEach((entry: Record<string, unknown>) => {
-    const { type, kind, trackIdentifier, framesDecoded } = entry;
+    const { type, kind, trackIdentifier } = entry;
     if (type !== "inbound-rtp" || kind !== "video" || typeof trackIdentifier !== "string") return;
-    frames.set(trackIdentifier, typeof framesDecoded === "number" ? framesDecoded : 0);
+    found.set(trackIdentifier, read((name) => (typeof entry[name] === "number" ? entry[name] : 0)));
   });
-  return frames;
+  return found;
+}
+
+function framesOf(report: RTCStatsReport): Map<string, number> {
+  return picturesIn(report, (number) => number("framesDecoded"));
+}
+
+function streamsOf(report: RTCStatsReport): Map<string, StreamTotals> {
+  return picturesIn(report, (number) => ({
+    packets: number("packetsReceived"),
+    requests: number("nackCount"),
+    jitterMs: number("jitter") * 1000,
+  }));
 }
 
 function totals(report: RTCStatsReport, atMs: number): Totals {

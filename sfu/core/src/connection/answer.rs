@@ -6,6 +6,7 @@ use str0m::{IceCreds, Rtc};
 
 use super::downlink::{Feed, Slot};
 use super::negotiate::{self, OfferError, Plan};
+use super::repair;
 use super::uplink::{self, Line};
 use super::{Connection, MAX_PARKED, Step};
 
@@ -103,6 +104,9 @@ impl Connection {
             let known = self.parked.iter().position(is_it);
             let slot = known.and_then(|at| self.parked.remove(at));
             let slot = Some(slot.unwrap_or_else(|| {
+                if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
+                    repair::remember(stream);
+                }
                 Slot::new(planned.slot.clone(), planned.kind, mid, ssrc, chance())
             }));
             match self.slots.iter_mut().find(|place| place.is_none()) {

@@ -7,6 +7,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Event, Input, Output};
 
 use super::bindings::{is_rtcp, ssrc_of};
+use super::repair;
 use super::uplink::{Received, SenderReport};
 use super::{Connection, ConnectionEvent, Step};
 use crate::report::{DropReason, Report};
@@ -17,12 +18,6 @@ const MAX_ROUNDS: usize = 16;
 
 /// Outputs of one drain. str0m ends every drain by itself; this ends one that does not.
 const MAX_OUTPUTS: usize = 20_000;
-
-/// What can be sent again, as `str0m` has it by default: packets of a stream, how old they may be,
-/// and the part of a second's bytes at which it stops by itself.
-const RTX_PACKETS: usize = 2_000;
-const RTX_AGE: Duration = Duration::from_secs(3);
-const RTX_RATIO: f32 = 0.15;
 
 /// Seconds from 1900, where NTP counts from, to 1970.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
@@ -175,7 +170,7 @@ impl Connection {
         let mut direct = self.rtc.direct_api();
         for slot in self.slots.iter().flatten() {
             if let Some(stream) = direct.stream_tx(&slot.ssrc) {
-                stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_RATIO));
+                repair::remember(stream);
             }
         }
     }

@@ -1,7 +1,21 @@
-//! How much may be sent again. `str0m` stops answering requests for retransmissions once they
-//! were 15 % of what a stream sent in the last second, but looks at that only every 50 ms, and in
-//! between sends whatever is asked for: one feedback packet can ask for thousands. Here every
-//! retransmission is paid for by media that went out before it.
+//! How much may be sent again. By itself `str0m` forgets every request that waits once
+//! retransmissions were 15 % of what a stream sent in the last second, which a network that loses
+//! a tenth reaches with every keyframe; and as it looks only every 50 ms, one feedback packet can
+//! ask for thousands in between. Here every retransmission is paid for by media that went out
+//! before it.
+
+use std::time::Duration;
+
+use str0m::rtp::StreamTx;
+
+/// Packets of a stream that can be sent again, and how old they may be.
+const RTX_PACKETS: usize = 2_000;
+const RTX_AGE: Duration = Duration::from_secs(3);
+
+/// From now on what a stream sends can be sent again; what it sent before cannot.
+pub(super) fn remember(stream: &mut StreamTx) {
+    stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, None);
+}
 
 /// What media earns: a quarter of it, so that retransmissions are at most a fifth of what leaves.
 const MEDIA_BYTES_PER_BYTE: usize = 4;
