@@ -54,6 +54,38 @@ fn somebody_whose_media_stops_with_everything_else_is_lost_until_something_comes
 }
 
 #[test]
+fn a_lost_path_carries_nothing_and_pictures_begin_anew_when_it_is_back() {
+    let mut world = World::new(Limits::default());
+    let camera = [Publish::Camera { layers: 1 }];
+    let ann = world.join(1, Role::Host, &camera, (0, 0));
+    let ben = world.join(2, Role::Guest, &camera, (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    world.stream(ben, Source::Camera, &[0], 3);
+    world.clients[ben].unreachable = true;
+    world.run(Duration::from_millis(1_600));
+    world.clients[ben].packets.clear();
+    let asked = world.clients[ann].senders[0].keyframe_requests;
+    world.stream(ann, Source::Camera, &[0], 90);
+    assert_eq!(world.clients[ben].packets.len(), 0, "sent into the silence");
+    assert_eq!(world.clients[ann].senders[0].keyframe_requests, asked);
+
+    world.clients[ben].unreachable = false;
+    world.send_frame(ben, Source::Camera, &[0]);
+    world.run(Duration::from_millis(40));
+    let asked_now = world.clients[ann].senders[0].keyframe_requests;
+    assert_eq!(asked_now, asked + 1, "at once, not when somebody complains");
+    world.stream(ann, Source::Camera, &[0], 10);
+    let packets = &world.clients[ben].packets;
+    assert_eq!(packets.len(), 20);
+    assert_eq!(packets[0].payload[4] & 1, 0, "a keyframe comes first");
+    for pair in packets.windows(2) {
+        let (before, after) = (&pair[0].header, &pair[1].header);
+        let step = before.sequence_number.wrapping_add(1);
+        assert_eq!(after.sequence_number, step);
+    }
+}
+
+#[test]
 fn somebody_who_sends_nothing_is_not_lost() {
     let mut world = World::new(Limits::default());
     let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
