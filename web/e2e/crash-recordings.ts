@@ -12,7 +12,8 @@ export interface Interrupted {
   readonly id: string;
   readonly room: string;
   readonly killedAt: number;
-  readonly readyAt: number;
+  /** When the next server listened. */
+  readonly listensAt: number;
   /** Its people came back, and it was stopped by the host; else it ended by itself. */
   readonly wentOn: boolean;
 }
@@ -50,8 +51,7 @@ export async function inspect(server: Server, token: string, run: Interrupted): 
   try {
     const files = await Files.ofRecording(server, run.id, token);
     const composed = files.download('composed');
-    await decodeWhole(composed);
-    const read = await readTracks(files, run);
+    const [read] = await Promise.all([readTracks(files, run), decodeWhole(composed)]);
     rmSync(dirname(composed), { recursive: true });
     return { id: run.id, playable: true, problem: '', ...read };
   } catch (error) {
@@ -61,31 +61,35 @@ export async function inspect(server: Server, token: string, run: Interrupted): 
 
 async function readTracks(files: Files, run: Interrupted) {
   const startedAt = Date.parse(files.recording.started_at ?? '');
-  const picturesMissingMs: number[] = [];
-  const soundMissingMs: number[] = [];
-  let goesOnAsItShould = true;
-  for (const file of files.recording.files.filter(({ kind }) => kind === 'track')) {
-    const isCamera = file.track?.endsWith(':camera') ?? false;
-    const path = files.fetch(file);
-    const times = isCamera
-      ? await drawnAt(path, run.killedAt)
-      : (await soundAt(path)).map((at) => startedAt + at + PACKET_MS);
-    const before = times.filter((at) => at <= run.killedAt);
-    // A track without any moment of before lacks all since the recording began.
-    const last = Math.max(startedAt, ...before);
-    (isCamera ? picturesMissingMs : soundMissingMs).push(run.killedAt - last);
-    const after = times.some((at) => at > run.readyAt);
-    goesOnAsItShould &&= after === run.wentOn;
-    if (!isCamera) {
-      await decodeWhole(path);
-    }
-  }
-  return { picturesMissingMs, soundMissingMs, goesOnAsItShould, gapsNamed: !run.wentOn || gapsNamed(files.recording, run, startedAt) };
+  const tracks = files.recording.files.filter(({ kind }) => kind === 'track');
+  const read = await Promise.all(
+    tracks.map(async (file) => {
+      const isCamera = file.track?.endsWith(':camera') ?? false;
+      const times = await (isCamera ? drawnAt(files.fetch(file), run.killedAt) : heardAt(files.fetch(file), startedAt));
+      const before = times.filter((at) => at <= run.killedAt);
+      // A track without any moment of before lacks all since the recording began.
+      const missingMs = run.killedAt - Math.max(startedAt, ...before);
+      return { isCamera, missingMs, goesOn: times.some((at) => at > run.listensAt) };
+    }),
+  );
+  const missing = (cameras: boolean) => read.filter(({ isCamera }) => isCamera === cameras).map(({ missingMs }) => missingMs);
+  return {
+    picturesMissingMs: missing(true),
+    soundMissingMs: missing(false),
+    goesOnAsItShould: read.every(({ goesOn }) => goesOn === run.wentOn),
+    gapsNamed: !run.wentOn || gapsNamed(files.recording, run, startedAt),
+  };
+}
+
+/** When each packet of a sound file that decodes as a whole ends, milliseconds since the epoch. */
+async function heardAt(path: string, startedAt: number): Promise<number[]> {
+  await decodeWhole(path);
+  return (await soundAt(path)).map((at) => startedAt + at + PACKET_MS);
 }
 
 /** Whether each camera (none is off here) has a gap from about the kill to the return at least. */
 function gapsNamed(recording: RecordingAnswer, run: Interrupted, startedAt: number): boolean {
-  const [from, to] = [run.killedAt - startedAt, run.readyAt - startedAt];
+  const [from, to] = [run.killedAt - startedAt, run.listensAt - startedAt];
   const cameras = recording.files.filter(({ kind, track }) => kind === 'track' && track?.endsWith(':camera'));
   return (
     cameras.length > 0 &&

@@ -42,7 +42,7 @@ export const LIMITS = {
 export const CRASH_LIMITS = {
   /** Of the time before the kill, what a recording may lack. */
   missingMs: pick(700, 5_000),
-  /** From a ready server until 19 of 20 people are back in their rooms. */
+  /** From a server that listens again until 19 of 20 people are back in their rooms. */
   backMs: pick(5_000, 30_000),
   /** Nobody is waited for longer. */
   backPatienceMs: 30_000,

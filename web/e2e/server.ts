@@ -134,7 +134,8 @@ export class Server {
     return found[0];
   }
 
-  async #launch(): Promise<void> {
+  /** Starts the program. Answers when it listened again: the last moment at which nobody had seen it do so. */
+  async #launch(): Promise<number> {
     const child = spawn(binary(), ['serve'], {
       cwd: this.directory,
       env: { ...process.env, ...this.#environment },
@@ -145,16 +146,18 @@ export class Server {
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     const deadline = Date.now() + READY_WITHIN_MS;
+    let listensSince: number | undefined;
     while (Date.now() < deadline) {
       if (child.exitCode !== null) {
         throw new Error(`colloquy ended with ${child.exitCode}:\n${this.log}`);
       }
-      const ready = await fetch(`${this.url}/readyz`).then(
-        (answer) => answer.ok,
-        () => false,
-      );
-      if (ready) {
-        return;
+      const askedAt = Date.now();
+      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      if (answer !== undefined) {
+        listensSince ??= askedAt;
+      }
+      if (answer?.ok === true && listensSince !== undefined) {
+        return listensSince;
       }
       await new Promise((resolve) => setTimeout(resolve, READY_ASKED_EVERY_MS));
     }
@@ -227,10 +230,12 @@ export class Server {
     return killedAt;
   }
 
-  /** Starts again what was killed. Answers when it was ready, in milliseconds since the epoch. */
+  /**
+   * Starts again what was killed, and waits until it is ready. Answers when it listened, in
+   * milliseconds since the epoch.
+   */
   async rise(): Promise<number> {
-    await this.#launch();
-    return Date.now();
+    return this.#launch();
   }
 
   /** What `colloquy doctor` says about a data directory that no server uses. */
