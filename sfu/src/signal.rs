@@ -10,26 +10,30 @@
 
 mod admit;
 mod patience;
+mod ration;
 mod strangers;
+mod wire;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, routing::get};
 use deploy_process::shutdown::Shutdown;
-use deploy_process::source::{Place, Places, Source};
-use sfu_core::comeback;
+use deploy_process::source::{Places, Source};
+use hyper::upgrade::OnUpgrade;
 use sfu_core::io::SignalId;
 use sfu_protocol::grant::GrantVerifier;
-use sfu_protocol::signal::{ByeReason, Envelope, MAX_SIGNAL_BYTES, NodeMessage, RefusedCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sfu_protocol::signal::{ByeReason, RefusedCode};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::inbox::{Command, ShardDoor, ShardDoors};
 use crate::metrics::{Metrics, SignalEnd};
@@ -37,6 +41,7 @@ use crate::outlet::{Outgoing, SignalOutlet, SignalQueue};
 use admit::{Entry, Refusal, read_first, read_next};
 use patience::{Patience, Verdict};
 use strangers::Strangers;
+use wire::{Heard, Wire};
 
 /// How long after opening the first message may take.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -47,17 +52,6 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// After how long without a word, not even a pong, a client counts as gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
-
-/// What a WebSocket holds for reading, whether anything comes or not. Most messages are shorter;
-/// for a longer one it grows.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
-
-/// How long a client may take to accept one message.
-const WRITE_DEADLINE: Duration = Duration::from_secs(10);
-
-/// How long a client may take to answer a close frame, so that it reads the last words before
-/// the TCP connection goes.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What every WebSocket needs to know.
 pub(crate) struct Gate {
@@ -115,7 +109,9 @@ async fn open(
     State(gate): State<Arc<Gate>>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Option<Extension<OnUpgrade>>,
+    // Refuses what is no request for a WebSocket.
+    _: WebSocketUpgrade,
 ) -> Response {
     if !may_open(&gate.allowed_origins, &headers) {
         gate.metrics.signal_ended(SignalEnd::Origin);
@@ -138,12 +134,16 @@ async fn open(
             Some(held)
         }
     };
-    let place = (place, of_source);
-    upgrade
-        .max_message_size(MAX_SIGNAL_BYTES)
-        .max_frame_size(MAX_SIGNAL_BYTES)
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .on_upgrade(move |socket| hold(gate, socket, place))
+    let (Some(Extension(upgrade)), Some(accepted)) = (upgrade, wire::accept(&headers)) else {
+        return StatusCode::UPGRADE_REQUIRED.into_response();
+    };
+    tokio::spawn(async move {
+        if let Some(wire) = Wire::open(upgrade, Arc::clone(&gate)).await {
+            hold(gate, wire).await;
+        }
+        drop((place, of_source));
+    });
+    accepted
 }
 
 /// A request without `Origin` is not from a browser.
@@ -156,15 +156,10 @@ fn may_open(allowed: &[String], headers: &HeaderMap) -> bool {
         })
 }
 
-/// One WebSocket from opening to its end. Its place is free again when this returns.
-async fn hold(gate: Arc<Gate>, socket: WebSocket, _place: (OwnedSemaphorePermit, Option<Place>)) {
+/// One WebSocket from opening to its end.
+async fn hold(gate: Arc<Gate>, mut wire: Wire) {
     gate.metrics.signal_opened();
     gate.open.fetch_add(1, Ordering::Relaxed);
-    let mut wire = Wire {
-        socket,
-        last_seq: Some(0),
-        gate: Arc::clone(&gate),
-    };
     let end = match converse(&gate, &mut wire).await {
         Ok(end) | Err(end) => end,
     };
@@ -210,6 +205,7 @@ async fn converse(gate: &Gate, wire: &mut Wire) -> Result<SignalEnd, SignalEnd> 
         return Err(wire.part(ByeReason::Draining, SignalEnd::Draining).await);
     }
     wire.last_seq = None;
+    wire.let_in();
     let end = Session {
         signal,
         door: &door,
@@ -284,7 +280,7 @@ impl Session<'_> {
                     match out {
                         Some(Outgoing::Say(envelope)) => wire.pass(&envelope).await?,
                         Some(Outgoing::Close) => {
-                            wire.close(close_code::NORMAL).await;
+                            wire.close(CloseCode::Normal).await;
                             return Ok(SignalEnd::Closed);
                         }
                         None => {
@@ -328,111 +324,6 @@ impl Session<'_> {
         match self.patience.mistake() {
             Verdict::Tell => wire.say(refusal.into_message()).await,
             Verdict::End => Err(wire.dismiss(refusal, SignalEnd::Misbehaved).await),
-        }
-    }
-}
-
-/// What came from the client.
-enum Heard {
-    /// A text message.
-    Text(String),
-    /// Ping or pong: a sign of life.
-    Sign,
-    /// Not a text message.
-    Nonsense(Refusal),
-    /// Broken framing, or a message above the limit: the reading half is of no more use.
-    Broken(Refusal),
-}
-
-/// The WebSocket with its deadlines.
-struct Wire {
-    socket: WebSocket,
-    /// The number of the last message, while they are our own. None once a participant is in:
-    /// from then on the shard counts, and ours are outside the count.
-    last_seq: Option<u64>,
-    gate: Arc<Gate>,
-}
-
-impl Wire {
-    /// Waits for the next frame. Safe to drop while it waits: nothing is lost.
-    async fn hear(&mut self) -> Result<Heard, SignalEnd> {
-        let nonsense = |message| Refusal::new("", RefusedCode::Malformed, message);
-        match self.socket.recv().await {
-            Some(Ok(Message::Text(text))) => Ok(Heard::Text(text.as_str().to_owned())),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Heard::Sign),
-            Some(Ok(Message::Binary(_))) => Ok(Heard::Nonsense(nonsense("messages are text"))),
-            // RFC 6455, section 7.4.1: a browser says so when the page goes, and nobody else does.
-            Some(Ok(Message::Close(Some(frame)))) if frame.code == close_code::AWAY => {
-                Err(SignalEnd::WentAway)
-            }
-            Some(Ok(Message::Close(_))) | None => Err(SignalEnd::Gone),
-            Some(Err(_)) => Ok(Heard::Broken(nonsense(
-                "not a WebSocket message within the size limit",
-            ))),
-        }
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), SignalEnd> {
-        match timeout(WRITE_DEADLINE, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(SignalEnd::Gone),
-            Err(_) => Err(SignalEnd::Silent),
-        }
-    }
-
-    /// Says something of our own.
-    async fn say(&mut self, message: NodeMessage) -> Result<(), SignalEnd> {
-        self.last_seq = self.last_seq.map(|seq| seq.saturating_add(1));
-        let seq = self.last_seq.unwrap_or(0);
-        self.pass(&Envelope { seq, message }).await
-    }
-
-    /// Passes on what the shard says.
-    async fn pass(&mut self, envelope: &Envelope) -> Result<(), SignalEnd> {
-        let text = serde_json::to_string(envelope).expect("our own messages serialise");
-        self.send(Message::text(text)).await
-    }
-
-    /// Says what was wrong, says goodbye, and closes.
-    async fn dismiss(&mut self, refusal: Refusal, end: SignalEnd) -> SignalEnd {
-        let bye = refusal.bye;
-        if self.say(refusal.into_message()).await.is_err() {
-            return end;
-        }
-        self.part(bye, end).await
-    }
-
-    /// Says goodbye and closes.
-    async fn part(&mut self, reason: ByeReason, end: SignalEnd) -> SignalEnd {
-        let spread = || {
-            let open = self.gate.open.load(Ordering::Relaxed);
-            comeback::retry_after_ms(open, rand::random())
-        };
-        let retry_after_ms = (reason == ByeReason::Draining).then(spread);
-        let bye = NodeMessage::Bye {
-            reason,
-            retry_after_ms,
-        };
-        if self.say(bye).await.is_ok() {
-            self.close(match reason {
-                ByeReason::Draining => close_code::AWAY,
-                _ => close_code::POLICY,
-            })
-            .await;
-        }
-        end
-    }
-
-    /// Closes, and reads on until the client has closed too: unread bytes would make the kernel
-    /// reset the connection, and the last words would be lost.
-    async fn close(&mut self, code: u16) {
-        let frame = CloseFrame {
-            code,
-            reason: "".into(),
-        };
-        if self.send(Message::Close(Some(frame))).await.is_ok() {
-            let drained = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            let _ = timeout(CLOSE_DEADLINE, drained).await;
         }
     }
 }

@@ -92,6 +92,12 @@ impl Captures {
         (!of_kind.is_empty()).then(|| of_kind[chance.usize(..of_kind.len())].clone())
     }
 
+    /// Whose addresses may be forged.
+    pub(super) fn victims(&self) -> Vec<SocketAddr> {
+        let kept = self.0.lock().expect("nobody panics while holding it");
+        kept.victims.iter().map(|path| path.local).collect()
+    }
+
     /// Somebody's path, when anybody has sent anything.
     pub(super) fn victim(&self, chance: &mut fastrand::Rng) -> Option<Path> {
         let kept = self.0.lock().expect("nobody panics while holding it");

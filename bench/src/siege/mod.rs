@@ -3,8 +3,13 @@
 //! Honest participants send, watch and count. Meanwhile come: datagrams of chance, imitations
 //! and altered copies of the honest ones' own traffic, from many addresses and, where the
 //! kernel allows it, under the honest ones' own; strangers at `/rtc` and at every HTTP path;
-//! participants with a grant who say all they can against the others. A second part floods
-//! while newcomers join.
+//! participants with a grant who say all they can against the others. The same once more, of
+//! equal size: memory after the second round is that after the first. A third part floods while
+//! newcomers join.
+//!
+//! Attackers and honest participants share this machine with the target. Whether it was the
+//! attack or the want of a core that cost a packet, a control tells: the same load, at another
+//! deployment.
 //!
 //! | file | what it decides |
 //! |---|---|
@@ -61,10 +66,6 @@ const FIRST_PICTURES: Duration = Duration::from_secs(2);
 /// After a part: what is on the way arrives, what was given up is repaired or lost.
 const SETTLING: Duration = Duration::from_secs(3);
 
-/// One in so many of the flood comes before anything is measured, so that what the target keeps
-/// for good once it is first asked for is not taken for growth.
-const WARM_UP_SHARE: u64 = 10;
-
 /// Besieges a live room: floods of hostile datagrams, messages and requests, and what the others notice
 #[derive(Debug, Args)]
 pub(crate) struct SiegeArguments {
@@ -90,13 +91,13 @@ pub(crate) struct SiegeArguments {
     /// Honest participants: each sends a camera and a microphone and watches all others.
     #[arg(long, default_value_t = 4)]
     people: u32,
-    /// Hostile datagrams of the first part.
+    /// Hostile datagrams of each flood.
     #[arg(long, default_value_t = 1_000_000)]
     datagrams: u64,
-    /// Hostile datagrams a second, in both parts.
+    /// Hostile datagrams a second.
     #[arg(long, default_value_t = 20_000)]
     per_second: u64,
-    /// Hostile signalling messages of the first part.
+    /// Hostile signalling messages of each flood.
     #[arg(long, default_value_t = 100_000)]
     messages: u64,
     /// Hostile signalling messages a second.
@@ -105,16 +106,16 @@ pub(crate) struct SiegeArguments {
     /// Hostile participants with a grant of their own, in the same room.
     #[arg(long, default_value_t = 4)]
     traitors: u32,
-    /// Hostile HTTP requests of the first part.
+    /// Hostile HTTP requests of each flood.
     #[arg(long, default_value_t = 2_000)]
     requests: u64,
-    /// Silent WebSockets that one address opens in the first part.
+    /// Silent WebSockets that one address opens in each flood.
     #[arg(long, default_value_t = 600)]
     loiterers: usize,
-    /// Newcomers of the second part. 0 leaves it out.
+    /// Newcomers of the last part. 0 leaves it out.
     #[arg(long, default_value_t = 100)]
     joins: u32,
-    /// How long the second part lasts.
+    /// How long the last part takes.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
     /// Only these kinds of datagrams; the outcome names them all. Again for each further one.
@@ -123,6 +124,10 @@ pub(crate) struct SiegeArguments {
     /// Sends nothing under participants' own addresses.
     #[arg(long)]
     no_forging: bool,
+    /// With --spawn: attacks a second deployment and leaves the one with the people alone. What
+    /// they lose then they lose for want of a core.
+    #[arg(long, conflicts_with = "target")]
+    control: bool,
     /// Decides every datagram and message. Another seed is another siege.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -143,10 +148,19 @@ pub(crate) async fn run(args: SiegeArguments) -> anyhow::Result<()> {
     );
     let arrows = Arrow::named(&args.only)?;
     let mut ground = Ground::take(&args).await?;
-    let held = besiege(&mut ground, &args, arrows).await;
+    let mut decoy = match args.control {
+        true => Some(Ground::spawn().await?),
+        false => None,
+    };
+    let held = besiege(&mut ground, decoy.as_mut(), &args, arrows).await;
     let name = ground.target.name();
-    ground.target.close().await;
-    let outcome = Outcome::of(name, args.people, args.seed, held?);
+    for ground in [Some(ground), decoy].into_iter().flatten() {
+        ground.target.close().await;
+    }
+    let outcome = Outcome {
+        control: args.control,
+        ..Outcome::of(name, args.people, args.seed, held?)
+    };
     if args.json {
         println!("{}", serde_json::to_string(&outcome)?);
     } else {
@@ -164,6 +178,8 @@ pub(crate) async fn run(args: SiegeArguments) -> anyhow::Result<()> {
 struct Ground {
     target: Box<dyn Target>,
     door: SocketAddr,
+    /// Where its media goes, when that is known beforehand.
+    media: Option<SocketAddr>,
     relay: Option<SocketAddr>,
     proxy: Option<Ipv4Addr>,
     log: Option<PathBuf>,
@@ -177,12 +193,17 @@ impl Ground {
             return Ok(Ground {
                 target: Box::new(Deployment::sign_in(url, &args.email, &args.password).await?),
                 door,
+                media: None,
                 relay: args.relay,
                 proxy: None,
                 log: None,
                 process: args.process,
             });
         }
+        Self::spawn().await
+    }
+
+    async fn spawn() -> anyhow::Result<Self> {
         let proxy = PROXY.to_string();
         let spawned = Spawned::start_logged(&[
             // One shard: everything comes to one thread.
@@ -192,6 +213,7 @@ impl Ground {
         .await?;
         Ok(Ground {
             door: loopback(&spawned.url())?,
+            media: Some(spawned.media()),
             relay: Some(spawned.relay()),
             proxy: Some(PROXY),
             log: Some(spawned.log()),
@@ -218,6 +240,7 @@ fn loopback(url: &str) -> anyhow::Result<SocketAddr> {
 
 async fn besiege(
     ground: &mut Ground,
+    decoy: Option<&mut Ground>,
     args: &SiegeArguments,
     arrows: Vec<Arrow>,
 ) -> anyhow::Result<Vec<outcome::Part>> {
@@ -226,24 +249,33 @@ async fn besiege(
     let target = ground.target.as_mut();
     let mut live = LiveRoom::open(target, &room, args.people, &captures).await?;
     sleep(FIRST_PICTURES).await;
-    let node = captures
+    let victim = captures
         .victim(&mut fastrand::Rng::with_seed(args.seed))
-        .context("nobody sends anything")?
-        .node;
+        .context("nobody sends anything")?;
+    let (attacked, decoy_room) = match decoy {
+        None => (&mut *ground, None),
+        Some(decoy) => {
+            let room = decoy.target.open_room().await?;
+            (decoy, Some(room))
+        }
+    };
+    let traitors_room = decoy_room.as_ref().unwrap_or(&room);
     let mut traitors = Vec::new();
     for number in 0..args.traitors {
-        let way_in = ground
-            .target
-            .admit(&room, &format!("Traitor {number}"))
-            .await?;
-        traitors.push(way_in);
+        let name = format!("Traitor {number}");
+        traitors.push(attacked.target.admit(traitors_room, &name).await?);
     }
+    let (door, relay, proxy) = (attacked.door, attacked.relay, attacked.proxy);
+    let node = match decoy_room.is_some() {
+        true => attacked.media.context("a decoy is spawned")?,
+        false => victim.node,
+    };
     let besieged = Besieged {
         http: Http::new(&ground.target.url())?,
-        door: ground.door,
+        door,
         node,
-        relay: ground.relay,
-        proxy: ground.proxy,
+        relay,
+        proxy,
         log: ground.log.clone(),
         process: ground.process,
         captures: Arc::clone(&captures),
@@ -252,7 +284,13 @@ async fn besiege(
         forging: !args.no_forging,
         seed: args.seed,
     };
-    let mut parts = vec![besieged.flood(&mut live, args).await?];
+    let mut parts = vec![
+        besieged.flood("first flood", &mut live, args).await?,
+        besieged.flood("second flood", &mut live, args).await?,
+    ];
+    if let [_, second] = parts.as_mut_slice() {
+        second.flat = true;
+    }
     if args.joins > 0 {
         let newcomers = invite(ground.target.as_mut(), &room, args.joins).await?;
         parts.push(besieged.joins(&mut live, newcomers, args).await?);

@@ -1,4 +1,4 @@
-//! Holds the two parts of a siege and gathers what came of them.
+//! Holds the parts of a siege and gathers what came of them.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,9 +16,9 @@ use super::outcome::Part;
 use super::pace::Pace;
 use super::quiver::Arrow;
 use super::room::{LiveRoom, newcomer};
-use super::vitals::{Figures, lines, resident_bytes};
+use super::vitals::{Figures, lines, overflowed, resident_bytes};
 use super::volley::{self, Order, Sent};
-use super::{SETTLING, SiegeArguments, WARM_UP_SHARE, callers, traitor};
+use super::{SETTLING, SiegeArguments, callers, traitor};
 use crate::measure::histogram::Histogram;
 use crate::measure::host;
 use crate::target::http::Http;
@@ -62,6 +62,7 @@ struct Before {
     figures: Figures,
     resident: Option<u64>,
     log_lines: Option<u64>,
+    overflowed: u64,
     cpu: (Option<Duration>, Option<Duration>),
 }
 
@@ -70,7 +71,7 @@ struct Attack {
     stop: Arc<AtomicBool>,
     volley: JoinHandle<Sent>,
     messages: [Arc<Pace>; 2],
-    traitors: JoinSet<u64>,
+    traitors: JoinSet<()>,
     callers: JoinSet<()>,
     requesters: JoinSet<callers::Answers>,
     loiterers: Option<JoinHandle<(usize, usize)>>,
@@ -80,7 +81,6 @@ struct Attack {
 struct Spent {
     sent: Sent,
     messages: u64,
-    admitted: u64,
     http: callers::Answers,
     loiterers: (usize, usize),
 }
@@ -95,9 +95,10 @@ struct Size {
 }
 
 impl Besieged {
-    /// Datagrams, messages and requests at the same time.
+    /// Datagrams, messages and requests at the same time. A second one is of other contents.
     pub(super) async fn flood(
         &self,
+        name: &'static str,
         live: &mut LiveRoom,
         args: &SiegeArguments,
     ) -> anyhow::Result<Part> {
@@ -106,23 +107,15 @@ impl Besieged {
             messages: args.messages,
             requests: args.requests,
             loiterers: args.loiterers,
-            seed: self.seed,
+            seed: name.bytes().fold(self.seed, |seed, byte| {
+                seed.wrapping_mul(31).wrapping_add(byte.into())
+            }),
         };
-        let warm_up = Size {
-            datagrams: size.datagrams / WARM_UP_SHARE,
-            messages: size.messages / WARM_UP_SHARE,
-            requests: size.requests / WARM_UP_SHARE,
-            seed: !self.seed,
-            ..size
-        };
-        self.attack(&warm_up, args).spent().await;
-        sleep(SETTLING).await;
         live.begin();
         let before = self.before().await?;
         let spent = self.attack(&size, args).spent().await;
         sleep(SETTLING).await;
-        let mut part = self.after("flood", &before, live, &spent).await?;
-        part.flat = true;
+        let mut part = self.after(name, &before, live, &spent).await?;
         part.datagrams_wanted = args.datagrams;
         part.datagrams_per_second_wanted = args.per_second;
         part.messages_wanted = args.messages;
@@ -172,7 +165,6 @@ impl Besieged {
         part.joined = joined;
         part.join_ms = took.percentiles();
         part.join_failures = failures;
-        part.signals_admitted += u64::from(wanted);
         Ok(part)
     }
 
@@ -237,6 +229,7 @@ impl Besieged {
             figures: self.figures().await?,
             resident,
             log_lines: self.log.as_deref().map(lines),
+            overflowed: overflowed(&self.captures.victims()),
             cpu: self.cpu(),
             at: Instant::now(),
         })
@@ -272,6 +265,7 @@ impl Besieged {
             loiterers: spent.loiterers,
             packets: harm.tally.received,
             packets_lost: harm.tally.lost(),
+            packets_unread: overflowed(&self.captures.victims()).saturating_sub(before.overflowed),
             packets_repaired: harm.tally.repaired,
             packets_repeated: harm.tally.repeated,
             broken_pictures: harm.broken_pictures,
@@ -288,7 +282,6 @@ impl Besieged {
                 .log
                 .as_deref()
                 .map(|log| lines(log) - before.log_lines.unwrap_or(0)),
-            signals_admitted: spent.admitted,
             ..Part::default()
         })
     }
@@ -315,10 +308,7 @@ impl Attack {
     /// Waits until everything is spent. What only waits for the others ends with them.
     async fn spent(mut self) -> Spent {
         let sent = self.volley.await.unwrap_or_default();
-        let mut admitted = 0;
-        while let Some(sockets) = self.traitors.join_next().await {
-            admitted += sockets.unwrap_or_default();
-        }
+        while self.traitors.join_next().await.is_some() {}
         while self.callers.join_next().await.is_some() {}
         let mut http = callers::Answers::new();
         while let Some(answers) = self.requesters.join_next().await {
@@ -334,7 +324,6 @@ impl Attack {
         Spent {
             sent,
             messages: self.messages.iter().map(|pace| pace.said()).sum(),
-            admitted,
             http,
             loiterers,
         }

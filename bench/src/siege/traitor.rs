@@ -25,17 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Of so many WebSockets one reads nothing that the node says.
 const DEAF_OF: u8 = 8;
 
-/// Betrays until the messages are used up. Answers how many WebSockets were let in.
-pub(super) async fn betray(way_in: JoinTarget, pace: Arc<Pace>, seed: u64) -> u64 {
-    let mut admitted = 0;
+/// Betrays until the messages are used up.
+pub(super) async fn betray(way_in: JoinTarget, pace: Arc<Pace>, seed: u64) {
     let mut chance = fastrand::Rng::with_seed(seed);
     while pace.has_more() {
         let deaf = chance.u8(..DEAF_OF) == 0;
         // One that the node has closed begins again.
-        let socket = one_socket(&way_in, &pace, &mut chance, deaf, &mut admitted);
+        let socket = one_socket(&way_in, &pace, &mut chance, deaf);
         let _ = timeout(PATIENCE * 12, socket).await;
     }
-    admitted
 }
 
 /// None when the WebSocket ended, which is what the node should do with it.
@@ -44,7 +42,6 @@ async fn one_socket(
     pace: &Pace,
     chance: &mut fastrand::Rng,
     deaf: bool,
-    admitted: &mut u64,
 ) -> Option<()> {
     let opening = tokio_tungstenite::connect_async(way_in.ws_url.as_str());
     let (mut socket, _) = match timeout(PATIENCE, opening).await {
@@ -64,7 +61,6 @@ async fn one_socket(
             .collect(),
         ..Knowledge::default()
     };
-    let mut counted = false;
     for _ in 0..MESSAGES_OF_A_SOCKET {
         while let Some(output) = mind.poll() {
             if let Output::Signal(message) = output {
@@ -86,8 +82,6 @@ async fn one_socket(
         if knows.people.is_empty() {
             continue;
         }
-        *admitted += u64::from(!counted);
-        counted = true;
         pace.one().await?;
         let said = Message::text(letters::next(&knows, chance));
         timeout(PATIENCE, socket.send(said)).await.ok()?.ok()?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,27 @@ fn parse_resident(status: &str) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
+}
+
+/// Datagrams that the kernel dropped in front of those of this machine's sockets that are bound
+/// to `locals`, for want of room: the last column of `/proc/net/udp`. None of IPv6.
+pub(super) fn overflowed(locals: &[SocketAddr]) -> u64 {
+    let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    parse_overflowed(&table, locals)
+}
+
+fn parse_overflowed(table: &str, locals: &[SocketAddr]) -> u64 {
+    let lines = table.lines().skip(1).filter_map(|line| {
+        let mut columns = line.split_ascii_whitespace().skip(1);
+        let (address, port) = columns.next()?.split_once(':')?;
+        let address = u32::from_str_radix(address, 16).ok()?;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        // As it lies in this machine's memory.
+        let local = SocketAddr::from((address.to_ne_bytes(), port));
+        locals.contains(&local).then_some(())?;
+        columns.last()?.parse::<u64>().ok()
+    });
+    lines.sum()
 }
 
 /// Lines that a process has written to a file.
@@ -101,6 +123,19 @@ mod tests {
             by,
             BTreeMap::from([("x".to_owned(), 6.0), ("y".to_owned(), 3.0)])
         );
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn only_what_was_dropped_in_front_of_the_named_sockets_counts() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr drops\n\
+                     415: 0100007F:1ECA 00000000:0000 07 00000000:00000000 00:00000000 17\n\
+                     416: 0100007F:1ECB 00000000:0000 07 00000000:00000000 00:00000000 4\n";
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(parse_overflowed(table, &[at(0x1eca)]), 17);
+        assert_eq!(parse_overflowed(table, &[at(0x1eca), at(0x1ecb)]), 21);
+        assert_eq!(parse_overflowed(table, &[at(7)]), 0);
+        assert_eq!(parse_overflowed("", &[at(0x1eca)]), 0);
     }
 
     #[tokio::test]

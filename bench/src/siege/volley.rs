@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::captures::Captures;
+use super::captures::{Captures, Path};
 use super::forge::Forge;
 use super::quiver::{Arrow, make};
 
@@ -105,7 +105,8 @@ impl Archer {
         let victim = captures.victim(&mut self.chance);
         let flew = match (&self.forge, victim) {
             (Some(forge), Some(victim)) if forged => {
-                let flew = forge.send(victim, &bytes);
+                let node = self.order.node;
+                let flew = forge.send(Path { node, ..victim }, &bytes);
                 self.sent.forged += u64::from(flew);
                 flew
             }

@@ -37,6 +37,7 @@ const OWNER_EMAIL: &str = "bench@example.org";
 pub(crate) struct Spawned {
     child: Child,
     deployment: Deployment,
+    media: SocketAddr,
     relay: SocketAddr,
     /// Removed when the run is over.
     directory: TempDir,
@@ -63,6 +64,11 @@ impl Spawned {
     /// The log of one that was started with it.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.path().join(LOG_FILE)
+    }
+
+    /// Where its first shard listens.
+    pub(crate) fn media(&self) -> SocketAddr {
+        self.media
     }
 
     /// Where its relay listens.
@@ -102,6 +108,7 @@ impl Spawned {
         Ok(Spawned {
             child,
             deployment,
+            media: (Ipv4Addr::LOCALHOST, udp_port).into(),
             relay: (Ipv4Addr::LOCALHOST, turn_port).into(),
             directory,
         })

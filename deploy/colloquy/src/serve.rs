@@ -42,12 +42,14 @@ const DATABASE_ASKED_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs until asked to stop.
 pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
-    telemetry::init(&settings.log).context("logging")?;
+    let lines_left_out = telemetry::init(&settings.log).context("logging")?;
     let ground = Ground::take(&settings)?;
     let shutdown = Shutdown::new();
     shutdown.request_on_signals().context("signals")?;
     let health = Health::new();
     let mut parts = Parts::start(&settings, &ground, &shutdown).await?;
+    parts.registry.register(Box::new(lines_left_out.clone()))?;
+    parts.questions.spawn(telemetry::admit(lines_left_out));
     parts.report_to(&health);
     let router = parts.router(&health);
     let closing = Shutdown::new();

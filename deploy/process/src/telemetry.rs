@@ -2,12 +2,25 @@
 //!
 //! Lines go to standard error, so that what a program prints for its caller stays clean. No
 //! personal data at `info`: names and addresses of people appear at `debug` at the earliest.
+//!
+//! Each place in the program writes so many lines and no more (`quota`), whoever causes them.
 
-use std::io::IsTerminal;
+mod quota;
 
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use quota::Quota;
+
+/// How often the log says how many lines it lacks.
+const ADMITTED_EVERY: Duration = Duration::from_secs(60);
 
 /// The `[log]` section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,18 +64,42 @@ pub enum TelemetryError {
     Twice,
 }
 
-/// Starts logging for the whole process. Call once.
-pub fn init(config: &Config) -> Result<(), TelemetryError> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(&config.filter)?)
-        .with_writer(std::io::stderr);
-    let set = match config.format {
-        Format::Pretty => builder
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
+/// Starts logging for the whole process. Call once. Answers the count of lines that one place in
+/// the program wrote too many, and that were left out: a figure of the process.
+pub fn init(config: &Config) -> Result<IntCounter, TelemetryError> {
+    let left_out = IntCounter::new(
+        "colloquy_log_lines_left_out_total",
+        "Log lines left out because one place in the program wrote too many.",
+    )
+    .expect("a valid name");
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match config.format {
+        Format::Pretty => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    set.map_err(|_| TelemetryError::Twice)
+    let set = tracing_subscriber::registry()
+        .with(filter(&config.filter)?)
+        .with(Quota::new(left_out.clone()))
+        .with(lines)
+        .try_init();
+    set.map_err(|_| TelemetryError::Twice)?;
+    Ok(left_out)
+}
+
+/// Says in the log what the log lacks, as long as it is polled.
+pub async fn admit(left_out: IntCounter) {
+    let mut told = 0;
+    loop {
+        tokio::time::sleep(ADMITTED_EVERY).await;
+        let lines = left_out.get() - told;
+        if lines > 0 {
+            told += lines;
+            tracing::warn!(
+                lines,
+                "lines are left out: one place wrote too many of a kind"
+            );
+        }
+    }
 }
 
 /// Reads `log.filter`; strict, because a directive that is silently dropped costs the very lines

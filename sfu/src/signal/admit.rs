@@ -1,7 +1,7 @@
 //! What a text message is: whether a first one lets its sender in, and whether a later one can
 //! be read. Pure: the clock is an argument.
 
-use sfu_protocol::grant::{Grant, GrantError, GrantVerifier};
+use sfu_protocol::grant::{Grant, GrantError, GrantVerifier, MAX_GRANT_BYTES};
 use sfu_protocol::signal::{ByeReason, ClientMessage, NodeMessage, RefusedCode, SIGNAL_VERSION};
 
 /// Most of a wrong message's `type` that is repeated, in characters.
@@ -10,8 +10,9 @@ const REPEATED_CHARS: usize = 64;
 /// Most of an explanation, in characters.
 const EXPLAINED_CHARS: usize = 200;
 
-/// Longest first message: a grant with its wrapping and a resume key. Longer ones are not read.
-const MAX_JOIN_BYTES: usize = 16 * 1024;
+/// Longest first message: the longest grant with its wrapping and a resume key. Longer ones are
+/// not read.
+pub(super) const MAX_JOIN_BYTES: usize = MAX_GRANT_BYTES + 1024;
 
 /// Somebody who may come in.
 #[derive(Debug)]
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_refusal_repeats_only_a_little_of_what_was_sent() {
-        let text = format!("{{\"type\":\"{}\"}}", "x".repeat(10_000));
+        let text = format!("{{\"type\":\"{}\"}}", "x".repeat(4_000));
         let refusal = first(&text).expect_err("no such type");
         assert_eq!(refusal.about.len(), REPEATED_CHARS);
         assert!(refusal.message.len() <= EXPLAINED_CHARS);

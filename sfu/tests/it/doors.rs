@@ -103,6 +103,26 @@ async fn a_message_above_the_size_limit_ends_that_websocket_only() {
 }
 
 #[tokio::test]
+async fn a_stranger_brings_a_few_kilobytes_and_somebody_inside_a_long_message() {
+    let house = House::open(|_| {}).await;
+    let mut stranger = house.socket().await;
+    // It could say the rest, but is not waited for.
+    stranger.begin_text(MAX_SIGNAL_BYTES, 7 * 1024).await;
+    stranger
+        .is_dismissed(RefusedCode::Malformed, ByeReason::Refused)
+        .await;
+
+    let mut inside = house.joined(room(1), 1).await;
+    let ping = "{\"type\":\"ping\",\"sent_at_ms\":7}";
+    let padding = " ".repeat(MAX_SIGNAL_BYTES - ping.len());
+    inside.text(&format!("{ping}{padding}")).await;
+    inside
+        .until(|message| matches!(message, NodeMessage::Pong { .. }).then_some(()))
+        .await;
+    house.node.stop().await;
+}
+
+#[tokio::test]
 async fn a_foreign_origin_and_one_websocket_too_many_are_turned_away_before_they_open() {
     let house = House::open(|config| {
         config.allowed_origins = vec!["https://meet.example.org".to_owned()];

@@ -11,6 +11,7 @@ use sfu_protocol::ids::RoomId;
 use sfu_protocol::signal::{
     ByeReason, ClientMessage, Envelope, NodeMessage, RefusedCode, SIGNAL_VERSION,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -160,6 +161,18 @@ impl Socket {
     /// Sends what the node may refuse to read to its end.
     pub(crate) async fn frame_if_read(&mut self, message: Message) {
         let _ = self.0.send(message).await;
+    }
+
+    /// Sends the beginning of a text message: a frame's head that announces `announced` bytes
+    /// (RFC 6455, section 5.2), and `sent` of them.
+    pub(crate) async fn begin_text(&mut self, announced: usize, sent: usize) {
+        let mut bytes = vec![0x81, 0xff];
+        bytes.extend((announced as u64).to_be_bytes());
+        // Masked with zeros.
+        bytes.extend([0; 4]);
+        bytes.resize(bytes.len() + sent, b' ');
+        let stream = self.0.get_mut();
+        stream.write_all(&bytes).await.expect("the node reads");
     }
 
     /// The next message, or None once the node has closed.
