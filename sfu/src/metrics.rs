@@ -148,7 +148,9 @@ fn is_before_decryption(reason: DropReason) -> bool {
         | DropReason::NotMedia
         | DropReason::AddressTaken
         | DropReason::Untried
-        | DropReason::Feedback => true,
+        | DropReason::Feedback
+        | DropReason::Repeated
+        | DropReason::ManyAddresses => true,
         DropReason::UnknownTrack
         | DropReason::Muted
         | DropReason::Padding
@@ -191,6 +193,22 @@ pub(crate) enum SignalEnd {
 }
 
 impl SignalEnd {
+    const ALL: [SignalEnd; 13] = [
+        SignalEnd::Origin,
+        SignalEnd::TooMany,
+        SignalEnd::AddressLimit,
+        SignalEnd::CrowdedOut,
+        SignalEnd::JoinDeadline,
+        SignalEnd::JoinRefused,
+        SignalEnd::Draining,
+        SignalEnd::Misbehaved,
+        SignalEnd::Silent,
+        SignalEnd::Overflowed,
+        SignalEnd::Gone,
+        SignalEnd::WentAway,
+        SignalEnd::Closed,
+    ];
+
     fn as_str(self) -> &'static str {
         match self {
             SignalEnd::Origin => "origin",
@@ -298,8 +316,10 @@ impl Metrics {
                     "Signalling WebSockets refused or closed, by reason.",
                     &["reason"],
                 )?;
-                // There from the start, so that its first rise can be seen.
-                ended.with_label_values(&[SignalEnd::Overflowed.as_str()]);
+                // There from the start, so that their first rise can be seen.
+                for end in SignalEnd::ALL {
+                    ended.with_label_values(&[end.as_str()]);
+                }
                 ended
             },
         })

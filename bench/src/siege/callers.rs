@@ -19,6 +19,9 @@ use super::pace::Pace;
 /// How long a stranger waits for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long it listens for another word.
+const HEARING: Duration = Duration::from_secs(1);
+
 /// A message longer than any that a node reads.
 const HUGE_BYTES: usize = 300 * 1024;
 
@@ -59,8 +62,8 @@ async fn one_call(door: SocketAddr, pace: &Pace, chance: &mut fastrand::Rng) -> 
         timeout(PATIENCE, socket.send(message)).await.ok()?.ok()?;
     }
     if chance.bool() {
-        // Hears how it is sent away.
-        while let Ok(Some(Ok(_))) = timeout(PATIENCE, socket.next()).await {}
+        // Hears how it is sent away; one that only pinged is not.
+        while let Ok(Some(Ok(_))) = timeout(HEARING, socket.next()).await {}
     }
     Some(())
 }

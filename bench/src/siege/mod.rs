@@ -103,8 +103,9 @@ pub(crate) struct SiegeArguments {
     /// Hostile signalling messages a second.
     #[arg(long, default_value_t = 2_000)]
     messages_per_second: u64,
-    /// Hostile participants with a grant of their own, in the same room.
-    #[arg(long, default_value_t = 4)]
+    /// Hostile participants with a grant of their own, in the same room. A node lets each say some
+    /// hundred messages a second before it is sent away.
+    #[arg(long, default_value_t = 16)]
     traitors: u32,
     /// Hostile HTTP requests of each flood.
     #[arg(long, default_value_t = 2_000)]

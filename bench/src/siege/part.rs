@@ -24,7 +24,7 @@ use crate::measure::host;
 use crate::target::http::Http;
 
 /// Strangers at `/rtc` at the same time.
-const CALLERS: u64 = 8;
+const CALLERS: u64 = 32;
 
 /// Strangers with HTTP requests at the same time.
 const REQUESTERS: u64 = 4;

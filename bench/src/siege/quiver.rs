@@ -35,6 +35,8 @@ pub(super) enum Arrow {
     StunGuessed,
     /// A participant's own check with its right user names, altered.
     StunAltered,
+    /// A participant's own check, once more and as it was.
+    StunReplayed,
     /// A real handshake or record of DTLS, as it was or altered.
     Dtls,
     /// A DTLS alert that would end a session, not encrypted.
@@ -52,11 +54,12 @@ pub(super) enum Arrow {
 }
 
 impl Arrow {
-    pub(super) const ALL: [Arrow; 11] = [
+    pub(super) const ALL: [Arrow; 12] = [
         Arrow::Noise,
         Arrow::NoiseWithFace,
         Arrow::StunGuessed,
         Arrow::StunAltered,
+        Arrow::StunReplayed,
         Arrow::Dtls,
         Arrow::DtlsAlert,
         Arrow::Rtp,
@@ -87,6 +90,7 @@ impl Arrow {
             Arrow::NoiseWithFace => "noise_with_face",
             Arrow::StunGuessed => "stun_guessed",
             Arrow::StunAltered => "stun_altered",
+            Arrow::StunReplayed => "stun_replayed",
             Arrow::Dtls => "dtls",
             Arrow::DtlsAlert => "dtls_alert",
             Arrow::Rtp => "rtp_altered",
@@ -110,6 +114,7 @@ pub(super) fn make(arrow: Arrow, captures: &Captures, chance: &mut fastrand::Rng
         Arrow::NoiseWithFace => noise_with_face(chance),
         Arrow::StunGuessed => stun_guessed(chance),
         Arrow::StunAltered => stun_altered(copy(Wire::Stun, chance), chance),
+        Arrow::StunReplayed => copy(Wire::Stun, chance),
         Arrow::Dtls => match chance.u8(..4) {
             0 => copy(Wire::Dtls, chance),
             _ => altered(copy(Wire::Dtls, chance), 13, chance),
@@ -349,7 +354,7 @@ mod tests {
                 };
                 assert_eq!(volley(7), volley(7), "{arrow:?}");
                 assert!(
-                    volley(7) != volley(8) || arrow == Arrow::Replay,
+                    volley(7) != volley(8) || matches!(arrow, Arrow::Replay | Arrow::StunReplayed),
                     "{arrow:?}"
                 );
             }

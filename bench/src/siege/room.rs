@@ -26,7 +26,7 @@ const NEWCOMER_STAYS: Duration = Duration::from_secs(4);
 
 /// Slots beside those for the honest: a hostile participant that shows its camera takes a free
 /// one and nobody's place.
-const SPARE_SLOTS: u8 = 8;
+const SPARE_SLOTS: u8 = 20;
 
 /// A camera as phones send it; the count of packets is what matters here.
 const FRAMES_PER_SECOND: u32 = 15;

@@ -15,7 +15,9 @@
 //!   is not given away: a participant who can forge a source address would take over the media of
 //!   whoever sits there, or point his own at them (see `Stage::may_introduce`). What remains: he can
 //!   be at an address first, a few for each connection.
-//! - Addresses are bounded for each connection; the oldest is forgotten first.
+//! - Addresses are bounded for each connection; the oldest is forgotten first, but never the one in
+//!   use. A check that was overheard and is repeated from elsewhere brings none
+//!   (`connection/checks`).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -81,8 +83,14 @@ impl Demux {
         self.by_address.get(&source).copied()
     }
 
-    /// Remembers an address that the connection has verified.
-    pub(crate) fn learn(&mut self, source: SocketAddr, id: ConnectionId) {
+    /// Remembers an address that the connection has verified. The one `in_use` is not forgotten
+    /// for it.
+    pub(crate) fn learn(
+        &mut self,
+        source: SocketAddr,
+        id: ConnectionId,
+        in_use: Option<SocketAddr>,
+    ) {
         if let Some(before) = self.by_address.insert(source, id) {
             if before == id {
                 return;
@@ -94,9 +102,10 @@ impl Demux {
         let list = self.addresses.entry(id).or_default();
         list.push_back(source);
         if list.len() > MAX_ADDRESSES_PER_CONNECTION
-            && let Some(oldest) = list.pop_front()
+            && let Some(oldest) = list.iter().position(|address| Some(*address) != in_use)
+            && let Some(forgotten) = list.remove(oldest)
         {
-            self.by_address.remove(&oldest);
+            self.by_address.remove(&forgotten);
         }
     }
 
@@ -214,7 +223,7 @@ mod tests {
             demux.route(address(1), &media),
             Route::Drop(DropReason::UnverifiedAddress)
         );
-        demux.learn(address(1), id(5, 1));
+        demux.learn(address(1), id(5, 1), None);
         assert_eq!(demux.route(address(1), &media), Route::Known(id(5, 1)));
         assert_eq!(demux.route(address(1), &hello), Route::Known(id(5, 1)));
 
@@ -233,10 +242,10 @@ mod tests {
     #[test]
     fn an_address_moves_to_the_connection_that_verified_it_last() {
         let mut demux = Demux::new(0);
-        demux.learn(address(1), id(1, 0));
+        demux.learn(address(1), id(1, 0), None);
         let hello = binding_request(&format!("{}:r", write_ufrag(0, id(2, 0), 1)));
         assert_eq!(demux.route(address(1), &hello), Route::Introduced(id(2, 0)));
-        demux.learn(address(1), id(2, 0));
+        demux.learn(address(1), id(2, 0), None);
         demux.forget(id(1, 0));
         assert_eq!(demux.route(address(1), &[0x80]), Route::Known(id(2, 0)));
     }
@@ -245,9 +254,14 @@ mod tests {
     fn the_oldest_address_is_forgotten_at_the_bound() {
         let mut demux = Demux::new(0);
         for port in 0..=MAX_ADDRESSES_PER_CONNECTION as u16 {
-            demux.learn(address(port), id(1, 0));
+            demux.learn(address(port), id(1, 0), None);
         }
         assert!(matches!(demux.route(address(0), &[0x80]), Route::Drop(_)));
+        assert_eq!(demux.route(address(1), &[0x80]), Route::Known(id(1, 0)));
+        assert_eq!(demux.by_address.len(), MAX_ADDRESSES_PER_CONNECTION);
+        for port in 100..200 {
+            demux.learn(address(port), id(1, 0), Some(address(1)));
+        }
         assert_eq!(demux.route(address(1), &[0x80]), Route::Known(id(1, 0)));
         assert_eq!(demux.by_address.len(), MAX_ADDRESSES_PER_CONNECTION);
     }

@@ -31,11 +31,15 @@ pub enum DropReason {
     Untried,
     /// RTCP beyond what a client may say.
     Feedback,
+    /// STUN that was answered before, from another address.
+    Repeated,
+    /// STUN from more new addresses than one client has.
+    ManyAddresses,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 13] = [
+    pub const ALL: [DropReason; 15] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -49,6 +53,8 @@ impl DropReason {
         DropReason::AddressTaken,
         DropReason::Untried,
         DropReason::Feedback,
+        DropReason::Repeated,
+        DropReason::ManyAddresses,
     ];
 
     /// Whether it is about a publisher's packet, and not about a datagram that never was one.
@@ -66,7 +72,9 @@ impl DropReason {
             | DropReason::NotMedia
             | DropReason::AddressTaken
             | DropReason::Untried
-            | DropReason::Feedback => false,
+            | DropReason::Feedback
+            | DropReason::Repeated
+            | DropReason::ManyAddresses => false,
         }
     }
 
@@ -86,6 +94,8 @@ impl DropReason {
             DropReason::AddressTaken => "address_taken",
             DropReason::Untried => "untried",
             DropReason::Feedback => "feedback",
+            DropReason::Repeated => "repeated",
+            DropReason::ManyAddresses => "many_addresses",
         }
     }
 }

@@ -184,8 +184,8 @@ impl Shard {
         if self.stage.get(id).is_none() {
             return self.stage.report.drop_one(DropReason::UnknownConnection);
         }
-        if introduced && !self.stage.may_introduce(id, source, now) {
-            return self.stage.report.drop_one(DropReason::AddressTaken);
+        if introduced && let Err(reason) = self.stage.may_introduce(id, source, bytes, now) {
+            return self.stage.report.drop_one(reason);
         }
         self.stage.step(id, now, out, |connection, step| {
             connection.receive(step, source, bytes)

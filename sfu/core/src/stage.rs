@@ -14,7 +14,7 @@ use crate::connection::{Connection, ConnectionEvent, Setup, Step};
 use crate::deadlines::{Deadlines, Wake};
 use crate::demux::{Demux, Route, write_ufrag};
 use crate::io::{ConnectionId, Departures};
-use crate::report::Report;
+use crate::report::{DropReason, Report};
 
 /// Connections of one shard: a place is two bytes in our ICE user name. A shard that is full
 /// refuses offers.
@@ -123,24 +123,38 @@ impl Stage {
         self.demux.route(source, bytes)
     }
 
-    /// Whether a connection may speak from an address. One that another participant uses now is
-    /// taken: nobody else's path can be had by forging it.
-    pub(crate) fn may_introduce(&self, id: ConnectionId, source: SocketAddr, now: Instant) -> bool {
+    /// Whether a connection is to see a check from an address that is not known to be its
+    /// client's. One that another participant uses now is taken: nobody else's path can be had by
+    /// forging it.
+    pub(crate) fn may_introduce(
+        &mut self,
+        id: ConnectionId,
+        source: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Result<(), DropReason> {
+        if self.is_taken(id, source, now) {
+            return Err(DropReason::AddressTaken);
+        }
+        self.get_mut(id)
+            .map_or(Ok(()), |connection| connection.admits_check(bytes, now))
+    }
+
+    fn is_taken(&self, id: ConnectionId, source: SocketAddr, now: Instant) -> bool {
         let owner = self.demux.owner(source).and_then(|owner| self.get(owner));
         let (Some(owner), Some(named)) = (owner, self.get(id)) else {
-            return true;
+            return false;
         };
         let same = (owner.room, owner.participant) == (named.room, named.participant);
-        same || !owner.uses(source, now)
+        !same && owner.uses(source, now)
     }
 
     /// Remembers a source once its connection has verified it.
     pub(crate) fn learn_if_verified(&mut self, id: ConnectionId, source: SocketAddr, now: Instant) {
-        if self
-            .get(id)
-            .is_some_and(|connection| connection.accepts(source, now))
-        {
-            self.demux.learn(source, id);
+        let verified = |connection: &&mut Connection| connection.accepts(source, now);
+        if let Some(connection) = self.get_mut(id).filter(verified) {
+            let in_use = connection.learned(now);
+            self.demux.learn(source, id, in_use);
         }
     }
 

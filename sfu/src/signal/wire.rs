@@ -71,6 +71,8 @@ pub(super) struct Wire {
     /// The number of the last message, while they are our own. None once a participant is in:
     /// from then on the shard counts, and ours are outside the count.
     pub(super) last_seq: Option<u64>,
+    /// Whether messages cannot be told apart any more.
+    is_broken: bool,
     gate: Arc<Gate>,
 }
 
@@ -85,6 +87,7 @@ impl Wire {
         Some(Wire {
             socket: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
             last_seq: Some(0),
+            is_broken: false,
             gate,
         })
     }
@@ -108,9 +111,12 @@ impl Wire {
                 Err(SignalEnd::WentAway)
             }
             Some(Ok(Message::Close(_))) | None => Err(SignalEnd::Gone),
-            Some(Err(_)) => Ok(Heard::Broken(nonsense(
-                "not a WebSocket message within the size limit",
-            ))),
+            Some(Err(_)) => {
+                self.is_broken = true;
+                Ok(Heard::Broken(nonsense(
+                    "not a WebSocket message within the size limit",
+                )))
+            }
         }
     }
 
@@ -175,10 +181,12 @@ impl Wire {
         if self.send(Message::Close(Some(frame))).await.is_ok() {
             let drained = async {
                 while let Some(Ok(_)) = self.socket.next().await {}
-                // What was not read as messages is read as bytes.
-                let rest = self.socket.get_mut();
-                rest.release();
-                tokio::io::copy(rest, &mut tokio::io::sink()).await
+                if self.is_broken {
+                    // What cannot be read as messages is read as bytes.
+                    let rest = self.socket.get_mut();
+                    rest.release();
+                    let _ = tokio::io::copy(rest, &mut tokio::io::sink()).await;
+                }
             };
             let _ = timeout(CLOSE_DEADLINE, drained).await;
         }

@@ -145,6 +145,7 @@ impl Connection {
         /// Answers a binding request, which had our password (RFC 8489, section 5).
         const BINDING_SUCCESS: [u8; 2] = [1, 1];
         self.authentic |= bytes.starts_with(&BINDING_SUCCESS);
+        self.checks.departs(bytes);
         // RFC 7983: RTP and RTCP begin with 128 to 191; str0m's payload types tell them apart.
         if let [128..=191, second, ..] = bytes
             && !is_rtcp(bytes)

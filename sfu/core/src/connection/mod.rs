@@ -6,6 +6,7 @@
 
 mod answer;
 mod bindings;
+mod checks;
 pub(crate) mod downlink;
 mod drive;
 pub(crate) mod negotiate;
@@ -32,8 +33,9 @@ use str0m::{Candidate, IceCreds, Rtc};
 use crate::io::{ConnectionId, Departures};
 use crate::media::packet::Packet;
 use crate::media::policer::Policer;
-use crate::report::Report;
+use crate::report::{DropReason, Report};
 use bindings::Bindings;
+use checks::Checks;
 use downlink::{Offered, Slot};
 use negotiate::Plan;
 use reach::Reach;
@@ -112,6 +114,7 @@ pub(crate) struct Connection {
     way: Way,
     silence: Silence,
     bindings: Bindings,
+    checks: Checks,
     feedback: Policer,
     repair: RepairBudget,
     /// Whether the datagram in hand proved to be the client's.
@@ -152,6 +155,7 @@ impl Connection {
             way: Way::default(),
             silence: Silence::default(),
             bindings: Bindings::default(),
+            checks: Checks::default(),
             feedback: Policer::for_rtcp(),
             repair: RepairBudget::default(),
             authentic: false,
@@ -180,6 +184,17 @@ impl Connection {
     /// Whether its client uses an address now: ICE verified it and still hears from it.
     pub(crate) fn uses(&self, address: SocketAddr, now: Instant) -> bool {
         self.reach.is_answered() && self.accepts(address, now)
+    }
+
+    /// Whether ICE is to see a check from an address that is not known to be its client's.
+    pub(crate) fn admits_check(&mut self, bytes: &[u8], now: Instant) -> Result<(), DropReason> {
+        self.checks.admits(bytes, now)
+    }
+
+    /// A new address is its client's. Answers the one that is in use, which is to be kept.
+    pub(crate) fn learned(&mut self, now: Instant) -> Option<SocketAddr> {
+        self.checks.learned(now);
+        self.way.current()
     }
 
     /// The certificate of a client whose handshake was finished: its peer connection knows no

@@ -86,7 +86,8 @@ impl Way {
         self.moved_to.unwrap_or(to)
     }
 
-    fn current(&self) -> Option<SocketAddr> {
+    /// Where media goes to.
+    pub(crate) fn current(&self) -> Option<SocketAddr> {
         self.moved_to.or(self.nominated)
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Client {
     /// Nothing that it sends arrives.
     pub(crate) unreachable: bool,
     pub(crate) packets: Vec<RtpPacket>,
+    /// Binding requests that it made.
+    pub(crate) checks: Vec<Vec<u8>>,
     pub(crate) senders: Vec<Sender>,
     pub(crate) slots: Vec<Mid>,
     pending: Option<SdpPendingOffer>,
@@ -162,6 +164,7 @@ impl World {
             closed: false,
             unreachable: false,
             packets: Vec::new(),
+            checks: Vec::new(),
             senders: Vec::new(),
             slots: Vec::new(),
             pending: None,
@@ -456,6 +459,9 @@ impl Client {
         for _ in 0..10_000 {
             match self.rtc.poll_output().expect("a client does not fail") {
                 str0m::Output::Transmit(transmit) => {
+                    if transmit.contents.starts_with(&[0, 1]) {
+                        self.checks.push(transmit.contents.to_vec());
+                    }
                     sent.push((self.address, transmit.contents.to_vec()));
                 }
                 str0m::Output::Event(Event::RtpPacket(packet)) => self.packets.push(packet),

@@ -1,5 +1,6 @@
 //! Datagrams that bear somebody else's address, from one who can write any.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sfu_core::report::DropReason;
@@ -34,6 +35,31 @@ fn a_participant_who_forges_an_address_does_not_take_over_whoever_sits_there() {
         "{dropped:?}"
     );
     assert!(world.clients[ann].rtc.is_connected());
+}
+
+#[test]
+fn an_overheard_check_that_is_repeated_from_everywhere_costs_nobody_a_packet() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 300);
+    world.clients[ben].packets.clear();
+    let mut port = 10_000;
+    for _ in 0..30 {
+        for at in [ann, ben] {
+            let overheard = world.clients[at].checks.clone();
+            for check in overheard.iter().cycle().take(100) {
+                port += 1;
+                let source = SocketAddr::from(([127, 9, 9, 9], port));
+                world.input(datagram(source, check));
+            }
+        }
+        world.stream(ann, Source::Camera, &[0], 10);
+    }
+    assert_eq!(world.clients[ben].packets.len(), 600);
+    let dropped = world.shard.report().dropped;
+    assert_eq!(dropped.get(&DropReason::Repeated), Some(&6_000));
+    assert_eq!(dropped.get(&DropReason::UnverifiedAddress), None);
 }
 
 #[test]
