@@ -312,7 +312,7 @@ impl Session {
                 capture.uploads.segment(store, recording, segment).await;
             }
             () = until(gives_up_at) => {
-                tracing::warn!(recording = %self.recording, "the node does not answer: the recording ends");
+                tracing::warn!(recording = %self.recording, "nothing more comes from its room: the recording ends");
                 capture.patience = None;
                 let end = ToWriter::End { link: None, at: None };
                 capture.writer.put(end).await;

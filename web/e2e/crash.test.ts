@@ -206,7 +206,7 @@ function verdicts(): [string, string][] {
 }
 
 test(
-  `${KILLS} kills while two rooms record`,
+  `${KILLS === 1 ? 'one kill' : `${KILLS} kills`} while two rooms record`,
   async () => {
     console.log(`seed ${SEED}: COLLOQUY_SEED=${SEED} chooses the same moments again`);
     const random = chance(SEED);
