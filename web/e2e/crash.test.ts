@@ -3,7 +3,7 @@
 //
 // One kill: both rooms begin a recording, at a random moment the process gets SIGKILL and is
 // started again at once. Everyone comes back by themselves, the recordings go on, the host stops
-// them. At every fifth kill the people of the second room close their pages instead: that
+// them. At every tenth kill the people of the second room close their pages instead: that
 // recording must end by itself.
 
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ const LATEST_KILL_MS = 5_000;
 /** What is recorded after the return, before the host stops. */
 const GOES_ON_MS = 1_500;
 /** At every kill of this number the second room's people do not come back. */
-const NOBODY_BACK_EVERY = 5;
+const NOBODY_BACK_EVERY = 10;
 /** Longest time for what is waited for here and has no promise of its own. */
 const PATIENCE_MS = 60_000;
 /** Longest a kill with all that belongs to it may take. */
