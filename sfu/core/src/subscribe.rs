@@ -170,7 +170,7 @@ pub(crate) fn picture_lost(stage: &mut Stage, now: Instant, out: &mut Departures
         return;
     };
     if let (Some(feed), Some(layer), Kind::Video) = (slot.feed, slot.selector.wanted(), slot.kind)
-        && slot.credit.spend(now)
+        && slot.credit.wait(now)
     {
         want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
     }

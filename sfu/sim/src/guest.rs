@@ -28,6 +28,9 @@ pub use sight::{Sight, Sighting};
 /// How long a node waits for somebody whose WebSocket is lost.
 pub const LOST_GRACE: Duration = Duration::from_secs(60);
 
+/// How the chronicle tells of a request for a keyframe.
+const ASKED: &str = "is asked for a keyframe of";
+
 /// What leaves a guest in one step.
 #[derive(Debug, Default)]
 pub struct Departing {
@@ -281,6 +284,7 @@ impl Guest {
                 Output::Event(event) => departing.notes.extend(self.happened(now, event)),
             }
         }
+        settle_ties(&mut departing.notes);
     }
 
     /// Sends what its sources have by now.
@@ -323,7 +327,7 @@ impl Guest {
             }
             Event::KeyframeWanted { source, layer } => {
                 self.source.request_keyframe(source, layer);
-                Some(format!("is asked for a keyframe of {source} {layer}"))
+                Some(format!("{ASKED} {source} {layer}"))
             }
             Event::MutedByHost(source) => {
                 self.tracks.insert(source, (TrackState::Muted, now));
@@ -354,6 +358,15 @@ impl Guest {
             }
             Event::Joined => Some("is in".to_owned()),
         }
+    }
+}
+
+/// Requests that come in one datagram are told in the order of the transport's hash map, which no
+/// seed decides.
+fn settle_ties(notes: &mut [String]) {
+    let asks = |note: &String| note.starts_with(ASKED);
+    for tied in notes.chunk_by_mut(|one, other| asks(one) && asks(other)) {
+        tied.sort_unstable();
     }
 }
 

@@ -10,9 +10,8 @@
 //! Everything but the bytes of keys: DTLS draws them from the operating system, so ciphertext
 //! differs from run to run. The fate of a datagram therefore depends on what is in the clear
 //! (stream and sequence number, or its place in the order), never on its bytes, and str0m's own
-//! small random source (names, SSRCs) is seeded. [`chronicle::Chronicle`] hashes decisions and
-//! events; the same seed gives the same hash. A handshake that a blackout or a crash meets is the
-//! one thing that no seed decides: DTLS's own timers draw from the operating system.
+//! small random source (names, SSRCs) is seeded, as are the timers of DTLS (`handshake`).
+//! [`chronicle::Chronicle`] hashes decisions and events; the same seed gives the same hash.
 //!
 //! # Seeds
 //! Every plan is told with a few committed seeds. `make sim-sweep SEEDS=n` tells `n` new ones, run
@@ -30,6 +29,7 @@
 
 pub mod chronicle;
 pub mod guest;
+mod handshake;
 pub mod keeper;
 pub mod network;
 pub mod oracle;

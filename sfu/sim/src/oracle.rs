@@ -47,7 +47,7 @@ impl Bounds {
         roster: Duration::from_secs(1),
         settle: Duration::from_secs(6),
         silence: Duration::from_millis(600),
-        freeze: Duration::from_millis(3_000),
+        freeze: Duration::from_millis(2_000),
         timestamp_slack: Duration::from_millis(1_000),
         lossless: false,
     };
@@ -62,10 +62,12 @@ impl Bounds {
         ..Bounds::STRICT
     };
 
-    /// For paths that lose 10 % with 100 ms of jitter, or more.
+    /// For paths that lose 10 % with 100 ms of jitter, or more. A loss that no retransmission mends
+    /// is waited for 0.8 s, the request for a keyframe and the keyframe's own repair take as long,
+    /// and each of them may be lost once more.
     pub const BAD: Bounds = Bounds {
         silence: Duration::from_millis(1_500),
-        freeze: Duration::from_millis(8_000),
+        freeze: Duration::from_millis(3_000),
         settle: Duration::from_secs(10),
         ..Bounds::LOSSY
     };

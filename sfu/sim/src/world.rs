@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::chronicle::Chronicle;
 use crate::guest::{Departing, Guest};
+use crate::handshake::follow_the_seed;
 use crate::keeper::Keeper;
 use crate::network::{Datagram, Network, Path};
 use crate::oracle::{Bounds, Violation};
@@ -84,6 +85,7 @@ impl World {
     pub fn new(seed: u64, bounds: Bounds) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         fastrand::seed(chance.next_u64());
+        follow_the_seed();
         let start = first_moment();
         let node = Node::begin(start, start, &mut chance);
         let network = Network::new(chance.next_u64());

@@ -12,6 +12,7 @@ mod roster;
 mod transport;
 mod uplink;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -256,7 +257,9 @@ impl Participant {
             Ok(()) => {
                 for (source, uplink) in self.offered.uplinks(&mut self.transport) {
                     // The answer to a later offer: what is sent goes on with its numbers.
-                    self.uplinks.entry(source).or_insert(uplink);
+                    if let Entry::Vacant(place) = self.uplinks.entry(source) {
+                        place.insert(uplink).keep_sent(&mut self.transport);
+                    }
                 }
                 self.downlink.learn_slots(self.offered.slots());
                 self.transport.tick(now);

@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 
 use crate::vp8::read_payload;
 
-/// How long a missing packet is waited for: several retransmissions over a bad path. Browsers wait
-/// for a frame up to twice as long.
-pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a missing packet is waited for: two retransmissions over a path of 300 ms. Browsers
+/// wait for a frame up to four times as long.
+pub(super) const PATIENCE: Duration = Duration::from_millis(800);
+
+/// How long a missing packet is waited for when a whole keyframe came after it, as browsers do not
+/// wait for what nothing needs any more.
+pub(super) const KEYFRAME_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How often a keyframe is asked for while none comes.
-pub(super) const KEYFRAME_REPEAT: Duration = Duration::from_millis(500);
+pub(super) const KEYFRAME_REPEAT: Duration = Duration::from_millis(300);
 
 /// How long packets without a keyframe are watched before one is asked for: the node has asked
 /// its publisher already when it filled the slot.
@@ -84,14 +88,16 @@ impl Order {
 
     /// The next whole frame that can be taken.
     pub(super) fn take(&mut self, now: Instant) -> Option<Whole> {
-        if self.next.is_none() {
-            self.find_keyframe();
+        if self.next.is_none() && self.find_keyframe() {
+            // Its packets are waited for from now on, not since the last picture.
+            self.waiting_since = Some(now);
         }
         let whole = loop {
             let first = self.next?;
-            match self.extent(first)? {
-                Extent::Whole(last) => break self.assemble(first, last),
-                Extent::Torn(next) => self.skip_to(next),
+            match self.extent(first) {
+                Some(Extent::Whole(last)) => break self.assemble(first, last),
+                Some(Extent::Torn(next)) => self.skip_to(next),
+                None => self.jump(now, first)?,
             }
         };
         self.asked_at = None;
@@ -195,6 +201,25 @@ impl Order {
             tl0_pic_idx: head.and_then(|p| p.tl0_pic_idx),
             data: payloads.flat_map(|p| p.piece).copied().collect(),
         }
+    }
+
+    /// Goes on with a whole keyframe that came after what is missing.
+    fn jump(&mut self, now: Instant, first: u64) -> Option<()> {
+        if now < self.waiting_since? + KEYFRAME_PATIENCE {
+            return None;
+        }
+        let begins =
+            |piece: &Piece| read_payload(&piece.payload).is_some_and(|p| p.starts_keyframe);
+        let is_whole = |seq: u64| matches!(self.extent(seq), Some(Extent::Whole(_)));
+        let mut keyframes = self.held.range(first + 1..);
+        let keyframe = keyframes.find(|(seq, piece)| begins(piece) && is_whole(**seq));
+        let start = *keyframe?.0;
+        let present = self.held.range(first..start).count() as u64;
+        self.lost += (start - first).saturating_sub(present);
+        self.held = self.held.split_off(&start);
+        self.floor = start;
+        self.next = Some(start);
+        Some(())
     }
 
     /// Passes over a torn frame. Only a keyframe can follow it.
@@ -308,6 +333,19 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_keyframe_after_a_loss_is_not_kept_waiting() {
+        let start = Instant::now();
+        let mut order = Order::default();
+        for (seq, piece) in stream(4).into_iter().filter(|(s, _)| *s != 102) {
+            order.receive(start, seq, piece);
+        }
+        assert_eq!(all(&mut order, start), [(0, true)], "it may be late only");
+        let later = start + KEYFRAME_PATIENCE;
+        assert_eq!(all(&mut order, later), [(3, true)]);
+        assert_eq!(order.lost(), 1);
+    }
+
+    #[test]
     fn a_keyframe_is_asked_for_after_a_loss_and_again_while_none_comes() {
         let mut now = Instant::now();
         let mut order = Order::default();
@@ -360,6 +398,27 @@ mod tests {
             all(&mut order, given_up),
             [(3, true), (4, false), (5, false), (6, true)]
         );
+    }
+
+    #[test]
+    fn a_keyframe_that_comes_after_long_is_waited_for_as_any_other() {
+        let start = Instant::now();
+        let mut order = Order::default();
+        let mut packets = stream(7);
+        let (keyframe, rest) = (packets.split_off(12), packets.split_off(1));
+        for (seq, piece) in rest.into_iter().skip(1).take(3) {
+            order.receive(start, seq, piece);
+        }
+        let late = start + 4 * PATIENCE;
+        assert!(order.lapse(late), "nothing begins here");
+        for (number, (seq, piece)) in (0u32..).zip(keyframe) {
+            let now = late + Duration::from_millis(50) * number;
+            order.receive(now, seq, piece);
+            let whole = order.take(now);
+            assert_eq!(whole.is_some(), number == 1, "two packets are a frame");
+            assert!(!order.lapse(now), "what just came is not overdue");
+        }
+        assert_eq!(order.lost(), 0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a participant sends of one source: packets with counters of their own for each layer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::TrackState;
@@ -10,6 +10,13 @@ use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
 use super::transport::Transport;
 use crate::media::{AudioFrame, EncodedFrame};
 use crate::vp8::Vp8Packetizer;
+
+/// What can be sent again, as browsers have it: packets of a stream, how old they may be, and the
+/// part of its last second at which everything that was asked for is thrown away. `str0m`'s own
+/// 15 % repairs nothing on a path that loses a tenth.
+const RTX_PACKETS: usize = 1_024;
+const RTX_AGE: Duration = Duration::from_secs(3);
+const RTX_RATIO: f32 = 0.5;
 
 /// The sending end of one source.
 #[derive(Debug)]
@@ -67,6 +74,18 @@ impl Uplink {
             state,
             layers: streams.iter().map(|&ssrc| Layer::new(ssrc)).collect(),
         }
+    }
+
+    /// Lets its streams keep what they send for requests to send it again.
+    pub(super) fn keep_sent(&self, transport: &mut Transport) {
+        transport.change(|rtc| {
+            let mut api = rtc.direct_api();
+            for layer in &self.layers {
+                if let Some(stream) = api.stream_tx(&layer.ssrc) {
+                    stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_RATIO));
+                }
+            }
+        });
     }
 
     /// Answers the layers that need a keyframe to go on.

@@ -232,7 +232,8 @@ fn frames_written_into_a_slot_come_out_whole_and_a_broken_chain_asks_for_a_keyfr
         decoded, 5,
         "up to the loss, and nothing that cannot be decoded"
     );
-    meeting.run(Duration::from_secs(1));
+    // The packet is waited for first; no keyframe came after it.
+    meeting.run(Duration::from_secs(2));
     assert!(meeting.participant.counters().keyframes_requested >= 1);
     let asked = meeting.node.events.iter();
     assert!(

@@ -40,6 +40,8 @@ pub(crate) struct Slot {
     pub(crate) max_height: u16,
     pub(crate) credit: KeyframeCredit,
     timeline: Timeline,
+    /// The layer before the one that is passed on now.
+    former_layer: Option<u8>,
 }
 
 /// What a slot makes of a packet.
@@ -74,6 +76,7 @@ impl Slot {
             max_height: DEFAULT_MAX_HEIGHT,
             credit: KeyframeCredit::default(),
             timeline: Timeline::new(clock_rate_hz, chance),
+            former_layer: None,
         }
     }
 
@@ -87,6 +90,7 @@ impl Slot {
     pub(crate) fn pause(&mut self) {
         self.selector.reset();
         self.credit.end_wait();
+        self.former_layer = None;
         self.timeline.end();
     }
 
@@ -98,22 +102,13 @@ impl Slot {
         let Some(pt) = self.payload_type(packet.format) else {
             return Offered::Nothing;
         };
-        // Only the layer's newest packets move a switch: a repaired old keyframe is no place to
-        // begin, what follows it has been dropped.
-        match self
-            .selector
-            .admit(packet.layer, packet.entry_point && !packet.late)
-        {
-            Admission::Drop => return Offered::Nothing,
-            Admission::Wait => return Offered::NeedsKeyframe,
-            Admission::Switch => {
-                self.credit.end_wait();
-                self.timeline.begin(numbers(packet), now);
-            }
-            Admission::Forward => {}
-        }
-        let Some(out) = self.timeline.map(numbers(packet), now) else {
-            return Offered::Nothing;
+        let out = match self.place_late(packet) {
+            Some(out) => out,
+            None => match self.place(packet, now) {
+                Ok(out) => out,
+                Err(Admission::Wait) => return Offered::NeedsKeyframe,
+                Err(_) => return Offered::Nothing,
+            },
         };
         let mut write = RtpWrite::new(
             pt,
@@ -130,6 +125,37 @@ impl Slot {
             write = write.vp8_patch(patch);
         }
         Offered::Write(write)
+    }
+
+    /// The numbers of a packet of the layer that was passed on before, which had its place there
+    /// and comes late: a receiver would wait for it.
+    fn place_late(&mut self, packet: &Packet) -> Option<Numbers> {
+        let of_former = packet.late && self.former_layer == Some(packet.layer);
+        of_former
+            .then(|| self.timeline.map_former(numbers(packet)))
+            .flatten()
+    }
+
+    /// The numbers of any other packet, or why it has none.
+    fn place(&mut self, packet: &Packet, now: Instant) -> Result<Numbers, Admission> {
+        let before = self.selector.current();
+        // Only the layer's newest packets move a switch: a repaired old keyframe is no place to
+        // begin, what follows it has been dropped.
+        match self
+            .selector
+            .admit(packet.layer, packet.entry_point && !packet.late)
+        {
+            admission @ (Admission::Drop | Admission::Wait) => return Err(admission),
+            Admission::Switch => {
+                self.credit.end_wait();
+                self.former_layer = before;
+                self.timeline.begin(numbers(packet), now);
+            }
+            Admission::Forward if packet.entry_point => self.credit.end_wait(),
+            Admission::Forward => {}
+        }
+        let placed = self.timeline.map(numbers(packet), now);
+        placed.ok_or(Admission::Drop)
     }
 
     /// A packet of the feed that carries nothing: its place is closed.

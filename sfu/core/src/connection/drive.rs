@@ -7,7 +7,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Event, Input, Output};
 
 use super::bindings::{is_rtcp, ssrc_of};
-use super::repair;
+use super::repair::{self, Repair};
 use super::uplink::{Received, SenderReport};
 use super::{Connection, ConnectionEvent, Step};
 use crate::report::{DropReason, Report};
@@ -152,17 +152,25 @@ impl Connection {
         {
             if self.rtx_types & 1 << (second & 0x7f) == 0 {
                 self.repair.earn(bytes.len());
-            } else if self.repair.spend(bytes.len()) {
-                report.retransmissions_out += 1;
-            } else {
-                report.retransmissions_refused += 1;
-                self.forget_sent();
+            } else if !self.may_repair(report, bytes.len()) {
                 return false;
             }
         }
         report.datagrams_out += 1;
         report.bytes_out += bytes.len() as u64;
         true
+    }
+
+    fn may_repair(&mut self, report: &mut Report, bytes: usize) -> bool {
+        let repair = self.repair.spend(bytes);
+        match repair {
+            Repair::Granted => report.retransmissions_out += 1,
+            Repair::Refused | Repair::Abused => report.retransmissions_refused += 1,
+        }
+        if repair == Repair::Abused {
+            self.forget_sent();
+        }
+        repair == Repair::Granted
     }
 
     /// Forgets what could be sent again, and with it whatever was asked for: its client asks for

@@ -17,16 +17,46 @@ pub(super) fn remember(stream: &mut StreamTx) {
     stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, None);
 }
 
-/// What media earns: a quarter of it, so that retransmissions are at most a fifth of what leaves.
-const MEDIA_BYTES_PER_BYTE: usize = 4;
+/// What media earns: half of it, so that retransmissions are at most a third of what leaves. A
+/// path that loses a tenth needs about a fifth: what is lost, lost again, and asked for twice
+/// because its round trip swings.
+const MEDIA_BYTES_PER_BYTE: usize = 2;
+
+/// What may be sent again before media has earned it: of the first picture, a few packets.
+const REPAIR_FIRST_BYTES: usize = 8 * 1024;
 
 /// What can be saved up: half a second of 4 Mbit/s, which a path lost before it came back.
 pub(crate) const REPAIR_BURST_BYTES: usize = 256 * 1024;
 
+/// What may be asked for in vain while nothing is saved, before the client counts as one that asks
+/// for more than anybody loses: each is sealed before it is refused.
+const REPAIR_REFUSED_BYTES: usize = 128 * 1024;
+
+/// What becomes of a retransmission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repair {
+    /// It leaves.
+    Granted,
+    /// It does not; another may once media has earned it.
+    Refused,
+    /// It does not, and everything else that was asked for is to be forgotten.
+    Abused,
+}
+
 /// The budget of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RepairBudget {
     saved_bytes: usize,
+    refused_bytes: usize,
+}
+
+impl Default for RepairBudget {
+    fn default() -> Self {
+        RepairBudget {
+            saved_bytes: REPAIR_FIRST_BYTES,
+            refused_bytes: 0,
+        }
+    }
 }
 
 impl RepairBudget {
@@ -34,15 +64,21 @@ impl RepairBudget {
     pub(crate) fn earn(&mut self, bytes: usize) {
         let earned = bytes / MEDIA_BYTES_PER_BYTE;
         self.saved_bytes = (self.saved_bytes + earned).min(REPAIR_BURST_BYTES);
+        self.refused_bytes = self.refused_bytes.saturating_sub(earned);
     }
 
     /// Whether a retransmission may leave.
-    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
-        let enough = bytes <= self.saved_bytes;
-        if enough {
+    pub(crate) fn spend(&mut self, bytes: usize) -> Repair {
+        if bytes <= self.saved_bytes {
             self.saved_bytes -= bytes;
+            return Repair::Granted;
         }
-        enough
+        self.refused_bytes += bytes;
+        if self.refused_bytes <= REPAIR_REFUSED_BYTES {
+            return Repair::Refused;
+        }
+        self.refused_bytes = 0;
+        Repair::Abused
     }
 }
 
@@ -50,23 +86,52 @@ impl RepairBudget {
 mod tests {
     use super::*;
 
+    fn granted(budget: &mut RepairBudget, times: usize, bytes: usize) -> usize {
+        let asked = (0..times).filter(|_| budget.spend(bytes) == Repair::Granted);
+        asked.count()
+    }
+
     #[test]
-    fn retransmissions_are_a_fifth_of_what_leaves_however_many_are_asked_for() {
+    fn retransmissions_are_a_third_of_what_leaves_however_many_are_asked_for() {
         let mut budget = RepairBudget::default();
+        let first = granted(&mut budget, 100, 1_000);
+        assert_eq!(first, REPAIR_FIRST_BYTES / 1_000, "before media earned any");
         let mut sent_again = 0;
         for _ in 0..1_000 {
             budget.earn(1_000);
-            sent_again += (0..50).filter(|_| budget.spend(1_000)).count();
+            sent_again += granted(&mut budget, 50, 1_000);
         }
-        assert_eq!(sent_again, 250);
+        assert_eq!(sent_again, 500);
     }
 
     #[test]
     fn what_is_saved_is_bounded() {
         let mut budget = RepairBudget::default();
-        assert!(!budget.spend(1), "nothing was sent yet");
         (0..10_000).for_each(|_| budget.earn(1_000));
-        let sent_again = (0..10_000).filter(|_| budget.spend(1_024)).count();
+        let sent_again = granted(&mut budget, 10_000, 1_024);
         assert_eq!(sent_again, REPAIR_BURST_BYTES / 1_024);
+    }
+
+    #[test]
+    fn who_asks_a_little_too_much_is_refused_and_keeps_what_can_be_sent_again() {
+        let mut budget = RepairBudget::default();
+        granted(&mut budget, 8, 1_024);
+        for _ in 0..1_000 {
+            assert_eq!(budget.spend(512), Repair::Refused);
+            budget.earn(1_024);
+            assert_eq!(budget.spend(512), Repair::Granted);
+        }
+    }
+
+    #[test]
+    fn who_asks_without_end_is_cut_short_each_time_the_patience_ends() {
+        let mut budget = RepairBudget::default();
+        granted(&mut budget, 8, 1_024);
+        let patience = REPAIR_REFUSED_BYTES / 1_024;
+        for _ in 0..3 {
+            let asked = (0..=patience).map(|_| budget.spend(1_024));
+            let abused = asked.filter(|repair| *repair == Repair::Abused);
+            assert_eq!(abused.count(), 1);
+        }
     }
 }

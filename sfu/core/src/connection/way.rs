@@ -5,7 +5,7 @@
 //! # Threat model
 //! A move needs a binding request that ICE has verified (its message integrity holds our
 //! password), that nominates (RFC 8445, section 7.1.2), whose transaction was not seen before, and
-//! a former address from which nothing comes any more. So nobody can guess a way, and whoever
+//! a former address from which nothing comes any more, then or within a second. So nobody can guess a way, and whoever
 //! repeats an overheard request from elsewhere changes nothing. One who holds a request back and
 //! sends it in the client's place while the client is silent gets sealed packets until the
 //! client's next request: no more than they could have had on the wire.
@@ -16,9 +16,14 @@ use std::time::{Duration, Instant};
 
 use crate::demux::{stun_attribute, stun_transaction};
 
-/// How long nothing may come from an address before another takes its place. Media comes every
-/// 20 ms; of one who only listens, checks and reports come about every second.
-const SILENCE: Duration = Duration::from_millis(500);
+/// How long nothing may come from an address before another takes its place: media comes every
+/// 20 ms, and swings by a hundred on a bad path. Until then what the client is asked to send again
+/// goes nowhere, and it is asked five times only.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// How long a verified request waits for the former address to be silent: checks come twice a
+/// second, so the next one says it again.
+const REQUEST_LASTS: Duration = Duration::from_secs(1);
 
 /// Transactions that are remembered. A client makes a few a second; older ones are of no use once
 /// its path has changed.
@@ -39,6 +44,8 @@ pub(crate) struct Way {
     heard_at: Option<Instant>,
     /// The request in hand: from where, when it may move the way.
     asks: Option<SocketAddr>,
+    /// From where a request was verified while the former address still spoke, and when.
+    verified: Option<(SocketAddr, Instant)>,
     transactions: VecDeque<[u8; 12]>,
 }
 
@@ -53,7 +60,6 @@ impl Way {
             return;
         };
         let nominates = stun_attribute(bytes, STUN_USE_CANDIDATE).is_some();
-        let silent = self.heard_at.is_none_or(|at| now >= at + SILENCE);
         let fresh = !self.transactions.contains(&transaction);
         if fresh {
             if self.transactions.len() == MAX_TRANSACTIONS {
@@ -61,7 +67,12 @@ impl Way {
             }
             self.transactions.push_back(transaction);
         }
-        if nominates && silent && fresh && self.current() != Some(source) {
+        if !nominates || !fresh {
+            return;
+        }
+        if self.current() == Some(source) {
+            self.verified = None;
+        } else {
             self.asks = Some(source);
         }
     }
@@ -72,18 +83,29 @@ impl Way {
         if is_stun(bytes) {
             let verified = bytes.starts_with(&STUN_SUCCESS) && self.asks == Some(to);
             if verified && self.nominated.is_some() {
-                self.moved_to = (self.nominated != Some(to)).then_some(to);
-                self.heard_at = Some(now);
+                self.verified = Some((to, now));
                 self.asks = None;
+                self.move_if_silent(now);
             }
             return to;
         }
         if self.nominated != Some(to) {
             self.nominated = Some(to);
             self.moved_to = None;
+            self.verified = None;
             self.heard_at = Some(now);
         }
+        self.move_if_silent(now);
         self.moved_to.unwrap_or(to)
+    }
+
+    fn move_if_silent(&mut self, now: Instant) {
+        let silent = self.heard_at.is_none_or(|at| now >= at + SILENCE);
+        let lasts = |(_, at): &(SocketAddr, Instant)| now < *at + REQUEST_LASTS;
+        if let Some((to, _)) = self.verified.take_if(|_| silent).filter(lasts) {
+            self.moved_to = (self.nominated != Some(to)).then_some(to);
+            self.heard_at = Some(now);
+        }
     }
 
     /// Where media goes to.
@@ -131,11 +153,11 @@ mod tests {
         // media goes then.
         let (old, new) = (address(1), address(2));
         let cases = [
-            ("the old address still speaks", 400, 2, true, true, old),
-            ("it is silent", 600, 2, true, true, new),
-            ("nobody verified it", 600, 2, true, false, old),
-            ("it does not nominate", 600, 2, false, true, old),
-            ("it was overheard", 600, 1, true, true, old),
+            ("the old address still speaks", 100, 2, true, true, old),
+            ("it is silent", 300, 2, true, true, new),
+            ("nobody verified it", 300, 2, true, false, old),
+            ("it does not nominate", 300, 2, false, true, old),
+            ("it was overheard", 300, 1, true, true, old),
         ];
         for (name, after_ms, transaction, nominates, verified, expected) in cases {
             let t0 = crate::testing::start();
@@ -146,6 +168,36 @@ mod tests {
             let now = t0 + Duration::from_millis(after_ms);
             asks(&mut way, now, new, &check(transaction, nominates), verified);
             assert_eq!(way.departs(now, old, &MEDIA), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_verified_request_waits_for_the_former_address_to_fall_silent_but_not_long() {
+        // When the old address speaks after the check, and where media goes at which time.
+        type Media = &'static [(u64, u16)];
+        let cases: [(&str, &[u64], Media); 3] = [
+            ("silent", &[], &[(150, 1), (199, 1), (200, 2), (900, 2)]),
+            ("a straggler", &[150], &[(200, 1), (349, 1), (350, 2)]),
+            (
+                "it speaks on",
+                &[200, 390, 580, 770, 960],
+                &[(1_200, 1), (1_500, 1)],
+            ),
+        ];
+        for (name, speaks, media) in cases {
+            let t0 = crate::testing::start();
+            let at = |ms| t0 + Duration::from_millis(ms);
+            let mut way = Way::default();
+            way.departs(t0, address(1), &MEDIA);
+            asks(&mut way, at(100), address(2), &check(2, true), true);
+            let mut speaks = speaks.iter().peekable();
+            for (ms, expected) in media {
+                while let Some(spoke) = speaks.next_if(|spoke| *spoke < ms) {
+                    way.receives(at(*spoke), address(1), &MEDIA);
+                }
+                let to = way.departs(at(*ms), address(1), &MEDIA);
+                assert_eq!(to, address(*expected), "{name} at {ms}");
+            }
         }
     }
 

@@ -135,13 +135,14 @@ impl Default for KeyframeCredit {
 }
 
 impl KeyframeCredit {
-    /// A picture was lost, or another layer is to begin. Whether a keyframe may be asked for.
+    /// Another layer is to begin. Whether a keyframe may be asked for.
     pub(crate) fn spend(&mut self, now: Instant) -> bool {
         self.paid = self.credit.take(1, now);
         self.paid
     }
 
-    /// The wait goes on. Whether it may be asked for again.
+    /// A picture was lost, or the wait for one goes on: receivers say so several times a second
+    /// until it comes, and pay once. Whether a keyframe may be asked for, again.
     pub(crate) fn wait(&mut self, now: Instant) -> bool {
         self.paid || self.spend(now)
     }
@@ -187,8 +188,8 @@ mod tests {
     fn a_receiver_has_a_burst_and_then_one_in_two_seconds_however_it_asks() {
         let t0 = crate::testing::start();
         let at = |ms| t0 + Duration::from_millis(ms);
-        let mut lost = KeyframeCredit::default();
-        let spent = (0..20_000).filter(|ms| lost.spend(at(*ms))).count();
+        let mut turning = KeyframeCredit::default();
+        let spent = (0..20_000).filter(|ms| turning.spend(at(*ms))).count();
         assert_eq!(spent, 4 + 9);
         let mut flapping = KeyframeCredit::default();
         let waited = (0..20_000).filter(|ms| {

@@ -46,6 +46,32 @@ struct Segment {
     key_idx_delta: u8,
 }
 
+impl Segment {
+    /// A packet's output numbers; none when it lies before the first or is too old to be placed.
+    fn place(&self, input: Numbers) -> Option<Numbers> {
+        if input.seq < self.first_seq {
+            return None;
+        }
+        let mut shifts = self.shifts.iter().rev();
+        let (_, delta) = shifts.find(|(from, _)| *from <= input.seq)?;
+        let Vp8Numbers {
+            picture_id,
+            tl0_pic_idx,
+            key_idx,
+        } = input.vp8;
+        Some(Numbers {
+            seq: input.seq.wrapping_sub(*delta),
+            timestamp: input.timestamp.wrapping_add(self.timestamp_delta),
+            vp8: Vp8Numbers {
+                picture_id: picture_id
+                    .map(|id| id.wrapping_add(self.picture_id_delta) & PICTURE_ID_MASK),
+                tl0_pic_idx: tl0_pic_idx.map(|index| index.wrapping_add(self.tl0_delta)),
+                key_idx: key_idx.map(|index| index.wrapping_add(self.key_idx_delta) & 0x1f),
+            },
+        })
+    }
+}
+
 /// The output of one slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
@@ -57,6 +83,8 @@ pub(crate) struct Timeline {
     tl0_pic_idx: u8,
     key_idx: u8,
     segment: Option<Segment>,
+    /// The one before, for its packets that come late.
+    former: Option<Segment>,
 }
 
 impl Timeline {
@@ -72,6 +100,7 @@ impl Timeline {
             tl0_pic_idx: 0,
             key_idx: 0,
             segment: None,
+            former: None,
         }
     }
 
@@ -81,6 +110,7 @@ impl Timeline {
         let timestamp = self.highest_timestamp.wrapping_add(self.ticks_since(now));
         let next_picture = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
         let from = |input: Option<u8>, next: u8| next.wrapping_sub(input.unwrap_or(0));
+        self.former = self.segment.take();
         self.segment = Some(Segment {
             first_seq: input.seq,
             highest_seq: input.seq,
@@ -100,30 +130,11 @@ impl Timeline {
     /// segment's first or is too old to be placed.
     pub(crate) fn map(&mut self, input: Numbers, now: Instant) -> Option<Numbers> {
         let segment = self.segment.as_mut()?;
-        if input.seq < segment.first_seq {
-            return None;
-        }
-        let (_, delta) = segment
-            .shifts
-            .iter()
-            .rev()
-            .find(|(from, _)| *from <= input.seq)?;
-        let seq = input.seq.wrapping_sub(*delta);
-        let timestamp = input.timestamp.wrapping_add(segment.timestamp_delta);
-        let vp8 = Vp8Numbers {
-            picture_id: input
-                .vp8
-                .picture_id
-                .map(|id| id.wrapping_add(segment.picture_id_delta) & PICTURE_ID_MASK),
-            tl0_pic_idx: input
-                .vp8
-                .tl0_pic_idx
-                .map(|index| index.wrapping_add(segment.tl0_delta)),
-            key_idx: input
-                .vp8
-                .key_idx
-                .map(|index| index.wrapping_add(segment.key_idx_delta) & 0x1f),
-        };
+        let Numbers {
+            seq,
+            timestamp,
+            vp8,
+        } = segment.place(input)?;
         segment.highest_seq = segment.highest_seq.max(input.seq);
         if seq >= self.highest_seq {
             self.highest_seq = seq;
@@ -140,6 +151,15 @@ impl Timeline {
             timestamp,
             vp8,
         })
+    }
+
+    /// Output numbers of a packet of the segment before, which had a place there and comes late;
+    /// none otherwise. Without it the place would stay a hole that nothing fills.
+    pub(crate) fn map_former(&mut self, input: Numbers) -> Option<Numbers> {
+        let former = self.former.as_ref()?;
+        (input.seq < former.highest_seq)
+            .then(|| former.place(input))
+            .flatten()
     }
 
     /// Leaves a packet of the running segment out and closes its place. A packet that came late
@@ -162,6 +182,7 @@ impl Timeline {
     /// Ends the running segment: the next packet begins another.
     pub(crate) fn end(&mut self) {
         self.segment = None;
+        self.former = None;
     }
 
     /// Whether a segment runs.

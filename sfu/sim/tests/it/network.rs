@@ -109,7 +109,7 @@ fn claim_few_keyframes(world: &mut World, names: &[&str]) {
 pub(crate) fn twenty_percent(seed: u64) -> Chronicle {
     // A third of what is sent is lost on its way through both lines: pictures come when they can.
     let bounds = Bounds {
-        freeze: Duration::from_secs(60),
+        freeze: Duration::from_secs(6),
         ..Bounds::BAD
     };
     let names = ["ada", "ben", "cleo"];
@@ -173,9 +173,11 @@ pub(crate) fn far_away(seed: u64) -> Chronicle {
 }
 
 pub(crate) fn a_stuttering_line(seed: u64) -> Chronicle {
-    // A sound that comes later than the one after it may miss the beginning of its slot.
+    // A sound that comes later than the one after it misses the beginning of its slot. So does a
+    // keyframe whose first packet comes late, and the next may be asked for half a second later.
     let bounds = Bounds {
         lossless: false,
+        freeze: Duration::from_millis(1_200),
         ..Bounds::STRICT
     };
     let mut plan = Plan::tell("a stuttering line", seed, bounds);

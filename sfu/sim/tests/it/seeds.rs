@@ -16,7 +16,8 @@ pub(crate) const SEED: &str = "SFU_SIM_SEED";
 /// Tells a plan with every seed of its own.
 pub(crate) fn tell(plan: &str, story: fn(u64) -> Chronicle) {
     for seed in seeds_of(plan, std::env::var(SEED).ok().as_deref()) {
-        story(seed);
+        let told = story(seed);
+        println!("{plan} with seed {seed} has the hash {:016x}", told.hash());
     }
 }
 

@@ -136,3 +136,25 @@ fn nothing_is_mapped_without_a_segment() {
     timeline.end();
     assert_eq!(timeline.map(numbers(2, 1, 1), t0), None);
 }
+
+#[test]
+fn a_late_packet_of_the_segment_before_gets_the_place_that_waits_for_it() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, 0);
+    timeline.begin(numbers(500, 0, 7), t0);
+    run(&mut timeline, &[(500, 0, 7), (502, 3_000, 8)], t0);
+    assert_eq!(timeline.map_former(numbers(501, 0, 7)), None, "it runs yet");
+    timeline.begin(numbers(90, 0, 1), t0);
+    let next = run(&mut timeline, &[(90, 0, 1)], t0);
+    let late = timeline.map_former(numbers(501, 0, 7)).expect("a place");
+    assert_eq!((late.seq, next[0].seq), (2, 4));
+    for (seq, what) in [(499, "before its first"), (503, "after its last")] {
+        assert_eq!(timeline.map_former(numbers(seq, 0, 7)), None, "{what}");
+    }
+    timeline.end();
+    assert_eq!(
+        timeline.map_former(numbers(501, 0, 7)),
+        None,
+        "another feed"
+    );
+}
