@@ -51,6 +51,7 @@ async fn one_socket(
             return None;
         }
     };
+    let careful = chance.bool();
     let mut mind = mind()?;
     mind.join(way_in.grant.clone());
     let mut knows = Knowledge {
@@ -83,7 +84,10 @@ async fn one_socket(
             continue;
         }
         pace.one().await?;
-        let said = Message::text(letters::next(&knows, chance));
+        let said = Message::text(match careful {
+            true => letters::next_readable(&knows, chance),
+            false => letters::next(&knows, chance),
+        });
         timeout(PATIENCE, socket.send(said)).await.ok()?.ok()?;
     }
     Some(())
