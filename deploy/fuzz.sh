@@ -5,6 +5,8 @@
 #   deploy/fuzz.sh                       list the targets
 #   deploy/fuzz.sh run established 60    look for 60 seconds; `all` runs each in turn
 #   deploy/fuzz.sh keep established      commit-worthy: what was found that covers more
+#   deploy/fuzz.sh cover established     which lines all that was found reaches, of the files that
+#                                        the target names as reading its input
 #
 # A crash is written beside the target, under fuzz/artifacts; the output says how to run it again.
 # Copy it into fuzz/corpus/<target> when it is mended.
@@ -73,6 +75,27 @@ keep() {
     echo "$target: $count files, $(du -sb "$corpus" | cut -f1) bytes"
 }
 
+cover() {
+    local crate=$1 target=$2 tools built files
+    tools=$(rustc --print target-libdir)/../bin
+    [[ -x $tools/llvm-cov ]] || rustup component add llvm-tools || return
+    mapfile -t files < <(sed -n 's/^\/\/ Read by //p' "$crate/fuzz/fuzz_targets/$target.rs" | tr -d ',' | tr ' ' '\n')
+    mkdir -p "$found/$target"
+    (cd "$crate" && cargo fuzz coverage --sanitizer none --target-dir "$CARGO_TARGET_DIR/cover" \
+        "$target" "fuzz/corpus/$target" "$found/$target" >"$CARGO_TARGET_DIR/cover.log" 2>&1) || {
+        tail -n 20 "$CARGO_TARGET_DIR/cover.log"
+        return 1
+    }
+    built=$(find "$CARGO_TARGET_DIR/cover" -type f -perm -u+x -path "*release/$target" -print -quit)
+    echo "$target:"
+    "$tools/llvm-cov" export -summary-only -instr-profile "$crate/fuzz/coverage/$target/coverage.profdata" \
+        "$built" "${files[@]/#/$root/}" |
+        tr '{' '\n' | awk -v root="$root/" '
+            /"filename":/ { name = $0; gsub(/.*"filename":"|".*/, "", name); sub(root, "", name) }
+            name != "" && /^"count"/ && lines { split($0, part, /[:,]/); printf "  %-48s %4d of %4d lines\n", name, part[4], part[2]; name = "" }
+            { lines = /"lines":$/ }'
+}
+
 [[ $# -gt 0 ]] || {
     targets
     exit
@@ -86,6 +109,7 @@ while read -r crate target <&3; do
     case $action in
     run) run "$crate" "$target" "$seconds" || failed+=("$target") ;;
     keep) keep "$crate" "$target" || failed+=("$target") ;;
+    cover) cover "$crate" "$target" || failed+=("$target") ;;
     *) matched=no ;;
     esac
 done 3< <(targets)

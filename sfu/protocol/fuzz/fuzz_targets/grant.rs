@@ -1,3 +1,5 @@
 #![no_main]
 
+// Read by sfu/protocol/src/grant.rs
+
 libfuzzer_sys::fuzz_target!(|input: &[u8]| sfu_protocol_fuzz::grant(input));
