@@ -2,7 +2,9 @@
 //!
 //! What adds up, for each shard:
 //! - `packets_in` = `packets_accepted` + all `packets_dropped` by reason. Each RTP packet of a
-//!   publisher is counted once, after decryption, duplicates left out.
+//!   publisher is counted once, after decryption, duplicates left out. Sound that is taken from
+//!   a later packet (`packets_recovered`) counts as well, and is dropped as `recovered` should it
+//!   still come itself.
 //! - An accepted packet is forwarded to none, one or many participants (`packets_forwarded`
 //!   counts copies) and goes to none, one or many tapes (`packets_recorded`).
 //! - `datagrams_dropped` are refused before anything is decrypted; they are part of
@@ -23,11 +25,16 @@ use crate::net::udp::SocketCounts;
 type Read<T> = fn(&T) -> u64;
 
 /// Figures that only grow.
-const COUNTERS: [(&str, &str, Read<Report>); 12] = [
+const COUNTERS: [(&str, &str, Read<Report>); 13] = [
     (
         "packets_in_total",
-        "RTP packets of publishers, decrypted, without duplicates.",
+        "RTP packets of publishers, decrypted, without duplicates; with what was recovered.",
         |r| r.packets_in,
+    ),
+    (
+        "packets_recovered_total",
+        "RTP packets of sound taken from the redundancy of a later one.",
+        |r| r.packets_recovered,
     ),
     (
         "packets_accepted_total",
@@ -157,7 +164,8 @@ fn is_before_decryption(reason: DropReason) -> bool {
         | DropReason::UnknownCodec
         | DropReason::Oversized
         | DropReason::OverRate
-        | DropReason::StaleStream => false,
+        | DropReason::StaleStream
+        | DropReason::Recovered => false,
     }
 }
 

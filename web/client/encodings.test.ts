@@ -25,12 +25,13 @@ describe("layers", () => {
     expect(f).toBeGreaterThan(1_600_000);
   });
 
-  test("VP8 goes first among pictures, and Opus alone is left of sounds", () => {
+  test("VP8 goes first among pictures, and Opus alone is left of sounds, the redundant one first", () => {
     const codecs = (...names: string[]) => names.map((mimeType) => ({ mimeType, clockRate: 90_000 }));
     const names = (kind: "audio" | "video", ...given: string[]) =>
       preferredCodecs(kind, codecs(...given)).map(({ mimeType }) => mimeType);
     expect(names("video", "video/AV1", "video/VP8", "video/rtx")).toEqual(["video/VP8", "video/AV1", "video/rtx"]);
-    expect(names("audio", "audio/red", "audio/opus", "audio/PCMU")).toEqual(["audio/opus"]);
+    expect(names("audio", "audio/opus", "audio/PCMU")).toEqual(["audio/opus"]);
+    expect(names("audio", "audio/opus", "audio/red", "audio/PCMU")).toEqual(["audio/red", "audio/opus"]);
   });
 });
 

@@ -56,11 +56,12 @@ export const SCREEN_AUDIO_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 96_
 /**
  * Codecs in our order. Video: VP8 first, because every browser encodes it in simulcast; the rest
  * as the browser lists them, so that repair formats stay beside. Audio: Opus alone, the one that
- * the node forwards.
+ * the node forwards, and before it Opus with the packet before in each packet (RFC 2198), where
+ * the browser has that: Chromium sends it only when it goes first.
  */
 export function preferredCodecs(kind: "audio" | "video", codecs: RTCRtpCodec[]): RTCRtpCodec[] {
   const is = (mimeType: string) => (codec: RTCRtpCodec) => codec.mimeType.toLowerCase() === mimeType;
-  if (kind === "audio") return codecs.filter(is("audio/opus"));
+  if (kind === "audio") return [...codecs.filter(is("audio/red")), ...codecs.filter(is("audio/opus"))];
   const isVp8 = is("video/vp8");
   return [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
 }

@@ -11,6 +11,7 @@ use crate::connection::uplink::SenderReport;
 use crate::io::{ConnectionId, Departures};
 use crate::link::Tapes;
 use crate::media::packet::Packet;
+use crate::media::red::Load;
 use crate::media::select::Admission;
 use crate::report::DropReason;
 use crate::stage::Stage;
@@ -80,17 +81,26 @@ fn to_slots(
     packet: &Packet,
 ) {
     let mut waiting = false;
+    let mut load = load_of(stage, from, packet);
     let mut next = 0;
     while let Some(to) = subscriber(stage, from, next) {
         next += 1;
         let send = stage.step(to.connection, now, out, |connection, step| {
-            connection.send(step, to.slot, packet)
+            connection.send(step, to.slot, packet, &mut load)
         });
         waiting |= send.unwrap_or(false);
     }
     if waiting {
         still_waiting(stage, now, out, from, packet);
     }
+}
+
+/// What a packet of sound can carry of those before it.
+fn load_of(stage: &mut Stage, from: (ConnectionId, usize), packet: &Packet) -> Load {
+    let publisher = stage.get_mut(from.0);
+    let line = publisher.and_then(|c| c.uplink.line_mut(from.1));
+    let line = line.filter(|line| line.source.kind() == Kind::Audio);
+    line.map_or_else(Load::default, |line| line.recent.load(packet))
 }
 
 /// Writes a packet to every tape that records its line, padding too: a tape keeps the

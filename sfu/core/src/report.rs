@@ -25,6 +25,8 @@ pub enum DropReason {
     OverRate,
     /// Of an SSRC that its layer had before, or changed to too soon.
     StaleStream,
+    /// Sound that was taken from the redundancy of a later packet before it came itself.
+    Recovered,
     /// STUN for one connection from an address that another one uses.
     AddressTaken,
     /// RTP under an SSRC that no stream has, beyond what is tried.
@@ -39,7 +41,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 15] = [
+    pub const ALL: [DropReason; 16] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -50,6 +52,7 @@ impl DropReason {
         DropReason::Oversized,
         DropReason::OverRate,
         DropReason::StaleStream,
+        DropReason::Recovered,
         DropReason::AddressTaken,
         DropReason::Untried,
         DropReason::Feedback,
@@ -66,7 +69,8 @@ impl DropReason {
             | DropReason::UnknownCodec
             | DropReason::Oversized
             | DropReason::OverRate
-            | DropReason::StaleStream => true,
+            | DropReason::StaleStream
+            | DropReason::Recovered => true,
             DropReason::UnverifiedAddress
             | DropReason::UnknownConnection
             | DropReason::NotMedia
@@ -91,6 +95,7 @@ impl DropReason {
             DropReason::Oversized => "oversized",
             DropReason::OverRate => "over_rate",
             DropReason::StaleStream => "stale_stream",
+            DropReason::Recovered => "recovered",
             DropReason::AddressTaken => "address_taken",
             DropReason::Untried => "untried",
             DropReason::Feedback => "feedback",
@@ -115,8 +120,10 @@ pub struct Report {
     pub datagrams_out: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// RTP packets of publishers, decrypted, without duplicates.
+    /// RTP packets of publishers, decrypted, without duplicates; with what came as redundancy only.
     pub packets_in: u64,
+    /// Of these: taken from the redundancy of a later packet.
+    pub packets_recovered: u64,
     /// Of these: offered to subscribers and tapes.
     pub packets_accepted: u64,
     /// Packets sent to subscribers.

@@ -1,11 +1,13 @@
 //! An offer, once it is planned: applied to the transport, its slots and lines taken over.
 
+use sfu_protocol::media::Kind;
 use str0m::change::SdpOffer;
 use str0m::media::Mid;
 use str0m::{IceCreds, Rtc};
 
 use super::downlink::{Feed, Slot};
 use super::negotiate::{self, OfferError, Plan};
+use super::recover::Redundant;
 use super::repair;
 use super::uplink::{self, Line};
 use super::{Connection, MAX_PARKED, Step};
@@ -116,6 +118,12 @@ impl Connection {
         }
         for slot in self.slots.iter_mut().flatten() {
             slot.formats = formats_of(&self.rtc, slot.mid);
+            let redundant = Redundant::of(self.rtc.codec_config());
+            let planned = plan.slots.iter().find(|planned| planned.slot == slot.id);
+            let offered = planned.map_or(0, |planned| planned.payload_types);
+            slot.redundant = redundant
+                .map(|redundant| redundant.payload_type)
+                .filter(|pt| slot.kind == Kind::Audio && offered & 1 << (**pt & 0x7f) != 0);
         }
         unfed
     }

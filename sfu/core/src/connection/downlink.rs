@@ -1,6 +1,7 @@
 //! What we send a connection: slots. A slot is one outgoing stream whose SSRC never changes;
 //! which track and which layer is in it is decided elsewhere and carried out here.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sfu_protocol::media::{Codec, Kind};
@@ -11,6 +12,7 @@ use str0m::rtp::{RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch};
 use crate::io::ConnectionId;
 use crate::media::keyframe::KeyframeCredit;
 use crate::media::packet::{Format, Packet};
+use crate::media::red::Load;
 use crate::media::rewrite::{Numbers, Timeline, Vp8Numbers};
 use crate::media::select::{Admission, Selector};
 
@@ -35,6 +37,8 @@ pub(crate) struct Slot {
     pub(crate) ssrc: Ssrc,
     /// What the client can take here, by payload type.
     pub(crate) formats: Vec<(Format, Pt)>,
+    /// The payload type in which it takes sound with redundancy.
+    pub(crate) redundant: Option<Pt>,
     pub(crate) feed: Option<Feed>,
     pub(crate) selector: Selector,
     pub(crate) max_height: u16,
@@ -71,6 +75,7 @@ impl Slot {
             mid,
             ssrc,
             formats: Vec::new(),
+            redundant: None,
             feed: None,
             selector: Selector::default(),
             max_height: DEFAULT_MAX_HEIGHT,
@@ -94,8 +99,8 @@ impl Slot {
         self.timeline.end();
     }
 
-    /// A packet of the feed.
-    pub(crate) fn offer(&mut self, packet: &Packet, now: Instant) -> Offered {
+    /// A packet of the feed, with what it can carry of the packets before it.
+    pub(crate) fn offer(&mut self, packet: &Packet, load: &mut Load, now: Instant) -> Offered {
         let Some(feed) = self.feed else {
             return Offered::Nothing;
         };
@@ -110,17 +115,13 @@ impl Slot {
                 Err(_) => return Offered::Nothing,
             },
         };
-        let mut write = RtpWrite::new(
-            pt,
-            out.seq.into(),
-            out.timestamp,
-            packet.arrived,
-            packet.payload.clone(),
-        )
-        .marker(packet.marker)
-        .nackable(self.kind == Kind::Video)
-        .csrc(&[feed.csrc])
-        .ext_vals(packet.extensions.clone());
+        let loaded = self.loaded(packet, load, pt);
+        let (pt, payload) = loaded.unwrap_or_else(|| (pt, packet.payload.clone()));
+        let mut write = RtpWrite::new(pt, out.seq.into(), out.timestamp, packet.arrived, payload)
+            .marker(packet.marker)
+            .nackable(self.kind == Kind::Video)
+            .csrc(&[feed.csrc])
+            .ext_vals(packet.extensions.clone());
         if let Some(patch) = packet.vp8.and_then(|vp8| patch(vp8, out.vp8)) {
             write = write.vp8_patch(patch);
         }
@@ -163,6 +164,14 @@ impl Slot {
         if self.selector.current() == Some(packet.layer) && self.timeline.runs() {
             self.timeline.skip(packet.seq);
         }
+    }
+
+    /// The packet with what it carries, where the slot takes that and has shown the feed since.
+    fn loaded(&self, packet: &Packet, load: &mut Load, pt: Pt) -> Option<(Pt, Arc<[u8]>)> {
+        let redundant = self.redundant?;
+        let reaches = self.timeline.reaches(load.since()?);
+        let payload = reaches.then(|| load.payload(packet, *pt))?;
+        Some((redundant, payload?))
     }
 
     fn payload_type(&self, format: Format) -> Option<Pt> {

@@ -192,7 +192,10 @@ impl Connection {
                 let mut direct = self.rtc.direct_api();
                 let ssrc = rtp.header.ssrc;
                 let place = self.uplink.place_of(ssrc, || direct.stream_rx(&ssrc));
-                match self.uplink.read(place, rtp) {
+                let mut earlier = Vec::new();
+                let received = self.uplink.read(place, rtp, &mut earlier);
+                self.recovered(step, place, earlier);
+                match received {
                     Received::Packet(line, packet) => {
                         if self.uplink.line(line).is_some_and(|line| line.flowing) {
                             self.silence.media(step.now);

@@ -11,6 +11,7 @@ pub(crate) mod downlink;
 mod drive;
 pub(crate) mod negotiate;
 mod reach;
+mod recover;
 mod repair;
 mod silence;
 pub(crate) mod uplink;
@@ -33,6 +34,7 @@ use str0m::{Candidate, IceCreds, Rtc};
 use crate::io::{ConnectionId, Departures};
 use crate::media::packet::Packet;
 use crate::media::policer::Policer;
+use crate::media::red::Load;
 use crate::report::{DropReason, Report};
 use bindings::Bindings;
 use checks::Checks;
@@ -130,6 +132,7 @@ impl Connection {
             .set_rtp_mode(true)
             .set_ice_lite(true)
             .set_local_ice_credentials(setup.credentials)
+            .enable_opus(true, true)
             .enable_h265(false);
         if let Some(certificate) = setup.dtls {
             config = config.set_dtls_cert(certificate);
@@ -236,7 +239,13 @@ impl Connection {
 
     /// Sends a packet of a slot's feed. True when the slot cannot begin without a keyframe.
     /// Nothing is sent to a client that cannot be reached, or whose path is lost.
-    pub(crate) fn send(&mut self, step: &mut Step<'_>, slot: usize, packet: &Packet) -> bool {
+    pub(crate) fn send(
+        &mut self,
+        step: &mut Step<'_>,
+        slot: usize,
+        packet: &Packet,
+        load: &mut Load,
+    ) -> bool {
         let Some(Some(slot)) = self.slots.get_mut(slot) else {
             return false;
         };
@@ -244,7 +253,7 @@ impl Connection {
             slot.pause();
             return false;
         }
-        match slot.offer(packet, step.now) {
+        match slot.offer(packet, load, step.now) {
             Offered::NeedsKeyframe => slot.credit.wait(step.now),
             Offered::Nothing => false,
             Offered::Write(write) => {

@@ -56,6 +56,8 @@ pub(crate) struct PlannedLine {
 pub(crate) struct PlannedSlot {
     pub(crate) slot: SlotId,
     pub(crate) kind: Kind,
+    /// What its m-line lists, one bit each.
+    pub(crate) payload_types: u128,
 }
 
 /// What an offer asks for.
@@ -103,6 +105,7 @@ pub(crate) fn plan(sdp: &str, publish: &[PublishLine]) -> Result<Plan, OfferErro
             plan.slots.push(PlannedSlot {
                 slot: SlotId(line.mid.clone()),
                 kind,
+                payload_types: line.payload_types,
             });
         }
     }
@@ -128,6 +131,7 @@ struct Line {
     kind: Option<Kind>,
     sends: bool,
     receives: bool,
+    payload_types: u128,
     rids: Vec<String>,
 }
 
@@ -142,6 +146,7 @@ fn survey(sdp: &str) -> Result<Vec<Line>, OfferError> {
                 kind: kind_of(media),
                 sends: true,
                 receives: true,
+                payload_types: payload_types_of(media),
                 ..Line::default()
             });
         } else if let Some(line) = lines.last_mut() {
@@ -162,6 +167,15 @@ fn kind_of(media: &str) -> Option<Kind> {
         Some("video") => Some(Kind::Video),
         _ => None,
     }
+}
+
+/// The list at the end of `audio 9 UDP/TLS/RTP/SAVPF 63 111`.
+fn payload_types_of(media: &str) -> u128 {
+    let listed = media.split_ascii_whitespace().skip(3);
+    let types = listed.filter_map(|word| word.parse::<u32>().ok());
+    types
+        .filter(|pt| *pt < 128)
+        .fold(0, |all, pt| all | 1 << pt)
 }
 
 fn read_attribute(text: &str, line: &mut Line) -> Result<(), OfferError> {

@@ -10,12 +10,14 @@ use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpPacket, Ssrc, StreamRx};
 
 use super::negotiate::PlannedLine;
+use super::recover::Redundant;
 use crate::io::ConnectionId;
 use crate::media::anchor::{Anchor, Arrived};
 use crate::media::keyframe::KeyframeGate;
 use crate::media::layer::{self, Layers};
 use crate::media::packet::{Format, MAX_LAYERS, Packet};
 use crate::media::policer::{MAX_PAYLOAD_BYTES, Policer};
+use crate::media::red;
 use crate::media::select::Selector;
 use crate::report::DropReason;
 
@@ -60,7 +62,10 @@ pub(crate) struct Line {
     pub(crate) layers: Layers,
     pub(crate) gates: [KeyframeGate; MAX_LAYERS],
     pub(crate) reports: [Option<SenderReport>; MAX_LAYERS],
-    anchors: [Anchor; MAX_LAYERS],
+    pub(super) anchors: [Anchor; MAX_LAYERS],
+    pub(super) given: [red::Given; MAX_LAYERS],
+    /// What subscribers may get a second time.
+    pub(crate) recent: red::Recent,
     policer: Policer,
     pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) tapes: Vec<TapeFeed>,
@@ -84,6 +89,8 @@ impl Line {
             gates: Default::default(),
             reports: Default::default(),
             anchors: Default::default(),
+            given: Default::default(),
+            recent: red::Recent::default(),
             policer: Policer::for_track(plan.source.kind()),
             subscribers: Vec::new(),
             tapes: Vec::new(),
@@ -119,6 +126,8 @@ pub(crate) struct Uplink {
     /// By place; a line that ended leaves its place empty, so that places stay names.
     lines: Vec<Option<Line>>,
     formats: Vec<(Pt, Format)>,
+    /// How the client may send sound twice.
+    redundant: Option<Redundant>,
     streams: BTreeMap<u32, (usize, u8)>,
 }
 
@@ -166,6 +175,7 @@ impl Uplink {
             .iter()
             .filter_map(|params| Some((params.pt(), format_of(&params.spec())?)))
             .collect();
+        self.redundant = Redundant::of(codecs);
         let keeps = |line: &Line| {
             plan.iter().any(|planned| {
                 Mid::from(planned.mid.as_str()) == line.mid && planned.source == line.source
@@ -225,9 +235,15 @@ impl Uplink {
         })
     }
 
-    /// Reads a packet that was placed.
-    pub(crate) fn read(&mut self, place: Option<(usize, u8)>, rtp: RtpPacket) -> Received {
-        let packet = self.read_placed(place, rtp);
+    /// Reads a packet that was placed. What it brings of packets before it that never came goes
+    /// to `earlier`, oldest first, whatever becomes of itself.
+    pub(crate) fn read(
+        &mut self,
+        place: Option<(usize, u8)>,
+        rtp: RtpPacket,
+        earlier: &mut Vec<Packet>,
+    ) -> Received {
+        let packet = self.read_placed(place, rtp, earlier);
         packet.map_or_else(Received::Dropped, |(line, packet)| {
             Received::Packet(line, packet)
         })
@@ -237,9 +253,13 @@ impl Uplink {
         &mut self,
         place: Option<(usize, u8)>,
         rtp: RtpPacket,
+        earlier: &mut Vec<Packet>,
     ) -> Result<(usize, Packet), DropReason> {
         let (index, layer) = place.ok_or(DropReason::UnknownTrack)?;
+        let redundant = self.redundant;
         let payload_type = rtp.header.payload_type;
+        let carrier = redundant.filter(|redundant| redundant.payload_type == payload_type);
+        let payload_type = carrier.map_or(payload_type, |carrier| carrier.primary);
         let format = self.formats.iter().find(|(pt, _)| *pt == payload_type);
         let (_, format) = *format.ok_or(DropReason::UnknownCodec)?;
         let line = self.line_mut(index).ok_or(DropReason::UnknownTrack)?;
@@ -252,15 +272,34 @@ impl Uplink {
         if !line.policer.admits(rtp.payload.len(), rtp.timestamp) {
             return Err(DropReason::OverRate);
         }
-        let anchored = line.anchors[usize::from(layer)].place(Arrived {
+        let carried = match carrier {
+            Some(carrier) => carrier.open(&rtp.payload)?,
+            None => None,
+        };
+        let arrived = Arrived {
             ssrc: *rtp.header.ssrc,
             seq: *rtp.seq_no,
             timestamp: rtp.header.timestamp,
             clock_rate_hz: format.codec.clock_rate_hz(),
             at: rtp.timestamp,
-        });
+        };
+        let anchored = line.anchors[usize::from(layer)].place(arrived);
         let anchored = anchored.ok_or(DropReason::StaleStream)?;
-        let reading = layer::read(format.codec, &rtp.payload);
+        // Without redundancy the transport lets each number through once, however late.
+        let known = line.source.kind() == Kind::Audio
+            && !line.given[usize::from(layer)].take(anchored.seq)
+            && redundant.is_some();
+        let payload = match carried {
+            Some(carried) => {
+                line.recover((layer, format), arrived, &carried.earlier, earlier);
+                carried.payload.into()
+            }
+            None => rtp.payload,
+        };
+        if known {
+            return Err(DropReason::Recovered);
+        }
+        let reading = layer::read(format.codec, &payload);
         let extensions = ExtensionValues {
             audio_level: rtp.header.ext_vals.audio_level,
             voice_activity: rtp.header.ext_vals.voice_activity,
@@ -280,7 +319,7 @@ impl Uplink {
             vp8: reading.vp8,
             level_dbov: rtp.header.ext_vals.audio_level,
             extensions,
-            payload: rtp.payload,
+            payload,
         };
         Ok((index, packet))
     }

@@ -70,6 +70,17 @@ impl Anchor {
         })
     }
 
+    /// The place of a packet that lies so far before one that was just placed, and came with it.
+    /// None before the first of the present SSRC.
+    pub(crate) fn before(&self, packet: Arrived, distance: u64, offset: u32) -> Option<Anchored> {
+        let seq = packet.seq.checked_sub(distance)?;
+        (seq >= self.first_seq).then(|| Anchored {
+            seq: seq.wrapping_add(self.seq_delta),
+            timestamp: self.timestamp(packet.timestamp.wrapping_sub(offset)),
+            late: true,
+        })
+    }
+
     /// A timestamp of the present SSRC in the layer's numbering.
     pub(crate) fn timestamp(&self, timestamp: u32) -> u32 {
         timestamp.wrapping_add(self.timestamp_delta)
@@ -150,6 +161,33 @@ mod tests {
             "a tenth of a second later"
         );
         assert_eq!(anchor.timestamp(77 + 3_000), 21_000, "reports too");
+    }
+
+    #[test]
+    fn what_came_with_a_packet_has_its_place_before_it_and_after_the_change_of_ssrc() {
+        let t0 = crate::testing::start();
+        let mut anchor = Anchor::default();
+        let first = Arrived {
+            at: t0,
+            ..packet(1, 500, 9_000, 0)
+        };
+        anchor.place(first).expect("a place");
+        let changed = Arrived {
+            at: t0 + Duration::from_millis(100),
+            ..packet(2, 3, 77, 0)
+        };
+        anchor.place(changed).expect("a place");
+        assert_eq!(anchor.before(changed, 1, 960), None, "the other SSRC's");
+        let next = Arrived {
+            seq: 5,
+            timestamp: 1_997,
+            ..changed
+        };
+        anchor.place(next).expect("a place");
+        let before = anchor.before(next, 1, 960).expect("a place");
+        let expected = (502, 18_960, true);
+        assert_eq!((before.seq, before.timestamp, before.late), expected);
+        assert_eq!(anchor.before(next, 9, 960), None, "before any number");
     }
 
     #[test]

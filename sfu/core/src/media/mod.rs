@@ -6,5 +6,6 @@ pub(crate) mod keyframe;
 pub(crate) mod layer;
 pub(crate) mod packet;
 pub(crate) mod policer;
+pub(crate) mod red;
 pub(crate) mod rewrite;
 pub(crate) mod select;

@@ -190,6 +190,12 @@ impl Timeline {
         self.segment.is_some()
     }
 
+    /// Whether a packet of this number belongs to the running segment.
+    pub(crate) fn reaches(&self, seq: u64) -> bool {
+        let segment = self.segment.as_ref();
+        segment.is_some_and(|segment| segment.first_seq <= seq)
+    }
+
     fn ticks_since(&self, now: Instant) -> u32 {
         let Some(reached_at) = self.reached_at else {
             return 0;

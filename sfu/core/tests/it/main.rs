@@ -9,5 +9,6 @@ mod hostile;
 mod join;
 mod paths;
 mod recording;
+mod redundancy;
 mod rights;
 mod world;

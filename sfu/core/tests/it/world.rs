@@ -12,7 +12,7 @@ use sfu_protocol::link::{FromNode, ToNode};
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{ClientMessage, Envelope, NodeMessage, PublishLine, Role, TrackState};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::format::Codec;
+use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite};
@@ -63,6 +63,8 @@ pub(crate) struct World {
     pub(crate) frames: Vec<(PeerId, FromNode)>,
     pub(crate) replies: Vec<(RequestId, ControlReply)>,
     next_signal: u64,
+    /// Whether clients that come from now on take and send sound redundantly (RFC 2198).
+    pub(crate) redundant: bool,
     /// Every so many-th datagram of RTP to and from clients is lost; 0: none.
     pub(crate) lose_every: u64,
     carried: u64,
@@ -137,6 +139,7 @@ impl World {
             frames: Vec::new(),
             replies: Vec::new(),
             next_signal: 0,
+            redundant: false,
             sent: Vec::new(),
             astray: Vec::new(),
             lose_every: 0,
@@ -154,7 +157,10 @@ impl World {
         self.next_signal += 1;
         let signal = SignalId(self.next_signal);
         let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + self.next_signal as u16));
-        let mut rtc = Rtc::builder().set_rtp_mode(true).build(self.now);
+        let mut rtc = Rtc::builder()
+            .set_rtp_mode(true)
+            .enable_opus(true, self.redundant)
+            .build(self.now);
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).expect("a host address"));
         self.clients.push(Client {
             rtc,
@@ -417,6 +423,20 @@ impl World {
         }
     }
 
+    /// Sends a packet of a client's sound as it is given.
+    pub(crate) fn send_sound(&mut self, at: usize, write: RtpWrite) {
+        let client = &mut self.clients[at];
+        let is_sound = |sender: &&Sender| sender.source == Source::Microphone;
+        let sender = client.senders.iter().find(is_sound).expect("published");
+        let mut direct = client.rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(sender.mid, None);
+        stream.expect("negotiated").write_rtp(write);
+        client.drain(self.now, &mut self.sent);
+        let time = str0m::Input::Timeout(self.now);
+        client.rtc.handle_input(time).expect("time passes");
+        self.drain_clients();
+    }
+
     /// Sends one frame of a client's track in every layer, answering keyframe requests.
     pub(crate) fn send_frame(&mut self, at: usize, source: Source, layers: &[usize]) {
         let now = self.now;
@@ -489,12 +509,18 @@ impl Client {
     }
 
     pub(crate) fn payload_type(&self, codec: Codec) -> Pt {
+        self.params(codec).pt()
+    }
+
+    /// The payload type of redundant sound, where it was agreed on.
+    pub(crate) fn redundant_type(&self) -> Option<Pt> {
+        self.params(Codec::Opus).red()
+    }
+
+    fn params(&self, codec: Codec) -> &PayloadParams {
         let params = self.rtc.codec_config().params();
-        params
-            .iter()
-            .find(|params| params.spec().codec == codec)
-            .expect("enabled")
-            .pt()
+        let params = params.iter().find(|params| params.spec().codec == codec);
+        params.expect("enabled")
     }
 
     /// Two packets a video frame, one a piece of audio. Timestamps follow the clock.
