@@ -115,8 +115,6 @@ export interface Counters {
   readonly nacks: number;
   readonly lost: number;
   readonly received: number;
-  /** In what sound leaves and arrives. */
-  readonly soundFormats: readonly string[];
 }
 
 /** Reads the counters of the page's connection. Only streams that bring packets count. */
@@ -126,15 +124,11 @@ export async function counters(page: Page): Promise<Counters> {
     if (peer === undefined) throw new Error('this page has no connection');
     const sum = {
       samples: 0, concealed: 0, freezesMs: 0, pictures: 0, sent: 0, retransmitted: 0, nacks: 0, lost: 0, received: 0,
-      keyframeRequests: {} as Record<string, number>, soundFormats: [] as string[],
+      keyframeRequests: {} as Record<string, number>,
     };
     const report = await peer.getStats();
-    report.forEach((entry: Record<string, number> & { type: string; kind: string; rid?: string; codecId?: string }) => {
+    report.forEach((entry: Record<string, number> & { type: string; kind: string; rid?: string }) => {
       const count = (name: string) => entry[name] ?? 0;
-      if (entry.kind === 'audio' && count('packetsSent') + count('packetsReceived') > 0 && entry.codecId !== undefined) {
-        const codec = report.get(entry.codecId) as { mimeType: string } | undefined;
-        sum.soundFormats.push(`${entry.type} ${codec?.mimeType}`);
-      }
       if (entry.type === 'inbound-rtp' && count('packetsReceived') > 0) {
         sum.received += count('packetsReceived');
         sum.lost += count('packetsLost');
