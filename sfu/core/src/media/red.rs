@@ -6,6 +6,7 @@
 //! (a zero bit and 7 bits of payload type). The blocks follow in the same order, and the last
 //! one, the packet's own, takes what is left. A block has neither sequence number nor extensions.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::packet::Packet;
@@ -92,7 +93,7 @@ pub(crate) fn parse(payload: &[u8], payload_type: u8) -> Option<Carried<'_>> {
             });
         }
     }
-    earlier.sort_by(|a, b| b.distance.cmp(&a.distance));
+    earlier.sort_by_key(|block| Reverse(block.distance));
     (*own == payload_type).then_some(Carried {
         payload: rest,
         earlier,

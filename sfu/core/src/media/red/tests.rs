@@ -38,8 +38,9 @@ fn found(bytes: &[u8]) -> Option<Vec<(u64, u32, u8)>> {
 
 #[test]
 fn earlier_packets_are_found_where_their_offsets_lead() {
+    type Blocks = &'static [(u8, u32)];
     type Found = &'static [(u64, u32, u8)];
-    let cases: [(&str, &[(u8, u32)], Found); 10] = [
+    let cases: [(&str, Blocks, Found); 10] = [
         ("nothing earlier", &[], &[]),
         ("the packet before", &[(OPUS, 960)], &[(1, 960, 0)]),
         ("the longest offset", &[(OPUS, 16_383)], &[(1, 16_383, 0)]),

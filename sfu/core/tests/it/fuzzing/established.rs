@@ -68,7 +68,7 @@ struct Guest {
 pub(crate) fn lines(world: &mut World, at: usize) -> Vec<Line> {
     let client = &mut world.clients[at];
     let video = *client.payload_type(Codec::Vp8);
-    let audio = *client.payload_type(Codec::Opus);
+    let audio = client.redundant_type().expect("it is agreed on");
     let mids: Vec<_> = client.senders.iter().map(|sender| sender.mid).collect();
     let mut lines = Vec::new();
     for mid in mids {
@@ -84,7 +84,7 @@ pub(crate) fn lines(world: &mut World, at: usize) -> Vec<Line> {
             lines.push(Line {
                 ssrc: *stream.expect("negotiated").ssrc(),
                 mid: mid.to_string(),
-                payload_type: if is_video { video } else { audio },
+                payload_type: if is_video { video } else { *audio },
                 roc: u32::from(layer > 0),
             });
         }
@@ -288,12 +288,20 @@ fn media_seeds() -> Vec<crate::corpus::Seed> {
         (IN_ANNS_NAME, KEY),
         (FROM_ELSEWHERE | NAMED_LINE | NEW_SSRC, KEY),
     ];
+    // What comes after a packet that was lost brings it again.
+    let redundant: &[u8] = &[0xef, 0x2e, 0xe0, 2, 0x6f, 0xfc, 1, 0xfc, 2];
+    let lost = [
+        (MEDIA | 3 << LAYER_SHIFT, redundant),
+        (BENT | 3 << LAYER_SHIFT, &[20, 1]),
+        (MEDIA | 3 << LAYER_SHIFT, redundant),
+    ];
     let bent: [(u8, &[u8]); 3] = [(BENT, &[0, 0x10]), (BENT, &[8, 1]), (BENT, &[20, 1])];
     let wire: &[u8] = &[20, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 1];
     vec![
         ("layers", steps(layers)),
         ("new-ssrc", steps(new_ssrc)),
         ("foreign", steps(foreign)),
+        ("lost", steps(lost)),
         ("bent", steps(bent)),
         ("wire", steps([(WIRE, wire)])),
     ]

@@ -49,6 +49,7 @@ pub(crate) fn listening_transport(now: Instant, address: SocketAddr) -> Rtc {
     let mut rtc = Rtc::builder()
         .set_rtp_mode(true)
         .set_crypto_provider(provider.clone())
+        .enable_opus(true, true)
         .build(now);
     rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).expect("a host address"));
     rtc
