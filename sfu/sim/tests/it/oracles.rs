@@ -79,7 +79,12 @@ fn media_for_an_address_that_nobody_has_any_more_is_seen() {
         "ben has another port, and nothing of him arrives",
         |world| {
             world.join("ada");
-            world.join("ben");
+            // Somebody who sends nothing: a silence of theirs does not end what they are sent.
+            let watcher = Invite {
+                publish: Vec::new(),
+                ..Invite::over(Line::both(Path::OFFICE))
+            };
+            world.join_with("ben", watcher);
             world.run_ms(1_500);
             world.rebind("ben");
             let mute = Path {
