@@ -9,7 +9,7 @@ use crate::connection::downlink::Feed;
 use crate::connection::uplink::Subscriber;
 use crate::deadlines::Wake;
 use crate::io::{ConnectionId, Departures};
-use crate::media::keyframe::Asked;
+use crate::media::keyframe::{Asked, Mover};
 use crate::media::packet::{MAX_LAYERS, Packet};
 use crate::media::select::choose;
 use crate::stage::Stage;
@@ -24,7 +24,7 @@ pub(crate) fn choose_again(
     let mut next = 0;
     while let Some(to) = subscriber(stage, from, next) {
         next += 1;
-        aim(stage, now, out, to);
+        aim(stage, now, out, to, Mover::Node);
     }
     let Some(line) = stage
         .get_mut(from.0)
@@ -44,7 +44,13 @@ pub(crate) fn choose_again(
 
 /// Aims a slot at the layer that fits what its client asked for. A client that cannot be reached
 /// is aimed for once it can: a keyframe now would be for nobody.
-pub(crate) fn aim(stage: &mut Stage, now: Instant, out: &mut Departures, to: Subscriber) {
+pub(crate) fn aim(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    to: Subscriber,
+    mover: Mover,
+) {
     let receiver = stage.get(to.connection).filter(|c| c.is_reachable());
     let Some(slot) = receiver.and_then(|c| c.slot(to.slot)) else {
         return;
@@ -59,7 +65,7 @@ pub(crate) fn aim(stage: &mut Stage, now: Instant, out: &mut Departures, to: Sub
     let slot = stage
         .get_mut(to.connection)
         .and_then(|c| c.slot_mut(to.slot));
-    let moved = slot.is_some_and(|slot| slot.selector.aim(target) && slot.credit.spend(now));
+    let moved = slot.is_some_and(|slot| slot.selector.aim(target) && slot.credit.begin(mover, now));
     if let (true, Some(layer)) = (moved, target) {
         want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
     }
@@ -78,7 +84,8 @@ pub(crate) fn aim_all(
     let slots: Vec<usize> = connection.slots().map(|(index, _)| index).collect();
     for slot in slots {
         let connection = receiver;
-        aim(stage, now, out, Subscriber { connection, slot });
+        let to = Subscriber { connection, slot };
+        aim(stage, now, out, to, Mover::Node);
     }
 }
 
@@ -89,6 +96,7 @@ pub(crate) fn put(
     out: &mut Departures,
     to: Subscriber,
     feed: Option<Feed>,
+    mover: Mover,
 ) {
     let Some(slot) = stage
         .get_mut(to.connection)
@@ -112,7 +120,7 @@ pub(crate) fn put(
         .and_then(|c| c.uplink.line_mut(feed.line))
     {
         line.subscribers.push(to);
-        aim(stage, now, out, to);
+        aim(stage, now, out, to, mover);
     }
 }
 

@@ -1,8 +1,8 @@
 //! When a publisher is asked for a keyframe of a layer. Many receivers ask at once; a keyframe
 //! costs everyone bandwidth and sharpness, so requests are collected: at most one in
 //! [`KEYFRAME_INTERVAL`] and one a second for long, and one that came too early goes as soon as it
-//! may, unless a keyframe arrived in between. And each receiver has a credit, so that one who
-//! asks without end spoils nobody's picture.
+//! may, unless a keyframe arrived in between. And each receiver has a credit for what it causes
+//! itself, so that one who asks without end spoils nobody's picture.
 
 use std::time::{Duration, Instant};
 
@@ -117,6 +117,17 @@ impl KeyframeGate {
     }
 }
 
+/// Who has a slot begin another layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mover {
+    /// The node: a layer appeared or went, somebody speaks, a track began, a path came back. The
+    /// gate of the layer bounds it.
+    #[default]
+    Node,
+    /// The receiver, who wants something else: that is charged.
+    Receiver,
+}
+
 /// What a receiver may ask for in one slot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyframeCredit {
@@ -136,20 +147,30 @@ impl Default for KeyframeCredit {
 
 impl KeyframeCredit {
     /// Another layer is to begin. Whether a keyframe may be asked for.
-    pub(crate) fn spend(&mut self, now: Instant) -> bool {
-        self.paid = self.credit.take(1, now);
+    pub(crate) fn begin(&mut self, mover: Mover, now: Instant) -> bool {
+        match mover {
+            Mover::Node => self.paid = true,
+            Mover::Receiver => self.spend(now),
+        }
         self.paid
     }
 
     /// A picture was lost, or the wait for one goes on: receivers say so several times a second
     /// until it comes, and pay once. Whether a keyframe may be asked for, again.
     pub(crate) fn wait(&mut self, now: Instant) -> bool {
-        self.paid || self.spend(now)
+        if !self.paid {
+            self.spend(now);
+        }
+        self.paid
     }
 
     /// The wait is over.
     pub(crate) fn end_wait(&mut self) {
         self.paid = false;
+    }
+
+    fn spend(&mut self, now: Instant) {
+        self.paid = self.credit.take(1, now);
     }
 }
 
@@ -189,8 +210,8 @@ mod tests {
         let t0 = crate::testing::start();
         let at = |ms| t0 + Duration::from_millis(ms);
         let mut turning = KeyframeCredit::default();
-        let spent = (0..20_000).filter(|ms| turning.spend(at(*ms))).count();
-        assert_eq!(spent, 4 + 9);
+        let spent = (0..20_000).filter(|ms| turning.begin(Mover::Receiver, at(*ms)));
+        assert_eq!(spent.count(), 4 + 9);
         let mut flapping = KeyframeCredit::default();
         let waited = (0..20_000).filter(|ms| {
             flapping.end_wait();
@@ -199,6 +220,45 @@ mod tests {
         assert_eq!(waited.count(), 4 + 9);
         let mut unanswered = KeyframeCredit::default();
         assert_eq!((0..9).filter(|ms| unanswered.wait(at(*ms))).count(), 9);
+    }
+
+    #[test]
+    fn what_the_node_decides_costs_a_receiver_nothing() {
+        use Mover::{Node, Receiver};
+        // Who has the layers begin in one slot, all at once, and how many may be asked for.
+        let cases: [(&str, &[Mover], usize); 5] = [
+            ("three layers appear", &[Node; 3], 3),
+            ("someone looks through the tiles", &[Receiver; 4], 4),
+            ("and on", &[Receiver; 9], 4),
+            (
+                "three layers appear, then someone looks through the tiles",
+                &[Node, Node, Node, Receiver, Receiver, Receiver, Receiver],
+                7,
+            ),
+            (
+                "what appears is asked for though the credit is spent",
+                &[Receiver, Receiver, Receiver, Receiver, Receiver, Node],
+                5,
+            ),
+        ];
+        let now = crate::testing::start();
+        for (name, movers, expected) in cases {
+            let mut credit = KeyframeCredit::default();
+            let asked = movers.iter().filter(|mover| credit.begin(**mover, now));
+            assert_eq!(asked.count(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_the_node_began_is_free_until_it_ends() {
+        let now = crate::testing::start();
+        let mut credit = KeyframeCredit::default();
+        while credit.begin(Mover::Receiver, now) {}
+        assert!(!credit.wait(now), "spent");
+        assert!(credit.begin(Mover::Node, now));
+        assert!(credit.wait(now) && credit.wait(now));
+        credit.end_wait();
+        assert!(!credit.wait(now), "the next loss is the receiver's again");
     }
 
     #[test]

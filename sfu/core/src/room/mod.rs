@@ -21,6 +21,7 @@ use sfu_protocol::signal::{
 };
 
 use crate::io::{ConnectionId, Output};
+use crate::media::keyframe::Mover;
 use permission::{Action, may};
 use presence::Bye;
 pub(crate) use seat::Allowance;
@@ -56,6 +57,8 @@ pub(crate) struct Effects {
     pub(crate) events: Vec<RoomEvent>,
     /// Slots that changed.
     pub(crate) placements: Vec<Placement>,
+    /// Who has those slots changed.
+    pub(crate) mover: Mover,
     /// Tracks that begin (true) or cease to flow.
     pub(crate) flows: Vec<(TrackId, bool)>,
     /// Who was sent out, with when their grant was made.

@@ -168,6 +168,9 @@ fn a_wish_for_a_slot_that_is_not_there_changes_nothing() {
         Ok(vec![(0, 90)])
     );
     assert_eq!(effects.placements[0].track, None);
+    assert_eq!(effects.mover, Mover::Receiver, "it is charged for");
+    let published = scene.publish(2, Source::Screen);
+    assert_eq!(published.mover, Mover::Node, "what the room does is not");
 }
 
 #[test]

@@ -7,6 +7,8 @@ use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::signal::{NodeMessage, RefusedCode, Show, SlotId, TrackState, Want};
 
+use crate::media::keyframe::Mover;
+
 use super::permission::{Action, may};
 use super::seat::{Published, SeatSlot};
 use super::{Effects, Refusal, Room};
@@ -286,6 +288,7 @@ impl Room {
             }
             heights.push((place, want.max_height));
         }
+        effects.mover = Mover::Receiver;
         self.place(id, effects);
         Ok(heights)
     }

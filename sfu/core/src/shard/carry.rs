@@ -11,6 +11,7 @@ use crate::connection::downlink::Feed;
 use crate::connection::uplink::{Line, Subscriber, TapeFeed};
 use crate::deadlines::Wake;
 use crate::io::{ConnectionId, Departures, Output};
+use crate::media::keyframe::Mover;
 use crate::media::select::Selector;
 use crate::room::{Effects, Placement};
 use crate::subscribe;
@@ -44,7 +45,7 @@ impl Shard {
             self.set_flowing(now, out, room, track, flows);
         }
         for placement in effects.placements {
-            self.put(now, out, room, placement);
+            self.put(now, out, room, placement, effects.mover);
         }
         self.after_room(now, room);
     }
@@ -110,7 +111,14 @@ impl Shard {
         })
     }
 
-    fn put(&mut self, now: Instant, out: &mut Departures, room: RoomId, placement: Placement) {
+    fn put(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        room: RoomId,
+        placement: Placement,
+        mover: Mover,
+    ) {
         let seat = self
             .rooms
             .get(&room)
@@ -121,7 +129,7 @@ impl Shard {
         let slot = placement.slot;
         let to = Subscriber { connection, slot };
         let feed = placement.track.and_then(|track| self.feed_of(room, track));
-        subscribe::put(&mut self.stage, now, out, to, feed);
+        subscribe::put(&mut self.stage, now, out, to, feed, mover);
     }
 
     /// Fills the slots of an ended line with what they show now, wherever that comes from.
@@ -142,8 +150,8 @@ impl Shard {
                 .and_then(|room| room.seat(connection.participant));
             let shown = seat.and_then(|seat| seat.slots.get(to.slot)?.as_ref()?.content);
             let feed = shown.and_then(|track| self.feed_of(room, track));
-            subscribe::put(&mut self.stage, now, out, *to, None);
-            subscribe::put(&mut self.stage, now, out, *to, feed);
+            subscribe::put(&mut self.stage, now, out, *to, None, Mover::Node);
+            subscribe::put(&mut self.stage, now, out, *to, feed, Mover::Node);
         }
     }
 

@@ -13,6 +13,7 @@ use super::Shard;
 use crate::comeback;
 use crate::connection::uplink::Subscriber;
 use crate::io::{Departures, Output, SignalId};
+use crate::media::keyframe::Mover;
 use crate::room::presence::Arrival;
 use crate::room::{Allowance, Refusal, Room};
 use crate::subscribe;
@@ -296,7 +297,7 @@ impl Shard {
             {
                 slot.max_height = max_height;
             }
-            subscribe::aim(&mut self.stage, now, out, to);
+            subscribe::aim(&mut self.stage, now, out, to, Mover::Receiver);
         }
         Ok(())
     }
