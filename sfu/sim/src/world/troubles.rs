@@ -219,8 +219,12 @@ impl World {
     /// The node has let somebody in, again or for the first time.
     pub(super) fn came_back(&mut self, index: usize) {
         self.changed_at = self.now;
+        let id = self.guests[index].id;
+        // The node waits for a participant, whichever page of theirs it was that went.
+        for page in self.guests.iter_mut().filter(|guest| guest.id == id) {
+            page.lost_since = None;
+        }
         let guest = &mut self.guests[index];
-        guest.lost_since = None;
         if std::mem::take(&mut guest.forgotten) {
             guest.joined_at = self.now;
             guest.calm_since = (!guest.line.is_cut()).then_some(self.now);

@@ -8,7 +8,17 @@ use sfu_sim::chronicle::Chronicle;
 pub(crate) const SEEDS: [u64; 4] = [1, 2, 3, 5];
 
 /// Seeds that found a fault, with the plan that they found it in.
-const FOUND: &[(&str, u64)] = &[];
+const FOUND: &[(&str, u64)] = &[
+    ("any_trouble_in_any_order_heals", 1478),
+    (
+        "a_slot_stays_one_continuous_line_when_it_shows_somebody_else",
+        1911,
+    ),
+    (
+        "a_slot_stays_one_continuous_line_when_it_shows_somebody_else",
+        2031,
+    ),
+];
 
 /// Set to a seed, or to `from..to`, to tell a plan with these instead: how a failure is replayed.
 pub(crate) const SEED: &str = "SFU_SIM_SEED";
