@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, Input, Output};
 
 use super::bindings::{is_rtcp, ssrc_of};
@@ -118,13 +118,12 @@ impl Connection {
                     self.wake_at = at;
                     break;
                 }
-                Ok(Output::Transmit(transmit)) => {
-                    let bytes: &[u8] = &transmit.contents;
-                    if self.may_depart(step.report, bytes) {
-                        let destination = self.way.departs(step.now, transmit.destination, bytes);
-                        step.out.push(destination, bytes);
+                Ok(Output::Transmit(transmit)) if self.is_retransmission(&transmit.contents) => {
+                    if self.turns.wait(transmit) {
+                        self.send_again(step);
                     }
                 }
+                Ok(Output::Transmit(transmit)) => self.depart(step, &transmit),
                 Ok(Output::Event(event)) => self.on_event(step, event),
                 Err(_) => {
                     step.report.transport_errors += 1;
@@ -134,31 +133,40 @@ impl Connection {
                 }
             }
         }
+        self.send_again(step);
         if !self.rtc.is_alive() && !self.closed {
             self.closed = true;
             step.events.push_back((self.id, ConnectionEvent::Closed));
         }
     }
 
-    /// Whether a datagram leaves: all do but retransmissions over the budget.
-    fn may_depart(&mut self, report: &mut Report, bytes: &[u8]) -> bool {
+    /// A datagram leaves.
+    fn depart(&mut self, step: &mut Step<'_>, transmit: &Transmit) {
         /// Answers a binding request, which had our password (RFC 8489, section 5).
         const BINDING_SUCCESS: [u8; 2] = [1, 1];
+        let bytes: &[u8] = &transmit.contents;
         self.authentic |= bytes.starts_with(&BINDING_SUCCESS);
         self.checks.departs(bytes);
-        // RFC 7983: RTP and RTCP begin with 128 to 191; str0m's payload types tell them apart.
-        if let [128..=191, second, ..] = bytes
-            && !is_rtcp(bytes)
-        {
-            if self.rtx_types & 1 << (second & 0x7f) == 0 {
-                self.repair.earn(bytes.len());
-            } else if !self.may_repair(report, bytes.len()) {
-                return false;
+        if payload_type(bytes).is_some() && !self.is_retransmission(bytes) {
+            self.repair.earn(bytes.len());
+        }
+        step.report.datagrams_out += 1;
+        step.report.bytes_out += bytes.len() as u64;
+        let destination = self.way.departs(step.now, transmit.destination, bytes);
+        step.out.push(destination, bytes);
+    }
+
+    fn is_retransmission(&self, bytes: &[u8]) -> bool {
+        payload_type(bytes).is_some_and(|number| self.rtx_types & 1 << number != 0)
+    }
+
+    /// Those that waited for their turn leave, as far as the budget goes.
+    fn send_again(&mut self, step: &mut Step<'_>) {
+        for transmit in self.turns.take() {
+            if self.may_repair(step.report, transmit.contents.len()) {
+                self.depart(step, &transmit);
             }
         }
-        report.datagrams_out += 1;
-        report.bytes_out += bytes.len() as u64;
-        true
     }
 
     fn may_repair(&mut self, report: &mut Report, bytes: usize) -> bool {
@@ -241,7 +249,16 @@ impl Connection {
             // The end is noticed by the drain, once str0m has said goodbye.
             _ => return,
         };
-        step.events.push_back((self.id, event));
+        step.tell(self.id, event);
+    }
+}
+
+/// The payload type of an RTP packet. RTP and RTCP begin with 128 to 191 (RFC 7983); str0m's
+/// payload types tell them apart.
+fn payload_type(bytes: &[u8]) -> Option<u8> {
+    match bytes {
+        [128..=191, second, ..] if !is_rtcp(bytes) => Some(second & 0x7f),
+        _ => None,
     }
 }
 

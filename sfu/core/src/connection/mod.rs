@@ -9,6 +9,7 @@ mod bindings;
 mod checks;
 pub(crate) mod downlink;
 mod drive;
+mod event;
 pub(crate) mod negotiate;
 mod reach;
 mod recover;
@@ -18,6 +19,7 @@ pub(crate) mod uplink;
 mod way;
 
 pub(crate) use answer::Negotiated;
+pub(crate) use event::ConnectionEvent;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -41,43 +43,14 @@ use checks::Checks;
 use downlink::{Offered, Slot};
 use negotiate::Plan;
 use reach::Reach;
-use repair::RepairBudget;
+use repair::{RepairBudget, Turns};
 use silence::Silence;
-use uplink::{SenderReport, Uplink};
+use uplink::Uplink;
 use way::Way;
 
 /// Slots that are kept for an m-line that comes back. Beyond it the oldest is forgotten, and its
 /// numbers begin anew.
 const MAX_PARKED: usize = MAX_SLOTS;
-
-/// What happened on a connection, in order.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made for each packet: boxing it would allocate"
-)]
-pub(crate) enum ConnectionEvent {
-    /// A publisher's packet on a line.
-    Packet { line: usize, packet: Packet },
-    /// A sender report for a layer of a line.
-    SenderReport {
-        line: usize,
-        layer: u8,
-        report: SenderReport,
-    },
-    /// The receiver lost a picture in a slot.
-    KeyframeWanted { slot: usize },
-    /// The receiver is reachable, for the first time or again: every slot begins anew.
-    Reachable,
-    /// Nothing comes from the client, whose media was flowing.
-    PathLost,
-    /// Something authentic came again.
-    PathBack,
-    /// The transport ended.
-    Closed,
-    /// A step of it broke an invariant.
-    Broke,
-}
 
 /// What one step of a connection may write to.
 pub(crate) struct Step<'a> {
@@ -119,6 +92,7 @@ pub(crate) struct Connection {
     checks: Checks,
     feedback: Policer,
     repair: RepairBudget,
+    turns: Turns,
     /// Whether the datagram in hand proved to be the client's.
     authentic: bool,
     /// The client's certificate, as its first offer named it.
@@ -161,6 +135,7 @@ impl Connection {
             checks: Checks::default(),
             feedback: Policer::for_rtcp(),
             repair: RepairBudget::default(),
+            turns: Turns::default(),
             authentic: false,
             parked: VecDeque::new(),
             fingerprint: None,

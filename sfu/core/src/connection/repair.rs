@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use str0m::net::Transmit;
 use str0m::rtp::StreamTx;
 
 /// Packets of a stream that can be sent again, and how old they may be.
@@ -82,9 +83,88 @@ impl RepairBudget {
     }
 }
 
+/// Retransmissions that wait until all that leaves at their moment is known. `str0m` hands streams
+/// out in another order in each process, and the budget must not refuse by chance: the media of the
+/// moment earns first, then each stream has its turn by its SSRC.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    waiting: Vec<Transmit>,
+    bytes: usize,
+}
+
+impl Turns {
+    /// Takes one. True when no more may wait: whoever asked for so many asks for too many.
+    pub(crate) fn wait(&mut self, transmit: Transmit) -> bool {
+        self.bytes += transmit.contents.len();
+        self.waiting.push(transmit);
+        self.bytes > REPAIR_REFUSED_BYTES
+    }
+
+    /// Those that waited, in order. A stream's own order stays.
+    pub(crate) fn take(&mut self) -> Vec<Transmit> {
+        self.bytes = 0;
+        let mut turns = std::mem::take(&mut self.waiting);
+        turns.sort_by_key(|transmit| ssrc(&transmit.contents));
+        turns
+    }
+}
+
+/// The SSRC of an RTP packet (RFC 3550, section 5.1).
+fn ssrc(bytes: &[u8]) -> Option<[u8; 4]> {
+    bytes.get(8..12)?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use str0m::net::Protocol;
+
     use super::*;
+
+    fn retransmission(ssrc: u8, seq: u8, bytes: usize) -> Transmit {
+        let mut contents = vec![0; bytes];
+        contents[3] = seq;
+        contents[11] = ssrc;
+        Transmit {
+            proto: Protocol::Udp,
+            source: ([127, 0, 0, 1], 1).into(),
+            destination: ([127, 0, 0, 1], 2).into(),
+            contents: contents.into(),
+        }
+    }
+
+    #[test]
+    fn retransmissions_of_one_moment_have_their_turn_by_stream_however_they_came() {
+        type Packets = &'static [(u8, u8)];
+        let cases: [(Packets, Packets); 4] = [
+            (&[], &[]),
+            (&[(7, 1), (3, 1)], &[(3, 1), (7, 1)]),
+            (&[(3, 1), (7, 1)], &[(3, 1), (7, 1)]),
+            (
+                &[(7, 255), (7, 0), (3, 9), (7, 1), (3, 8)],
+                &[(3, 9), (3, 8), (7, 255), (7, 0), (7, 1)],
+            ),
+        ];
+        for (came, turns) in cases {
+            let mut waiting = Turns::default();
+            for &(ssrc, seq) in came {
+                assert!(!waiting.wait(retransmission(ssrc, seq, 40)));
+            }
+            let taken = waiting.take();
+            let taken = taken.iter().map(|t| (t.contents[11], t.contents[3]));
+            assert_eq!(taken.collect::<Vec<_>>(), turns, "{came:?}");
+            assert!(waiting.take().is_empty());
+        }
+    }
+
+    #[test]
+    fn no_more_wait_than_somebody_may_ask_for_in_vain() {
+        let mut waiting = Turns::default();
+        for _ in 0..2 {
+            let came = (0..).take_while(|_| !waiting.wait(retransmission(1, 0, 1_024)));
+            assert_eq!(came.count(), REPAIR_REFUSED_BYTES / 1_024);
+            assert_eq!(waiting.take().len(), REPAIR_REFUSED_BYTES / 1_024 + 1);
+        }
+    }
 
     fn granted(budget: &mut RepairBudget, times: usize, bytes: usize) -> usize {
         let asked = (0..times).filter(|_| budget.spend(bytes) == Repair::Granted);
