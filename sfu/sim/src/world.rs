@@ -29,6 +29,7 @@ use crate::chronicle::Chronicle;
 use crate::guest::{Departing, Guest};
 use crate::handshake::follow_the_seed;
 use crate::keeper::Keeper;
+use crate::moment::first_moment;
 use crate::network::{Datagram, Network, Path};
 use crate::oracle::{Bounds, Violation};
 use letters::{Letter, Post};
@@ -83,10 +84,11 @@ pub struct World {
 impl World {
     /// An empty world.
     pub fn new(seed: u64, bounds: Bounds) -> Self {
+        // Before the seed: what comes first in a process must not draw from it.
+        let start = first_moment();
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         fastrand::seed(chance.next_u64());
         follow_the_seed();
-        let start = first_moment();
         let node = Node::begin(start, start, &mut chance);
         let network = Network::new(chance.next_u64());
         World {
@@ -331,12 +333,6 @@ impl World {
 /// Where the node is.
 pub fn node_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 7_882))
-}
-
-/// Every story of a process begins at the same moment, for str0m derives NTP times from it.
-fn first_moment() -> Instant {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    *FIRST.get_or_init(Instant::now)
 }
 
 /// One certificate for all: two have different sizes, and making one costs time.
