@@ -180,14 +180,14 @@ impl Session {
         uploads: &mut Uploads,
     ) -> io::Result<Captured> {
         for worn_out in 0..MAX_WRITERS {
-            let mut capture = self.begin(&assignment).await?;
+            let goes_on = resumed && worn_out == 0;
+            let asked = (!goes_on).then(|| JournalLine::Asked {
+                assignment: assignment.clone(),
+            });
+            let mut capture = self.begin(&assignment, asked).await?;
             capture.must_stop = stopping;
-            if resumed && worn_out == 0 {
+            if goes_on {
                 capture.wait_at_most(self.shared.config.resume_wait());
-            } else {
-                let assignment = assignment.clone();
-                let asked = ToWriter::Line(JournalLine::Asked { assignment });
-                capture.writer.put(asked).await;
             }
             let order = Order::Record {
                 assignment: assignment.clone(),
@@ -212,7 +212,11 @@ impl Session {
         Ok(Captured::Broken)
     }
 
-    async fn begin(&self, assignment: &Assignment) -> io::Result<Capture> {
+    async fn begin(
+        &self,
+        assignment: &Assignment,
+        asked: Option<JournalLine>,
+    ) -> io::Result<Capture> {
         let (sealed_tx, sealed) = mpsc::channel(SEALED_SEGMENTS);
         let (spool, shared) = (self.spool.clone(), self.shared.clone());
         tracing::info!(recording = %assignment.recording, room = %assignment.room, "recording");
@@ -222,6 +226,7 @@ impl Session {
             tape_writer::start(WriterStart {
                 have,
                 spool,
+                asked,
                 fsync_interval: shared.config.fsync_interval(),
                 metrics: shared.metrics,
                 changed: shared.changed,

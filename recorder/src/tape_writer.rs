@@ -89,6 +89,9 @@ impl WriterState {
 pub(crate) struct WriterStart {
     pub(crate) spool: Spool,
     pub(crate) have: Vec<TapeEnd>,
+    /// What a recording begins with. It is on disk before any node is asked: tapes without it
+    /// would be of nobody knows what.
+    pub(crate) asked: Option<JournalLine>,
     pub(crate) fsync_interval: Duration,
     pub(crate) metrics: Metrics,
     /// Told whenever [`Durable`] changes.
@@ -107,8 +110,10 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
         dropped: start.metrics.dropped.clone(),
         durable: durable.clone(),
     };
+    let mut journal = JournalFile::open(start.spool.clone())?;
+    let journal_waits = !journal.begin(start.asked.as_ref());
     let writer = TapeWriter {
-        journal: JournalFile::open(start.spool.clone())?,
+        journal,
         spool: start.spool,
         have: start.have,
         tapes: BTreeMap::new(),
@@ -118,7 +123,7 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
         sealed: start.sealed,
         metrics: start.metrics,
         fsync_interval: start.fsync_interval,
-        dirty_since: None,
+        dirty_since: journal_waits.then(Instant::now),
         newest_link: 0,
         stalled_until: None,
         ending: Ending::No,

@@ -153,6 +153,18 @@ async fn a_recording_that_was_to_end_when_its_recorder_was_killed_asks_for_the_r
 }
 
 #[tokio::test]
+async fn what_is_to_be_recorded_is_on_disk_before_a_node_is_asked_for_it() {
+    let mut bench = bench();
+    let (_wish, wishes) = watch::channel(Wish::default());
+    let session = tokio::spawn(run(bench.shared.clone(), assignment(), false, wishes));
+    let (_writer, _) = bench.writer().await;
+    let spool = Spool::of(&bench.shared.config.spool_dir, assignment().recording);
+    let account = spool.account().expect("reads");
+    assert_eq!(account.assignment, Some(assignment()));
+    session.abort();
+}
+
+#[tokio::test]
 async fn a_session_that_is_left_is_over_when_its_writer_has_put_all_on_disk() {
     let mut bench = bench();
     let (wish, wishes) = watch::channel(Wish::default());

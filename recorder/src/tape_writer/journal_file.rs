@@ -29,6 +29,20 @@ impl JournalFile {
         })
     }
 
+    /// Puts a first line on disk at once; answers whether it is there. Where the disk takes none
+    /// it waits like any other.
+    pub(super) fn begin(&mut self, first: Option<&JournalLine>) -> bool {
+        let Some(line) = first else {
+            return true;
+        };
+        self.push(line);
+        let written = self.sync().is_ok();
+        if !written {
+            self.let_go();
+        }
+        written
+    }
+
     /// Takes a line; answers whether there was a place for it.
     pub(super) fn push(&mut self, line: &JournalLine) -> bool {
         let taken = self.waiting.len() < MAX_WAITING_LINES;

@@ -37,6 +37,7 @@ fn bench(dir: tempfile::TempDir) -> Bench {
     let (door, state) = start(WriterStart {
         spool,
         have,
+        asked: None,
         fsync_interval: Duration::from_millis(10),
         metrics: Metrics::register(&prometheus::Registry::new()).expect("registers"),
         changed: changed.clone(),
