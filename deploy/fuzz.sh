@@ -88,12 +88,10 @@ cover() {
     }
     built=$(find "$CARGO_TARGET_DIR/cover" -type f -perm -u+x -path "*release/$target" -print -quit)
     echo "$target:"
-    "$tools/llvm-cov" export -summary-only -instr-profile "$crate/fuzz/coverage/$target/coverage.profdata" \
+    # Columns 8 and 9: lines, and those that nothing reached.
+    "$tools/llvm-cov" report -instr-profile "$crate/fuzz/coverage/$target/coverage.profdata" \
         "$built" "${files[@]/#/$root/}" |
-        tr '{' '\n' | awk -v root="$root/" '
-            /"filename":/ { name = $0; gsub(/.*"filename":"|".*/, "", name); sub(root, "", name) }
-            name != "" && /^"count"/ && lines { split($0, part, /[:,]/); printf "  %-48s %4d of %4d lines\n", name, part[4], part[2]; name = "" }
-            { lines = /"lines":$/ }'
+        awk '$8 ~ /^[0-9]+$/ { printf "  %-36s %4d of %4d lines\n", $1, $8 - $9, $8 }'
 }
 
 [[ $# -gt 0 ]] || {
