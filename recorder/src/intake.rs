@@ -184,11 +184,14 @@ impl Intake {
         let follow_anew = matches!(order, Order::Record { resumed: true, .. });
         let stop = matches!(order, Order::Stop { .. });
         let forget = matches!(order, Order::Forget { .. });
-        if forget {
+        let told = match forget {
             // What is on disk by now; the node then keeps nothing of it.
-            self.tell_news(link).await?;
-        }
+            true => self.tell_news(link).await,
+            false => Some(()),
+        };
+        // A link that ends here does not take the order with it.
         self.note(order).await;
+        told?;
         if follow_anew {
             // What happened while no recorder was there.
             link.say(ToNode::Follow { after: 0 }).await?;

@@ -111,7 +111,7 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
         durable: durable.clone(),
     };
     let mut journal = JournalFile::open(start.spool.clone())?;
-    let journal_waits = !journal.begin(start.asked.as_ref());
+    let first_line_waits = !journal.begin(start.asked.as_ref());
     let writer = TapeWriter {
         journal,
         spool: start.spool,
@@ -123,7 +123,8 @@ pub(crate) fn start(start: WriterStart) -> io::Result<(WriterDoor, watch::Receiv
         sealed: start.sealed,
         metrics: start.metrics,
         fsync_interval: start.fsync_interval,
-        dirty_since: journal_waits.then(Instant::now),
+        dirty_since: first_line_waits.then(Instant::now),
+        first_line_waits,
         newest_link: 0,
         stalled_until: None,
         ending: Ending::No,
@@ -146,6 +147,8 @@ struct TapeWriter {
     metrics: Metrics,
     fsync_interval: Duration,
     dirty_since: Option<Instant>,
+    /// The line that says what is recorded is not on disk: nothing is acknowledged before it is.
+    first_line_waits: bool,
     newest_link: u64,
     /// Set while the disk fails: when it is tried next.
     stalled_until: Option<Instant>,
@@ -383,6 +386,10 @@ impl TapeWriter {
 
     /// The tapes before one that fails have reached the disk: their next sync will not say so again.
     fn sync_files(&mut self) -> io::Result<()> {
+        if self.first_line_waits {
+            self.journal.sync()?;
+            self.first_line_waits = false;
+        }
         let mut reached = BTreeMap::new();
         let synced = self.sync_tapes(&mut reached);
         let synced = synced.and_then(|()| self.journal.sync());

@@ -188,7 +188,7 @@ impl Shard {
             return self.stage.report.drop_one(reason);
         }
         self.stage.step(id, now, out, |connection, step| {
-            connection.receive(step, source, bytes)
+            connection.receive(step, source, bytes, introduced)
         });
         if introduced {
             self.stage.learn_if_verified(id, source, now);

@@ -154,6 +154,9 @@ pub(crate) fn set_flowing(
     for feed in &mut line.tapes {
         feed.selector.reset();
     }
+    if let Some(connection) = stage.get_mut(from.0) {
+        connection.lines_changed();
+    }
     let mut next = 0;
     while let Some(to) = subscriber(stage, from, next) {
         next += 1;

@@ -23,8 +23,15 @@ const MAX_OUTPUTS: usize = 20_000;
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 impl Connection {
-    /// A datagram that is for this connection.
-    pub(crate) fn receive(&mut self, step: &mut Step<'_>, source: SocketAddr, bytes: &[u8]) {
+    /// A datagram that is for this connection. One that only says so, from an address that ICE has
+    /// not verified, is no sign of life unless it proves to be the client's.
+    pub(crate) fn receive(
+        &mut self,
+        step: &mut Step<'_>,
+        source: SocketAddr,
+        bytes: &[u8],
+        introduced: bool,
+    ) {
         if is_rtcp(bytes) && !self.feedback.admits(bytes.len(), step.now) {
             return step.report.drop_one(DropReason::Feedback);
         }
@@ -38,7 +45,8 @@ impl Connection {
             Some(ssrc) => self.try_ssrc(step, ssrc, input),
             None => self.feed(step, input),
         }
-        if self.silence.heard(step.now, self.authentic) {
+        let counts = self.authentic || !introduced;
+        if counts && self.silence.heard(step.now, self.authentic) {
             // What was sent into the silence is too old to be seen; pictures begin anew.
             self.forget_sent();
             step.events.push_back((self.id, ConnectionEvent::PathBack));

@@ -159,6 +159,14 @@ impl Connection {
         self.reach.is_open() && !self.silence.is_lost()
     }
 
+    /// A line was let flow or stopped. A client whose lines all rest says little on its path.
+    pub(crate) fn lines_changed(&mut self) {
+        let mut lines = self.uplink.lines_mut();
+        if !lines.any(|(_, line)| line.flowing) {
+            self.silence.rests();
+        }
+    }
+
     /// Whether its client uses an address now: ICE verified it and still hears from it.
     pub(crate) fn uses(&self, address: SocketAddr, now: Instant) -> bool {
         self.reach.is_answered() && self.accepts(address, now)

@@ -54,6 +54,10 @@ impl Line {
         let anchor = &self.anchors[usize::from(layer)];
         let given = &mut self.given[usize::from(layer)];
         for block in carried {
+            // Each is a packet of the track, though its bytes are paid for by what carried it.
+            if !self.policer.admits(0, carrier.at) {
+                continue;
+            }
             let place = anchor.before(carrier, block.distance, block.offset);
             let Some(place) = place.filter(|place| given.take(place.seq)) else {
                 continue;

@@ -34,6 +34,11 @@ impl Silence {
         self.media_at = Some(now);
     }
 
+    /// No track flows any more: from here on a silence says nothing.
+    pub(crate) fn rests(&mut self) {
+        self.media_at = None;
+    }
+
     /// Whether the path is lost.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost
@@ -63,17 +68,18 @@ mod tests {
         Media,
         Other,
         Forged,
+        Rest,
         Look,
     }
 
     #[test]
     fn a_path_is_lost_by_silence_after_media_and_comes_back_by_an_authentic_datagram() {
-        use Event::{Forged, Look, Media, Other};
+        use Event::{Forged, Look, Media, Other, Rest};
         /// Milliseconds, and what happens then.
         type Story = &'static [(u64, Event)];
         /// Milliseconds, and whether it is lost from then on.
         type Changes = &'static [(u64, bool)];
-        let cases: [(&str, Story, Changes); 8] = [
+        let cases: [(&str, Story, Changes); 9] = [
             ("nothing was sent yet", &[(0, Other), (9_000, Look)], &[]),
             ("just before", &[(0, Media), (1_499, Look)], &[]),
             ("lost", &[(0, Media), (1_500, Look)], &[(1_500, true)]),
@@ -98,6 +104,11 @@ mod tests {
                 &[],
             ),
             (
+                "the last track is stopped, not lost",
+                &[(0, Media), (10, Rest), (600, Other), (2_200, Look)],
+                &[],
+            ),
+            (
                 "media again, lost again",
                 &[(0, Media), (1_500, Look), (2_000, Media), (3_500, Look)],
                 &[(1_500, true), (2_000, false), (3_500, true)],
@@ -115,6 +126,10 @@ mod tests {
                         silence.heard(now, true)
                     }
                     Other => silence.heard(now, true),
+                    Rest => {
+                        silence.rests();
+                        false
+                    }
                     Forged => silence.heard(now, false),
                     Look => false,
                 };

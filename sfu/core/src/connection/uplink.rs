@@ -66,7 +66,7 @@ pub(crate) struct Line {
     pub(super) given: [red::Given; MAX_LAYERS],
     /// What subscribers may get a second time.
     pub(crate) recent: red::Recent,
-    policer: Policer,
+    pub(super) policer: Policer,
     pub(crate) subscribers: Vec<Subscriber>,
     pub(crate) tapes: Vec<TapeFeed>,
     /// Its room is being recorded and has no tape left for it.

@@ -85,6 +85,8 @@ pub(crate) struct Timeline {
     segment: Option<Segment>,
     /// The one before, for its packets that come late.
     former: Option<Segment>,
+    /// The last output number that was given while the former ran.
+    former_reached: u64,
 }
 
 impl Timeline {
@@ -101,6 +103,7 @@ impl Timeline {
             key_idx: 0,
             segment: None,
             former: None,
+            former_reached: 0,
         }
     }
 
@@ -111,6 +114,7 @@ impl Timeline {
         let next_picture = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
         let from = |input: Option<u8>, next: u8| next.wrapping_sub(input.unwrap_or(0));
         self.former = self.segment.take();
+        self.former_reached = self.highest_seq;
         self.segment = Some(Segment {
             first_seq: input.seq,
             highest_seq: input.seq,
@@ -154,12 +158,15 @@ impl Timeline {
     }
 
     /// Output numbers of a packet of the segment before, which had a place there and comes late;
-    /// none otherwise. Without it the place would stay a hole that nothing fills.
+    /// none otherwise. Without it the place would stay a hole that nothing fills. One that lies
+    /// before what was left out at the segment's end has none: its number is the next segment's,
+    /// and none is given twice (SRTP would seal two packets with one nonce).
     pub(crate) fn map_former(&mut self, input: Numbers) -> Option<Numbers> {
         let former = self.former.as_ref()?;
         (input.seq < former.highest_seq)
             .then(|| former.place(input))
             .flatten()
+            .filter(|output| output.seq < self.former_reached)
     }
 
     /// Leaves a packet of the running segment out and closes its place. A packet that came late

@@ -158,3 +158,17 @@ fn a_late_packet_of_the_segment_before_gets_the_place_that_waits_for_it() {
         "another feed"
     );
 }
+
+#[test]
+fn no_output_number_is_given_twice_when_a_segment_ends_with_what_was_left_out() {
+    let t0 = crate::testing::start();
+    let mut timeline = Timeline::new(90_000, 0);
+    timeline.begin(numbers(500, 0, 1), t0);
+    let sent = run(&mut timeline, &[(500, 0, 1)], t0);
+    // 501 is held back; 502 carries nothing.
+    timeline.skip(502);
+    timeline.begin(numbers(90, 0, 1), t0);
+    let next = run(&mut timeline, &[(90, 0, 1)], t0);
+    assert_eq!(next[0].seq, sent[0].seq + 1);
+    assert_eq!(timeline.map_former(numbers(501, 0, 1)), None);
+}
