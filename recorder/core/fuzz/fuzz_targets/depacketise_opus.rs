@@ -1,5 +1,5 @@
 #![no_main]
 
-// Read by recorder/core/src/depacketise/opus.rs, recorder/core/src/reorder.rs
+// Read by recorder/core/src/depacketise/opus.rs
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| recorder_core_fuzz::depacketise_opus(input));
