@@ -4,7 +4,7 @@
 # interface, a temporary folder; Ctrl-C ends all of it. Fails when a promise does not hold.
 #
 #   deploy/try-to-break-it.sh           ten kills, at random moments
-#   deploy/try-to-break-it.sh 50        as many as you like; a kill takes 10 to 20 s
+#   deploy/try-to-break-it.sh 50        as many as you like; a kill takes about 10 s
 #   SEED=7 deploy/try-to-break-it.sh    the moments that this seed chose before
 #
 # COLLOQUY_BINARY names another program to kill than the release build of this tree.
