@@ -10,6 +10,7 @@ pub(crate) const SEEDS: [u64; 4] = [1, 2, 3, 5];
 /// Seeds that found a fault, with the plan that they found it in.
 const FOUND: &[(&str, u64)] = &[
     ("any_trouble_in_any_order_heals", 1478),
+    ("any_trouble_in_any_order_heals", 30658),
     (
         "a_slot_stays_one_continuous_line_when_it_shows_somebody_else",
         1911,
