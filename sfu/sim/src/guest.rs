@@ -190,6 +190,11 @@ impl Guest {
         self.caller.is_open()
     }
 
+    /// Whether it hears what comes over its WebSocket: not over one that it gave up.
+    pub fn hears(&self) -> bool {
+        !self.gone && self.caller.is_on()
+    }
+
     /// Whether the node heard it from there before.
     pub fn was_at(&self, address: SocketAddr) -> bool {
         self.seen_before.contains(&address)

@@ -71,6 +71,11 @@ impl Caller {
         self.call == Call::Open
     }
 
+    /// Whether a WebSocket stands or is being opened: over one that was given up nothing is heard.
+    pub(super) fn is_on(&self) -> bool {
+        matches!(self.call, Call::Knocking | Call::Open)
+    }
+
     pub(super) fn due(&self) -> Option<Instant> {
         match self.call {
             Call::Away => None,
@@ -159,6 +164,7 @@ mod tests {
         assert_eq!(caller.act(t0 + PING_EVERY), None);
         let mut now = t0 + SILENCE;
         assert_eq!(caller.act(now), Some(Act::HangUp));
+        assert!(!caller.is_on());
         let longest = [500, 375, 750, 1_500, 2_500, 2_500];
         for longest_ms in longest {
             let at = caller.due().expect("it tries again");

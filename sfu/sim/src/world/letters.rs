@@ -193,7 +193,7 @@ impl World {
     fn hear_node(&mut self, signal: SignalId, envelope: Envelope) {
         let Some(index) = self
             .guest_at(signal)
-            .filter(|&index| !self.guests[index].gone)
+            .filter(|&index| self.guests[index].hears())
         else {
             return self.tell_stranger(signal, envelope);
         };

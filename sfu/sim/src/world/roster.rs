@@ -26,7 +26,6 @@ impl World {
             .people()
             .map(|person| {
                 let tracks = person.tracks.iter().map(|t| (t.id.source, t.state));
-                let tracks = tracks.filter(|_| !self.is_unheard(person.id));
                 let lost = person.lost && !self.is_troubled(person.id);
                 let face = (person.name.clone(), person.role, lost, tracks.collect());
                 (person.id, face)
@@ -65,18 +64,11 @@ impl World {
                     .iter()
                     .map(|(&source, &(state, _))| (source, state));
                 let shown = tracks
-                    .filter(|&(_, state)| state != TrackState::Off && !self.is_unheard(other.id))
+                    .filter(|&(_, state)| state != TrackState::Off)
                     .collect();
                 (other.id, (other.name.clone(), other.role, lost, shown))
             })
             .collect()
-    }
-
-    /// Whether somebody joined, and their way broke before their first path stood: what they offer
-    /// may be on its way still.
-    fn is_unheard(&self, id: ParticipantId) -> bool {
-        let who = self.guests.iter().rfind(|guest| guest.id == id);
-        who.is_some_and(|guest| guest.connected_at.is_none()) && self.is_troubled(id)
     }
 
     /// Whether somebody's way is not whole, or was not until just now: the node may take them for
