@@ -30,9 +30,9 @@ const MAX_CONNECTIONS: u32 = 8_192;
 /// six a browser. One more is closed at once. This machine and trusted proxies are not bounded.
 const MAX_CONNECTIONS_OF_A_SOURCE: usize = 1_536;
 
-/// How long a connection may take over a request's head, its first as any other, and idle between
-/// two requests: longer than any browser needs, short enough that silent strangers do not fill
-/// the places.
+/// How long a connection may take to send a request's head, and how long it may idle between two
+/// requests: longer than any browser needs, short enough that silent strangers do not fill the
+/// places.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longest head of a request, in bytes. Browsers send some 2 kB; a longer one is answered 431.

@@ -36,6 +36,10 @@ const STUN_HEADER_BYTES: usize = 20;
 const STUN_MAGIC: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const STUN_USERNAME: u16 = 0x0006;
 
+/// STUN message types (RFC 8489, section 5).
+const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+pub(crate) const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
+
 /// Where a datagram goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -142,7 +146,7 @@ fn read_ufrag(username: &[u8], shard: u16) -> Option<ConnectionId> {
 }
 
 /// RFC 7983, section 7, with the magic cookie of RFC 8489.
-fn is_stun(bytes: &[u8]) -> bool {
+pub(crate) fn is_stun(bytes: &[u8]) -> bool {
     bytes.len() >= STUN_HEADER_BYTES && bytes[0] < 4 && bytes[4..8] == STUN_MAGIC
 }
 
@@ -150,10 +154,20 @@ fn stun_username(bytes: &[u8]) -> Option<&[u8]> {
     stun_attribute(bytes, STUN_USERNAME)
 }
 
-/// The transaction of a STUN binding request.
-pub(crate) fn stun_transaction(bytes: &[u8]) -> Option<[u8; 12]> {
-    let request = is_stun(bytes) && bytes.starts_with(&[0, 1]);
-    let transaction = bytes.get(8..STUN_HEADER_BYTES).filter(|_| request)?;
+/// The transaction of a binding request.
+pub(crate) fn requested(bytes: &[u8]) -> Option<[u8; 12]> {
+    transaction(bytes, BINDING_REQUEST)
+}
+
+/// The transaction of a binding success response, which answers a request that had the password
+/// of whoever answers.
+pub(crate) fn answered(bytes: &[u8]) -> Option<[u8; 12]> {
+    transaction(bytes, BINDING_SUCCESS)
+}
+
+fn transaction(bytes: &[u8], kind: [u8; 2]) -> Option<[u8; 12]> {
+    let wanted = is_stun(bytes) && bytes.starts_with(&kind);
+    let transaction = bytes.get(8..STUN_HEADER_BYTES).filter(|_| wanted)?;
     transaction.try_into().ok()
 }
 

@@ -63,11 +63,12 @@ impl Bounds {
     };
 
     /// For paths that lose 10 % with 100 ms of jitter, or more. A loss that no retransmission mends
-    /// is waited for 0.8 s, the request for a keyframe and the keyframe's own repair take as long,
-    /// and each of them may be lost once more.
+    /// is waited for 0.8 s, the keyframe and its repair take as long; a request for it that is lost
+    /// is said again after 0.3 s by the receiver, after 0.5 to 1 s by the node, and four may be
+    /// lost in a row.
     pub const BAD: Bounds = Bounds {
         silence: Duration::from_millis(1_500),
-        freeze: Duration::from_millis(3_000),
+        freeze: Duration::from_millis(5_000),
         settle: Duration::from_secs(10),
         ..Bounds::LOSSY
     };

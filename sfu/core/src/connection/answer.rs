@@ -116,9 +116,9 @@ impl Connection {
                 None => self.slots.push(slot),
             }
         }
+        let redundant = Redundant::of(self.rtc.codec_config());
         for slot in self.slots.iter_mut().flatten() {
             slot.formats = formats_of(&self.rtc, slot.mid);
-            let redundant = Redundant::of(self.rtc.codec_config());
             let planned = plan.slots.iter().find(|planned| planned.slot == slot.id);
             let offered = planned.map_or(0, |planned| planned.payload_types);
             slot.redundant = redundant

@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::demux::stun_transaction;
+use crate::demux::{answered, requested};
 use crate::media::policer::Bucket;
 use crate::report::DropReason;
 
@@ -26,9 +26,6 @@ const ADDRESS_BURST: u32 = 16;
 
 /// How often another may come for longer: a telephone on a train.
 const AN_ADDRESS_EVERY: Duration = Duration::from_secs(5);
-
-/// A binding success response (RFC 8489, section 5).
-const STUN_SUCCESS: [u8; 2] = [0x01, 0x01];
 
 /// The checks of one client.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ impl Checks {
     /// Whether ICE is to see a check from an address that is not its client's.
     pub(super) fn admits(&mut self, bytes: &[u8], now: Instant) -> Result<(), DropReason> {
         let repeated = |transaction| self.answered.contains(&transaction);
-        if stun_transaction(bytes).is_some_and(repeated) {
+        if requested(bytes).is_some_and(repeated) {
             return Err(DropReason::Repeated);
         }
         match self.addresses.is_empty(now) {
@@ -66,8 +63,7 @@ impl Checks {
 
     /// A datagram leaves: an answer says that the check was good.
     pub(super) fn departs(&mut self, bytes: &[u8]) {
-        let transaction = bytes.get(8..20).and_then(|bytes| bytes.try_into().ok());
-        let Some(transaction) = transaction.filter(|_| bytes.starts_with(&STUN_SUCCESS)) else {
+        let Some(transaction) = answered(bytes) else {
             return;
         };
         if self.answered.contains(&transaction) {
@@ -83,6 +79,7 @@ impl Checks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demux::BINDING_SUCCESS;
 
     fn stun(kind: [u8; 2], transaction: u32) -> Vec<u8> {
         let mut bytes = [&kind[..], &[0, 0, 0x21, 0x12, 0xa4, 0x42]].concat();
@@ -102,7 +99,7 @@ mod tests {
             checks.departs(&stun([1, 0x11], n));
             assert_eq!(checks.admits(&check, t0), Ok(()), "{n}");
             for _ in 0..2 {
-                checks.departs(&stun(STUN_SUCCESS, n));
+                checks.departs(&stun(BINDING_SUCCESS, n));
             }
             assert_eq!(checks.admits(&check, t0), Err(DropReason::Repeated));
         }

@@ -10,6 +10,7 @@ use super::bindings::{is_rtcp, ssrc_of};
 use super::repair::{self, Repair};
 use super::uplink::{Received, SenderReport};
 use super::{Connection, ConnectionEvent, Step};
+use crate::demux::answered;
 use crate::report::{DropReason, Report};
 
 /// Rounds of "time has come, drain" in one step. Each lets str0m send what became due; a healthy
@@ -150,10 +151,8 @@ impl Connection {
 
     /// A datagram leaves.
     fn depart(&mut self, step: &mut Step<'_>, transmit: &Transmit) {
-        /// Answers a binding request, which had our password (RFC 8489, section 5).
-        const BINDING_SUCCESS: [u8; 2] = [1, 1];
         let bytes: &[u8] = &transmit.contents;
-        self.authentic |= bytes.starts_with(&BINDING_SUCCESS);
+        self.authentic |= answered(bytes).is_some();
         self.checks.departs(bytes);
         if payload_type(bytes).is_some() && !self.is_retransmission(bytes) {
             self.repair.earn(bytes.len());

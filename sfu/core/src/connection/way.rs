@@ -5,16 +5,16 @@
 //! # Threat model
 //! A move needs a binding request that ICE has verified (its message integrity holds our
 //! password), that nominates (RFC 8445, section 7.1.2), whose transaction was not seen before, and
-//! a former address from which nothing comes any more, then or within a second. So nobody can guess a way, and whoever
-//! repeats an overheard request from elsewhere changes nothing. One who holds a request back and
-//! sends it in the client's place while the client is silent gets sealed packets until the
-//! client's next request: no more than they could have had on the wire.
+//! a former address from which nothing comes any more, then or within a second. So nobody can
+//! guess a way, and whoever repeats an overheard request from elsewhere changes nothing. One who
+//! holds a request back and sends it in the client's place while the client is silent gets sealed
+//! packets until the client's next request: no more than they could have had on the wire.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::demux::{stun_attribute, stun_transaction};
+use crate::demux::{answered, is_stun, requested, stun_attribute};
 
 /// How long nothing may come from an address before another takes its place: media comes every
 /// 20 ms, and swings by a hundred on a bad path. Until then what the client is asked to send again
@@ -30,9 +30,6 @@ const REQUEST_LASTS: Duration = Duration::from_secs(1);
 const MAX_TRANSACTIONS: usize = 32;
 
 const STUN_USE_CANDIDATE: u16 = 0x0025;
-
-/// A binding success response (RFC 8489, section 5).
-const STUN_SUCCESS: [u8; 2] = [0x01, 0x01];
 
 /// The way to one client.
 #[derive(Debug, Default)]
@@ -56,7 +53,7 @@ impl Way {
         if self.current() == Some(source) {
             self.heard_at = Some(now);
         }
-        let Some(transaction) = stun_transaction(bytes) else {
+        let Some(transaction) = requested(bytes) else {
             return;
         };
         let nominates = stun_attribute(bytes, STUN_USE_CANDIDATE).is_some();
@@ -81,7 +78,7 @@ impl Way {
     /// says that the check was verified.
     pub(crate) fn departs(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) -> SocketAddr {
         if is_stun(bytes) {
-            let verified = bytes.starts_with(&STUN_SUCCESS) && self.asks == Some(to);
+            let verified = answered(bytes).is_some() && self.asks == Some(to);
             if verified && self.nominated.is_some() {
                 self.verified = Some((to, now));
                 self.asks = None;
@@ -114,13 +111,10 @@ impl Way {
     }
 }
 
-fn is_stun(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|first| *first < 4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demux::BINDING_SUCCESS;
 
     const MEDIA: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -142,7 +136,7 @@ mod tests {
     fn asks(way: &mut Way, now: Instant, from: SocketAddr, request: &[u8], verified: bool) {
         way.receives(now, from, request);
         if verified {
-            let answer = [&STUN_SUCCESS[..], &request[2..]].concat();
+            let answer = [&BINDING_SUCCESS[..], &request[2..]].concat();
             assert_eq!(way.departs(now, from, &answer), from);
         }
     }
