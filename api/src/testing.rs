@@ -54,6 +54,8 @@ pub(crate) struct Neighbours {
     pub(crate) rooms: Mutex<Vec<RoomId>>,
     /// Who is in each of them.
     pub(crate) present: Mutex<Vec<ParticipantId>>,
+    /// Who comes right after the next answer that names those present.
+    pub(crate) arriving: Mutex<Vec<ParticipantId>>,
     pub(crate) wishes: Mutex<Vec<ControlRequest>>,
     pub(crate) commands: Mutex<Vec<RecorderCommand>>,
     pub(crate) demos: Mutex<Vec<DemoMeeting>>,
@@ -75,7 +77,9 @@ impl Nodes for Neighbours {
         self.there()?;
         if request == (ControlRequest::ListRooms {}) {
             let rooms = self.rooms.lock().expect("whole").clone();
-            let present = self.present.lock().expect("whole").clone();
+            let mut there = self.present.lock().expect("whole");
+            let present = there.clone();
+            there.append(&mut self.arriving.lock().expect("whole"));
             let report = |room| RoomReport {
                 room,
                 participants: present.clone(),

@@ -1,5 +1,6 @@
 //! What goes on without being asked, one job in each file.
 
+mod patience;
 pub(crate) mod presence;
 pub(crate) mod reconcile;
 pub(crate) mod recordings;

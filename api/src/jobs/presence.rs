@@ -1,6 +1,7 @@
 //! Events of nodes become rows: who came to which session, and when it was over.
 //!
-//! An event may come twice (after a lost link) and is then left alone. A node process that
+//! An event may come twice (after a lost link) and is then left alone. It waits while the database
+//! cannot be used. A node process that
 //! restarts counts from 1 again; its clock tells that apart from a repeat.
 
 use api_store::StoreError;
@@ -15,13 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, SharedApp};
 use crate::closing;
-
-/// Tries of one event when the database fails. After the last the event is given up: the
-/// reconciling job mends what can be mended.
-const MAX_TRIES: u32 = 3;
-
-/// Between two tries.
-const RETRY_MS: u64 = 250;
+use crate::jobs::patience::Patience;
 
 /// Takes events in until there are no more. After `stop`, those that wait already are taken in.
 pub(crate) async fn run(
@@ -41,7 +36,7 @@ pub(crate) async fn run(
             }
         };
         let Some(event) = event else { return };
-        let outcome = match take_with_retries(&app, &mut cursor, &event).await {
+        let outcome = match take_with_patience(&app, &mut cursor, &event, &stop).await {
             Ok(true) => "taken",
             Ok(false) => "repeated",
             Err(error) => {
@@ -56,18 +51,20 @@ pub(crate) async fn run(
     }
 }
 
-async fn take_with_retries(
+/// A removal that were not written would be none: the next join would be let in.
+async fn take_with_patience(
     app: &App,
     cursor: &mut Cursor,
     event: &NodeEvent,
+    stop: &watch::Receiver<bool>,
 ) -> Result<bool, StoreError> {
-    for _ in 1..MAX_TRIES {
-        if let Ok(taken) = take(app, cursor, event).await {
-            return Ok(taken);
+    let mut patience = Patience::until(stop);
+    loop {
+        let outcome = take(app, cursor, event).await;
+        if !patience.tries_again(&outcome).await {
+            return outcome;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(RETRY_MS)).await;
     }
-    take(app, cursor, event).await
 }
 
 /// Takes one event in. Answers whether it was new.
@@ -80,14 +77,15 @@ pub(crate) async fn take(
         return Ok(false);
     }
     let written = write(app, event).await?;
-    *cursor = Cursor {
+    let passed = Cursor {
         number: event.number,
         at_us: event.at.0,
     };
     // An event that wrote nothing may be taken in again, so it needs no durable mark.
     if written {
-        event_cursor::set(&app.store, &app.node, *cursor).await?;
+        event_cursor::set(&app.store, &app.node, passed).await?;
     }
+    *cursor = passed;
     Ok(true)
 }
 

@@ -132,9 +132,21 @@ async fn end_stays(
         return Ok(());
     }
     let (store, organisation) = (&app.store, session.organisation);
-    for who in participant::list(store, organisation, session.id, MAX_ROWS).await? {
+    let mut missed = participant::list(store, organisation, session.id, MAX_ROWS).await?;
+    missed.retain(|who| {
         let came_before = who.joined_at_ms.is_some_and(|at| at < app.opened_at_ms);
-        if came_before && who.left_at_ms.is_none() && !present.contains(&who.id) {
+        came_before && who.left_at_ms.is_none() && !present.contains(&who.id)
+    });
+    if missed.is_empty() {
+        return Ok(());
+    }
+    // Who came back between the node's answer and the reading of the rows is in its next answer.
+    let Some(here) = rooms_on_nodes(app).await else {
+        return Ok(());
+    };
+    for who in missed {
+        let back = here.get(&session.room);
+        if !back.is_some_and(|present| present.contains(&who.id)) {
             let at_ms = app.opened_at_ms;
             participant::leave(store, organisation, session.id, who.id, at_ms, false).await?;
         }

@@ -1,16 +1,13 @@
 //! Reports of recorders become rows. The recorder is right about how a recording stands; a report
 //! that is older than what is known is left alone.
 
-use std::time::Duration;
-
+use api_store::StoreError;
 use api_store::recording::{self, RecordingRow};
 use sfu_protocol::recording::{RecorderCommand, RecorderReport, RecordingStatus};
 use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, SharedApp};
-
-/// Between two tries of a report that the database did not take.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+use crate::jobs::patience::Patience;
 
 /// Asks how everything stands, then takes reports in until there are no more. After `stop`, those
 /// that wait already are taken in.
@@ -49,38 +46,23 @@ pub(crate) async fn run(
     }
 }
 
-/// Tries until the database takes the report: no other says the same, and without it a recording
-/// that has ended would seem to run. Those behind it wait, up to the bound of their queue; the
-/// recorder then waits too. Gives up when the process stops.
+/// No other says the same: without it a recording that has ended would seem to run.
 async fn take_with_patience(
     app: &App,
     report: &RecorderReport,
     stop: &watch::Receiver<bool>,
-) -> Result<bool, api_store::StoreError> {
-    let mut stop = stop.clone();
+) -> Result<bool, StoreError> {
+    let mut patience = Patience::until(stop);
     loop {
-        match take(app, report).await {
-            Err(error) if error.is_unavailable() => {
-                tracing::warn!(recording = %report.recording, %error, "a report waits for the database");
-            }
-            outcome => return outcome,
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETRY_AFTER) => {}
-            () = stopped(&mut stop) => return take(app, report).await,
+        let outcome = take(app, report).await;
+        if !patience.tries_again(&outcome).await {
+            return outcome;
         }
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 /// Takes one report in. Answers whether it is about a recording in the books.
-pub(crate) async fn take(
-    app: &App,
-    report: &RecorderReport,
-) -> Result<bool, api_store::StoreError> {
+pub(crate) async fn take(app: &App, report: &RecorderReport) -> Result<bool, StoreError> {
     let Some(row) = recording::find_for_recorder(&app.store, report.recording).await? else {
         return Ok(false);
     };

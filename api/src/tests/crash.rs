@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sfu_protocol::control::ControlRequest;
-use sfu_protocol::recording::RecordingStatus;
+use sfu_protocol::recording::{RecorderCommand, RecordingStatus};
 
 use crate::jobs::{reconcile, removals};
 use crate::testing::{Person, TestApp, report, text};
@@ -88,6 +88,54 @@ async fn who_does_not_come_back_left_when_the_office_opened_again() {
             .map(|who| who["left_at"].clone())
             .collect();
         assert_eq!(left, [Value::Null, left_at]);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_while_the_node_is_asked_who_is_there_has_not_left() {
+    let test = TestApp::open().await;
+    let (_, room, _, first) = test.meeting().await;
+    test.clock.advance(1_000);
+    let test = test.again().await;
+    let host = test
+        .login("host@example.org", crate::testing::PASSWORD)
+        .await
+        .person();
+    test.clock.advance(120_001);
+    let back = text(&first["participant_id"]).parse().expect("an id");
+    test.neighbours.rooms.lock().expect("whole").push(room);
+    test.neighbours.arriving.lock().expect("whole").push(back);
+    reconcile::round(&test.app).await.expect("a round");
+    let now = session(&test, &host, &first["session_id"]).await;
+    assert_eq!(now["participants"][0]["left_at"], Value::Null);
+}
+
+async fn stopped_before_the_kill(status: RecordingStatus) {
+    let test = TestApp::open().await;
+    let (host, _, recording) = test.recorded_meeting().await;
+    test.report(report(&recording, status)).await;
+    let id = text(&recording["id"]);
+    let stop = test.post(&format!("/api/recordings/{id}/stop")).by(&host);
+    stop.send().await.expect(StatusCode::OK);
+    let test = test.again().await;
+    let stop = RecorderCommand::Stop {
+        recording: id.parse().expect("an id"),
+    };
+    for rounds in 1..3 {
+        reconcile::round(&test.app).await.expect("a round");
+        let asked = test.neighbours.commands.lock().expect("whole").clone();
+        assert_eq!(asked, vec![stop.clone(); rounds], "{status:?}");
+    }
+    test.report(report(&recording, RecordingStatus::Finishing))
+        .await;
+    reconcile::round(&test.app).await.expect("a round");
+    assert_eq!(test.neighbours.commands.lock().expect("whole").len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_host_stopped_is_stopped_until_the_recorder_has_it_on_disk_and_never_begun_again() {
+    for status in [RecordingStatus::Starting, RecordingStatus::Recording] {
+        stopped_before_the_kill(status).await;
     }
 }
 

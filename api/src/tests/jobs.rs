@@ -1,5 +1,7 @@
 //! The jobs as they run: what waits is taken in before they end.
 
+use std::time::Duration;
+
 use api_store::event_cursor::Cursor;
 use axum::http::StatusCode;
 use serde_json::json;
@@ -44,6 +46,30 @@ async fn the_last_words_of_a_node_that_stops_are_heard_and_a_repeat_is_not() {
     assert_eq!(page["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(page["items"][0]["participants"], 1);
     assert_eq!(page["items"][0]["ended_at"], "2026-01-31T09:30:03Z");
+}
+
+#[tokio::test]
+async fn a_node_s_word_waits_for_the_database_as_long_as_the_office_is_open() {
+    let test = TestApp::open().await;
+    let (_, room, ..) = test.meeting().await;
+    test.app.store.close().await;
+    tokio::time::pause();
+    let (say, events) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(false);
+    let job = tokio::spawn(jobs::presence::run(test.app.clone(), events, stopped));
+    let told = NodeEvent {
+        number: 100,
+        room,
+        at: MediaTime(u64::MAX),
+        event: uninvited(7),
+    };
+    say.send(told).await.expect("the job listens");
+    let failed = || test.app.metrics.node_events.with_label_values(&["failed"]);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(failed().get(), 0);
+    stop.send(true).expect("the job listens");
+    job.await.expect("ends well");
+    assert_eq!(failed().get(), 1);
 }
 
 #[tokio::test]

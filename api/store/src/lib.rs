@@ -62,7 +62,7 @@ impl StoreError {
     }
 
     /// Whether the database itself is at fault and may carry out the same query later: its disk
-    /// is full or cannot be written, or it is away.
+    /// is full or cannot be written, it is away, or it rolled back one of two that met.
     pub fn is_unavailable(&self) -> bool {
         let StoreError::Database(error) = self else {
             return false;
@@ -76,11 +76,11 @@ impl StoreError {
 }
 
 /// Whether a database's code says that the database cannot work, rather than that the query is
-/// wrong. PostgreSQL: SQLSTATE of five characters (classes 08, 53, 57P and 58, and 25006). SQLite:
+/// wrong. PostgreSQL: SQLSTATE of five characters (classes 08, 40, 53, 57P and 58, and 25006). SQLite:
 /// a number whose low byte is BUSY, READONLY, IOERR, FULL or CANTOPEN.
 fn is_its_own(code: &str) -> bool {
     if code.len() == 5 {
-        let classes = ["08", "53", "57P", "58", "25006"];
+        let classes = ["08", "40", "53", "57P", "58", "25006"];
         return classes.iter().any(|class| code.starts_with(class));
     }
     let primary = code.parse::<u32>().map(|code| code & 0xff);
@@ -291,12 +291,12 @@ mod tests {
         let found: Vec<bool> = sqlite.map(is_its_own).to_vec();
         assert_eq!(found, [true, true, true, true, true, false, false]);
         // PostgreSQL, appendix A: disk_full, connection_failure, read_only_sql_transaction,
-        // admin_shutdown, io_error; then unique_violation, undefined_table.
+        // admin_shutdown, io_error, deadlock_detected; then unique_violation, undefined_table.
         let postgres = [
-            "53100", "08006", "25006", "57P01", "58030", "23505", "42P01",
+            "53100", "08006", "25006", "57P01", "58030", "40P01", "23505", "42P01",
         ];
         let found: Vec<bool> = postgres.map(is_its_own).to_vec();
-        assert_eq!(found, [true, true, true, true, true, false, false]);
+        assert_eq!(found, [true, true, true, true, true, true, false, false]);
     }
 
     #[tokio::test]

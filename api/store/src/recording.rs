@@ -149,14 +149,38 @@ pub async fn running_in_room(
     .await?)
 }
 
-/// Lists running recordings of every organisation whose session is over.
+/// Notes that a running recording is to end. The first wish counts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ask_stop(
+    store: &Store,
+    organisation: OrganisationId,
+    id: RecordingId,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE recordings SET stop_asked_at_ms = $3
+         WHERE organisation_id = $1 AND id = $2 AND stop_asked_at_ms IS NULL",
+    )
+    .bind(organisation.to_string())
+    .bind(id.to_string())
+    .bind(at_ms)
+    .execute(&store.pool)
+    .await?;
+    Ok(())
+}
+
+/// Lists recordings of every organisation that run although they are to end: their session is
+/// over, or a host stopped them.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_outliving(store: &Store, limit: i64) -> Result<Vec<RecordingRow>, StoreError> {
     Ok(sqlx::query_as(
         "SELECT r.* FROM recordings r JOIN sessions s ON s.id = r.session_id
-         WHERE r.status IN ('starting', 'recording') AND s.ended_at_ms IS NOT NULL
+         WHERE r.status IN ('starting', 'recording')
+           AND (s.ended_at_ms IS NOT NULL OR r.stop_asked_at_ms IS NOT NULL)
          ORDER BY r.created_at_ms LIMIT $1",
     )
     .bind(limit)
@@ -191,7 +215,8 @@ impl FromRow<'_, AnyRow> for Starting {
     }
 }
 
-/// Lists recordings of every organisation that do not run yet although their session is on.
+/// Lists recordings of every organisation that do not run yet although their session is on and
+/// nobody stopped them.
 ///
 /// # Errors
 /// When the database fails.
@@ -199,7 +224,7 @@ pub async fn list_starting(store: &Store, limit: i64) -> Result<Vec<Starting>, S
     Ok(sqlx::query_as(
         "SELECT r.id, r.room_id, r.session_id, s.title, r.started_by
          FROM recordings r JOIN sessions s ON s.id = r.session_id
-         WHERE r.status = 'starting' AND s.ended_at_ms IS NULL
+         WHERE r.status = 'starting' AND s.ended_at_ms IS NULL AND r.stop_asked_at_ms IS NULL
          ORDER BY r.created_at_ms LIMIT $1",
     )
     .bind(limit)
@@ -379,6 +404,33 @@ mod tests {
         insert(&store, &second)
             .await
             .expect("the first has stopped");
+    }
+
+    #[tokio::test]
+    async fn what_a_host_stopped_is_to_end_and_not_to_begin_until_it_has_ended() {
+        let (store, _folder) = testing::temporary().await;
+        let mut recording = starting(&store).await;
+        insert(&store, &recording).await.expect("inserts");
+        let listed = async || {
+            let to_begin = list_starting(&store, 9).await.expect("a query").len();
+            let to_end = list_outliving(&store, 9).await.expect("a query").len();
+            (to_begin, to_end)
+        };
+        assert_eq!(listed().await, (1, 0));
+        for at_ms in [5, 6] {
+            ask_stop(&store, recording.organisation, recording.id, at_ms)
+                .await
+                .expect("is noted");
+        }
+        assert_eq!(listed().await, (0, 1));
+        for (status, to_end) in [
+            (RecordingStatus::Recording, 1),
+            (RecordingStatus::Finishing, 0),
+        ] {
+            recording.status = status;
+            update(&store, &recording, &[]).await.expect("updates");
+            assert_eq!(listed().await, (0, to_end), "{status:?}");
+        }
     }
 
     #[tokio::test]

@@ -38,10 +38,16 @@ pub(crate) async fn stop(
         RecordingStatus::Starting | RecordingStatus::Recording
     );
     if runs {
+        // The recorder has the wish in memory only while its disk is full; from the books it is
+        // repeated. One that cannot be written is told all the same, and refused here: the
+        // recording ends now, and whoever asked knows to ask again.
+        let now_ms = app.now_ms();
+        let noted = api_store::recording::ask_stop(&app.store, organisation, id, now_ms).await;
         app.recorders.send(RecorderCommand::Stop { recording: id }).await.map_err(|error| {
             tracing::error!(recording = %id, %error, "no recorder takes the end of a recording");
             Problem::of(Code::RecorderUnavailable)
         })?;
+        noted?;
     }
     Ok(Json(RecordingView::load(&app, &recording).await?))
 }
