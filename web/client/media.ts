@@ -61,7 +61,7 @@ export class Media {
       send,
       onShort: (wanted) => void this.connection.growVideoSlots(wanted),
     });
-    this.network = new NetworkStats(scope, browser, () => this.connection.stats());
+    this.network = new NetworkStats(scope, browser, () => this.connection.stats(), this.slots.pictures);
     scope.onEnd(this.connection.state.subscribe(() => this.heal(this.connection.state.get())));
     const holdBack = () => hold(this.connection.slots.get(), contents.get(), this.network.delays.get());
     for (const value of [this.connection.slots, contents, this.network.delays]) scope.onEnd(value.subscribe(holdBack));

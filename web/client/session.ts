@@ -123,7 +123,7 @@ export class Session {
   readonly voices: Value<readonly Voice[]> = within(this.mediaCell, (media) => media.slots.voices, []);
   readonly transport = within(this.mediaCell, (media) => media.connection.state, "new");
   readonly network = within(this.mediaCell, (media) => media.network.figures, null);
-  private readonly still = within(this.mediaCell, (media) => media.network.frozen, new Set<string>() as ReadonlySet<string>);
+  private readonly still = within(this.mediaCell, (media) => media.network.frozen, new Set<TrackId>() as ReadonlySet<TrackId>);
   /** Tracks whose picture has brought no new frame for a while, though the network is there. */
   readonly frozen: Value<ReadonlySet<TrackId>> = derive([this.pictures, this.still], frozenTracks);
   readonly notices = new Happening<Notice>();
@@ -396,6 +396,7 @@ export function seqAfter(lastSeq: number, envelope: Envelope): number | null {
   return envelope.seq > lastSeq ? envelope.seq : null;
 }
 
-function frozenTracks(pictures: ReadonlyMap<TrackId, MediaStreamTrack>, still: ReadonlySet<string>): ReadonlySet<TrackId> {
-  return new Set([...pictures].filter(([, media]) => still.has(media.id)).map(([track]) => track));
+/** Of those that stood still at the last reading, the ones that are in a slot yet. */
+function frozenTracks(pictures: ReadonlyMap<TrackId, MediaStreamTrack>, still: ReadonlySet<TrackId>): ReadonlySet<TrackId> {
+  return new Set([...still].filter((track) => pictures.has(track)));
 }

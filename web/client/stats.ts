@@ -2,10 +2,11 @@
 
 import type { Browser } from "./browser";
 import { CushionWatch, type StreamTotals } from "./cushion";
-import { FreezeWatch } from "./freeze";
+import { FreezeWatch, type Picture } from "./freeze";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
 import { type PathState, PathWatch } from "./path";
+import type { TrackId } from "./protocol/signal.gen";
 
 /** Often enough to miss a path within a second. */
 export const READ_EVERY_MS = 250;
@@ -58,7 +59,7 @@ export function isWeak(network: NetworkFigures | null): boolean {
 export class NetworkStats {
   private readonly figuresCell = new Cell<NetworkFigures | null>(null);
   private readonly pathCell = new Cell<PathState>("quiet");
-  private readonly frozenCell = new Cell<ReadonlySet<string>>(new Set());
+  private readonly frozenCell = new Cell<ReadonlySet<TrackId>>(new Set());
   private readonly delaysCell = new Cell<ReadonlyMap<string, number>>(new Map());
   private readonly watch = new PathWatch();
   private readonly cushions = new CushionWatch();
@@ -72,6 +73,8 @@ export class NetworkStats {
     private readonly scope: Scope,
     private readonly browser: Browser,
     private readonly report: () => Promise<RTCStatsReport>,
+    /** Whose picture is in which slot now. */
+    private readonly pictures: Value<ReadonlyMap<TrackId, MediaStreamTrack>>,
   ) {
     scope.onEnd(() => this.stopTimer());
     this.again();
@@ -86,8 +89,8 @@ export class NetworkStats {
     return this.pathCell;
   }
 
-  /** Pictures that stand still, by the id of their `MediaStreamTrack`. */
-  get frozen(): Value<ReadonlySet<string>> {
+  /** Pictures that stand still. */
+  get frozen(): Value<ReadonlySet<TrackId>> {
     return this.frozenCell;
   }
 
@@ -106,7 +109,7 @@ export class NetworkStats {
     if (report !== null) {
       this.take(totals(report, this.browser.nowMs()));
       const flows = this.pathCell.get() === "flowing";
-      this.frozenCell.set(this.freezes.read(framesOf(report), flows, this.browser.nowMs()));
+      this.frozenCell.set(this.freezes.read(framesOf(report, this.pictures.get()), flows, this.browser.nowMs()));
       this.delaysCell.set(this.cushions.read(streamsOf(report), this.figuresCell.get()?.roundTripMs ?? null));
     }
     this.again();
@@ -135,8 +138,15 @@ function picturesIn<T>(report: RTCStatsReport, read: (number: (name: string) => 
   return found;
 }
 
-function framesOf(report: RTCStatsReport): Map<string, number> {
-  return picturesIn(report, (number) => number("framesDecoded"));
+/** Of every slot that somebody is in and in which something has arrived, whoever it was for. */
+function framesOf(report: RTCStatsReport, pictures: ReadonlyMap<TrackId, MediaStreamTrack>): Map<TrackId, Picture> {
+  const counts = picturesIn(report, (number) => number("framesDecoded"));
+  const found = new Map<TrackId, Picture>();
+  for (const [track, { id }] of pictures) {
+    const frames = counts.get(id);
+    if (frames !== undefined) found.set(track, { media: id, frames });
+  }
+  return found;
 }
 
 function streamsOf(report: RTCStatsReport): Map<string, StreamTotals> {

@@ -31,9 +31,13 @@ export class FakeSocket implements Socket {
 }
 
 export class FakeTrack extends EventTarget {
+  private static made = 0;
+  readonly id = `track ${FakeTrack.made++}`;
   enabled = true;
   contentHint = "";
   stopped = false;
+  /** Pictures that were decoded, of what arrives. */
+  frames = 0;
 
   constructor(readonly kind: "audio" | "video") {
     super();
@@ -129,7 +133,10 @@ export class FakePeer extends EventTarget {
   }
 
   async getStats(): Promise<Map<string, unknown>> {
-    return new Map([["path", { type: "transport", packetsReceived: this.datagramsIn }]]);
+    const pictures = this.transceivers.flatMap(({ kind, receiver: { track } }): [string, unknown][] => [
+      [track.id, { type: "inbound-rtp", kind, trackIdentifier: track.id, framesDecoded: track.frames }],
+    ]);
+    return new Map<string, unknown>([["path", { type: "transport", packetsReceived: this.datagramsIn }], ...pictures]);
   }
 
   becomes(state: RTCPeerConnectionState): void {
