@@ -7,7 +7,7 @@ import classes from "./Room.module.css";
 
 /** To a host: that nothing is recorded now, why, and what to do. Everyone else sees it at the recording mark. */
 export function RecordingTrouble({ room }: { room: RoomView }) {
-  const { recording } = useValue(room.session.room);
+  const { recording, clockOffsetMs } = useValue(room.session.room);
   const trouble = recording?.trouble;
   if (!room.isHost || trouble === undefined) return null;
   return (
@@ -15,7 +15,7 @@ export function RecordingTrouble({ room }: { room: RoomView }) {
       <WarningIcon />
       <p className={classes.troubleWords}>
         <strong>
-          Nothing is recorded since {clockTimeText(trouble.since_ms)}: {troubleWords(trouble.reason)}.
+          Nothing is recorded since {clockTimeText(trouble.since_ms - clockOffsetMs)}: {troubleWords(trouble.reason)}.
         </strong>{" "}
         The meeting goes on, and so will the recording once the disk takes it. {troubleTodo(trouble.reason)}
       </p>
