@@ -33,7 +33,7 @@ export default defineConfig({
   },
   test: {
     environment: "happy-dom",
-    include: ["client/**/*.test.ts", "src/**/*.test.{ts,tsx}"],
+    include: ["client/**/*.test.ts", "src/**/*.test.{ts,tsx}", "e2e/tests/*.test.ts"],
     restoreMocks: true,
   },
 });

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, distribution, inMs, table } from './crash-figures.ts';
 import { Crowd, enter, type Meeting, type Surroundings } from './crash-people.ts';
 import { type Found, inspect, type Interrupted } from './crash-recordings.ts';
+import { endAll } from './ending.ts';
 import { accessToken, type RecordingAnswer } from './files.ts';
 import { CRASH_LIMITS } from './limits.ts';
 import { Server } from './server.ts';
@@ -53,8 +54,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await crowd?.goAway();
-  await server?.dispose();
+  await endAll(() => crowd?.goAway(), () => server?.dispose());
 });
 
 async function call(method: string, path: string, body?: unknown, token = key): Promise<unknown> {

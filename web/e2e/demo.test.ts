@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
+import { endAll } from './ending.ts';
 import { accessToken, Files, power, probe, samples, type SessionAnswer } from './files.ts';
 import { LIMITS } from './limits.ts';
 import { Server } from './server.ts';
@@ -25,8 +26,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await owner?.goAway();
-  await server?.dispose();
+  await endAll(() => owner?.goAway(), () => server?.dispose());
 });
 
 async function call(path: string, method: string, body?: unknown): Promise<unknown> {

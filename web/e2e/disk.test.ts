@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
 import { COLOURS } from './camera.ts';
+import { endAll } from './ending.ts';
 import { Server } from './server.ts';
 
 /** Where pictures of the pages go, for people to look at; none are kept when it is not set. */
@@ -27,8 +28,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([host, guest].map((person) => person?.goAway()));
-  await server?.dispose();
+  await endAll(() => host?.goAway(), () => guest?.goAway(), () => server?.dispose());
 });
 
 async function look(person: Person, name: string): Promise<void> {

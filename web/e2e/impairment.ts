@@ -22,12 +22,17 @@ export interface Path {
 
 export class Impairment {
   #process: ChildProcess;
+  /** Resolved once the process has ended, by itself too. */
+  #ended: Promise<unknown>;
   #lines: AsyncIterator<string>;
   #reader: Interface;
   #tcpPort = 0;
 
   private constructor(process: ChildProcess, reader: Interface) {
     this.#process = process;
+    this.#ended = new Promise((resolve) => process.once('exit', resolve));
+    // An order that cannot be written gets no answer, and that is what fails.
+    process.stdin?.on('error', () => undefined);
     this.#reader = reader;
     this.#lines = reader[Symbol.asyncIterator]();
   }
@@ -69,9 +74,8 @@ export class Impairment {
   }
 
   async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
     this.#process.stdin?.end();
-    await ended;
+    await this.#ended;
     this.#reader.close();
   }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
 import { COLOURS } from './camera.ts';
+import { endAll } from './ending.ts';
 import { OWNER, Server } from './server.ts';
 
 /** More presses than any page has controls. */
@@ -22,8 +23,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([olga, gil].map((person) => person?.goAway()));
-  await server?.dispose();
+  await endAll(() => olga?.goAway(), () => gil?.goAway(), () => server?.dispose());
 });
 
 /** Presses Tab until the control has the focus, and checks that the focus can be seen. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
 import { COLOURS } from './camera.ts';
+import { endAll } from './ending.ts';
 import { audioTones, coloursInVideo, filesOf, probe } from './files.ts';
 import { LIMITS } from './limits.ts';
 import { OWNER, Server } from './server.ts';
@@ -46,8 +47,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([anna, bert, cleo].map((person) => person?.goAway()));
-  await server?.dispose();
+  await endAll(
+    () => anna?.goAway(),
+    () => bert?.goAway(),
+    () => cleo?.goAway(),
+    () => server?.dispose(),
+  );
 });
 
 async function rosterShows(person: Person, count: number, withinMs = LIMITS.rosterMs) {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Person } from './browser.ts';
 import { COLOURS } from './camera.ts';
+import { endAll } from './ending.ts';
 import { goAroundRelay, Impairment, RELAY_IP } from './impairment.ts';
 import { LIMITS, STRICT } from './limits.ts';
 import { Server } from './server.ts';
@@ -83,9 +84,13 @@ afterAll(async () => {
     const width = Math.max(...table.map(({ what }) => what.length));
     console.log(['figures:', ...table.map(({ what, figure }) => `  ${what.padEnd(width)}  ${figure}`)].join('\n'));
   }
-  await Promise.all([ada, ben, cleo].map((person) => person?.goAway()));
-  await impairment?.close();
-  await server?.dispose();
+  await endAll(
+    () => ada?.goAway(),
+    () => ben?.goAway(),
+    () => cleo?.goAway(),
+    () => impairment?.close(),
+    () => server?.dispose(),
+  );
 });
 
 const idOf = (person: Person) => ids.get(person) ?? '';

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type Look, Person } from './browser.ts';
 import { COLOURS } from './camera.ts';
+import { endAll } from './ending.ts';
 import { Server } from './server.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -32,8 +33,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await owner?.goAway();
-  await server?.dispose();
+  await endAll(() => owner?.goAway(), () => server?.dispose());
 });
 
 interface Fault {
