@@ -26,6 +26,8 @@ export class Attendee {
   readonly name: string;
   readonly page: Page;
   readonly complaints: string[] = [];
+  /** Silent since they entered. */
+  isMuted = false;
   #link: string;
 
   constructor(name: string, page: Page, link: string) {
@@ -41,6 +43,7 @@ export class Attendee {
 
   /** Through the link into the room. */
   async enter(): Promise<void> {
+    this.isMuted = false;
     await this.page.goto(this.#link);
     await this.#at('preview-join').waitFor();
     const name = this.#at('preview-name');
@@ -54,6 +57,7 @@ export class Attendee {
 
   async mute(): Promise<void> {
     await this.#at('toolbar-mute').click();
+    this.isMuted = true;
   }
 
   /** Waits until the recording is announced. */

@@ -4,11 +4,17 @@ import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { CLOCK_CAMERA, decodeWhole, drawnAt, soundAt } from './crash-clock.ts';
-import { Files, type RecordingAnswer } from './files.ts';
+import { type FileAnswer, Files, type RecordingAnswer } from './files.ts';
 import type { Server } from './server.ts';
 
+/** How many tracks were live while a recording ran. */
+export interface Live {
+  readonly cameras: number;
+  readonly microphones: number;
+}
+
 /** One recording, and what happened while it ran. */
-export interface Interrupted {
+export interface Interrupted extends Live {
   readonly id: string;
   readonly room: string;
   readonly killedAt: number;
@@ -27,7 +33,8 @@ export interface Found {
    * For each camera, what of the time before the kill is missing: the moment of the kill less the
    * time that the last picture before it shows, which is when that picture was drawn in the
    * sender's page. So it holds the sender's encoder and the way to the server, and what was not
-   * on disk. One picture of the camera's pace (67 ms) is never missing.
+   * on disk. One picture of the camera's pace (67 ms) is never missing. A camera without a file
+   * lacks all since the recording began.
    */
   readonly picturesMissingMs: readonly number[];
   /**
@@ -53,18 +60,27 @@ export async function inspect(server: Server, token: string, run: Interrupted): 
     const composed = files.download('composed');
     const [read] = await Promise.all([readTracks(files, run), decodeWhole(composed)]);
     rmSync(dirname(composed), { recursive: true });
-    return { id: run.id, playable: true, problem: '', ...read };
+    return { id: run.id, playable: true, ...read };
   } catch (error) {
     return { ...found, problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** One track of a recording as it was read. */
+export interface ReadTrack {
+  readonly isCamera: boolean;
+  /** Of the time before the kill. */
+  readonly missingMs: number;
+  /** Something in it is of after the return. */
+  readonly goesOn: boolean;
 }
 
 async function readTracks(files: Files, run: Interrupted) {
   const startedAt = Date.parse(files.recording.started_at ?? '');
   const tracks = files.recording.files.filter(({ kind }) => kind === 'track');
   const read = await Promise.all(
-    tracks.map(async (file) => {
-      const isCamera = file.track?.endsWith(':camera') ?? false;
+    tracks.map(async (file): Promise<ReadTrack> => {
+      const isCamera = isOf('camera', file);
       const times = await (isCamera ? drawnAt(files.fetch(file), run.killedAt) : heardAt(files.fetch(file), startedAt));
       const before = times.filter((at) => at <= run.killedAt);
       // A track without any moment of before lacks all since the recording began.
@@ -72,14 +88,29 @@ async function readTracks(files: Files, run: Interrupted) {
       return { isCamera, missingMs, goesOn: times.some((at) => at > run.listensAt) };
     }),
   );
-  const missing = (cameras: boolean) => read.filter(({ isCamera }) => isCamera === cameras).map(({ missingMs }) => missingMs);
+  return judge(files.recording, read, run);
+}
+
+/** What is to be said of the tracks of a recording. One that was live and has no file lacks all. */
+export function judge(recording: RecordingAnswer, read: readonly ReadTrack[], run: Interrupted) {
+  const startedAt = Date.parse(recording.started_at ?? '');
+  const missing = (cameras: boolean, live: number) => {
+    const found = read.filter(({ isCamera }) => isCamera === cameras).map(({ missingMs }) => missingMs);
+    const without = Math.max(0, live - found.length);
+    return { without, missingMs: [...found, ...Array<number>(without).fill(run.killedAt - startedAt)] };
+  };
+  const [pictures, sound] = [missing(true, run.cameras), missing(false, run.microphones)];
+  const complete = pictures.without + sound.without === 0;
   return {
-    picturesMissingMs: missing(true),
-    soundMissingMs: missing(false),
-    goesOnAsItShould: read.every(({ goesOn }) => goesOn === run.wentOn),
-    gapsNamed: !run.wentOn || gapsNamed(files.recording, run, startedAt),
+    picturesMissingMs: pictures.missingMs,
+    soundMissingMs: sound.missingMs,
+    goesOnAsItShould: read.every(({ goesOn }) => goesOn === run.wentOn) && (complete || !run.wentOn),
+    gapsNamed: !run.wentOn || gapsNamed(recording, run, startedAt),
+    problem: complete ? '' : `no track of ${pictures.without} of ${run.cameras} cameras and ${sound.without} of ${run.microphones} microphones`,
   };
 }
+
+const isOf = (source: string, { track }: FileAnswer) => track?.endsWith(`:${source}`) ?? false;
 
 /** When each packet of a sound file that decodes as a whole ends, milliseconds since the epoch. */
 async function heardAt(path: string, startedAt: number): Promise<number[]> {
@@ -90,9 +121,9 @@ async function heardAt(path: string, startedAt: number): Promise<number[]> {
 /** Whether each camera (none is off here) has a gap from about the kill to the return at least. */
 function gapsNamed(recording: RecordingAnswer, run: Interrupted, startedAt: number): boolean {
   const [from, to] = [run.killedAt - startedAt, run.listensAt - startedAt];
-  const cameras = recording.files.filter(({ kind, track }) => kind === 'track' && track?.endsWith(':camera'));
+  const cameras = recording.files.filter((file) => file.kind === 'track' && isOf('camera', file));
   return (
-    cameras.length > 0 &&
+    cameras.length >= run.cameras &&
     cameras.every(({ track }) =>
       recording.health.gaps.some((gap) => gap.track === track && gap.from_ms <= from + 1_000 / CLOCK_CAMERA.framesPerSecond && gap.to_ms >= to),
     )

@@ -150,7 +150,8 @@ async function killOnce(kill: number, random: () => number): Promise<void> {
   await pause(GOES_ON_MS);
   for (const [at, meeting] of crowd.meetings.entries()) {
     const id = recordings[at] as string;
-    runs.push({ id, room: meeting.title, killedAt, listensAt, wentOn: meeting !== stayAway });
+    const [cameras, microphones] = [meeting.people.length, meeting.people.filter(({ isMuted }) => !isMuted).length];
+    runs.push({ id, room: meeting.title, cameras, microphones, killedAt, listensAt, wentOn: meeting !== stayAway });
     if (meeting !== stayAway) {
       await call('POST', `/api/recordings/${id}/stop`);
     }
