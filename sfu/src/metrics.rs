@@ -147,28 +147,6 @@ const SOCKET_DROPS: Labelled<SocketCounts> = (
     ],
 );
 
-/// Whether a reason concerns a datagram before decryption, or a decrypted packet.
-fn is_before_decryption(reason: DropReason) -> bool {
-    match reason {
-        DropReason::UnverifiedAddress
-        | DropReason::UnknownConnection
-        | DropReason::NotMedia
-        | DropReason::AddressTaken
-        | DropReason::Untried
-        | DropReason::Feedback
-        | DropReason::Repeated
-        | DropReason::ManyAddresses => true,
-        DropReason::UnknownTrack
-        | DropReason::Muted
-        | DropReason::Padding
-        | DropReason::UnknownCodec
-        | DropReason::Oversized
-        | DropReason::OverRate
-        | DropReason::StaleStream
-        | DropReason::Recovered => false,
-    }
-}
-
 /// Why a node closed a WebSocket on its own, or did not open it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignalEnd {
@@ -388,7 +366,7 @@ impl ShardMetrics {
             raise(&counter, read(socket));
         }
         for reason in DropReason::ALL {
-            let family = if is_before_decryption(reason) {
+            let family = if !reason.is_about_packets() {
                 &families.datagrams_dropped
             } else {
                 &families.packets_dropped

@@ -8,7 +8,7 @@ mod signal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -78,6 +78,10 @@ pub fn make_certificate() -> Option<DtlsCert> {
         .generate_certificate()
 }
 
+/// How late the shard is woken when it stood still: the machine slept, or was busy elsewhere.
+/// What was sent to it meanwhile waits to be read.
+const STOOD_STILL: Duration = Duration::from_millis(250);
+
 /// A room-owning state machine with its own transports. Shares nothing.
 pub struct Shard {
     clock: MediaClock,
@@ -121,6 +125,9 @@ impl Shard {
     /// [`Shard::poll`]. Time never goes back: an earlier `now` counts as the latest seen.
     pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Departures) {
         let now = now.max(self.now);
+        if now >= self.deadline().at + STOOD_STILL {
+            self.stage.stood_still(now);
+        }
         self.now = now;
         match input {
             Input::Datagram { source, bytes, .. } => self.on_datagram(now, source, bytes, out),

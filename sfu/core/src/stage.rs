@@ -74,6 +74,14 @@ impl Stage {
             .filter(|connection| connection.id == id)
     }
 
+    /// The shard stood still until now: nobody's silence meanwhile says anything.
+    pub(crate) fn stood_still(&mut self, now: Instant) {
+        let connections = self.places.iter_mut();
+        for connection in connections.filter_map(|place| place.connection.as_deref_mut()) {
+            connection.stood_still(now);
+        }
+    }
+
     /// Makes a connection; none when the shard is full.
     pub(crate) fn open(
         &mut self,

@@ -55,6 +55,7 @@ impl Connection {
         self.fingerprint = plan.fingerprint.clone();
         self.reach.answered(step.now);
         let ended = self.uplink.apply(&plan.lines, self.rtc.codec_config());
+        self.lines_changed();
         self.rtx_types = self
             .rtc
             .codec_config()

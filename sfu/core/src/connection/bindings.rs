@@ -27,6 +27,12 @@ struct Bound {
     rtx: Option<Ssrc>,
 }
 
+impl Bound {
+    fn has(&self, ssrc: u32) -> bool {
+        *self.ssrc == ssrc || self.rtx.is_some_and(|rtx| *rtx == ssrc)
+    }
+}
+
 /// The SSRCs of a client.
 #[derive(Debug)]
 pub(super) struct Bindings {
@@ -65,18 +71,25 @@ pub(super) fn is_rtcp(bytes: &[u8]) -> bool {
 }
 
 impl Connection {
-    /// A packet under an SSRC that has not proved itself.
+    /// A packet under an SSRC that has not proved itself. One that a stream has already can take
+    /// nothing away: repairs that only pad never prove theirs.
     pub(super) fn try_ssrc(&mut self, step: &mut Step<'_>, ssrc: u32, input: Input<'_>) {
+        let before = self.bound();
+        if before.iter().any(|bound| bound.has(ssrc)) {
+            return self.feed(step, input);
+        }
         let bindings = &mut self.bindings;
         if bindings.new.is_empty(step.now) || !bindings.trials.take(1, step.now) {
             return step.report.drop_one(DropReason::Untried);
         }
-        let before = self.bound();
         self.feed(step, input);
         if self.authentic {
-            self.bindings.new.take(1, step.now);
             self.bindings.proven.push(ssrc);
             self.forget_unbound();
+            // What an m-line sends that nobody published stays a trial.
+            if self.bindings.knows(ssrc) {
+                self.bindings.new.take(1, step.now);
+            }
         } else {
             undo(&mut self.rtc, ssrc.into(), &before);
             self.settle(step);
@@ -86,11 +99,7 @@ impl Connection {
     /// Streams have changed: an SSRC that is no longer one's has to prove itself again.
     pub(super) fn forget_unbound(&mut self) {
         let bound = self.bound();
-        let is_bound = |ssrc: &u32| {
-            bound
-                .iter()
-                .any(|bound| *bound.ssrc == *ssrc || bound.rtx.is_some_and(|rtx| *rtx == *ssrc))
-        };
+        let is_bound = |ssrc: &u32| bound.iter().any(|bound| bound.has(*ssrc));
         self.bindings.proven.retain(is_bound);
     }
 

@@ -152,7 +152,12 @@ impl Slot {
                 self.former_layer = before;
                 self.timeline.begin(numbers(packet), now);
             }
-            Admission::Forward if packet.entry_point => self.credit.end_wait(),
+            // One of the layer that is left is not what the wait is for.
+            Admission::Forward
+                if packet.entry_point && self.selector.wanted() == Some(packet.layer) =>
+            {
+                self.credit.end_wait();
+            }
             Admission::Forward => {}
         }
         let placed = self.timeline.map(numbers(packet), now);
@@ -210,4 +215,67 @@ fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
     };
     // A descriptor with a picture id of 7 bits takes the low ones (RFC 7741, section 4.2).
     build(numbers.picture_id).or_else(|| build(numbers.picture_id.map(|id| id & 0x7f)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use str0m::rtp::ExtensionValues;
+
+    use super::*;
+    use crate::media::keyframe::Mover;
+
+    const FORMAT: Format = Format {
+        codec: Codec::Vp8,
+        profile: 0,
+    };
+
+    fn keyframe(layer: u8, seq: u64, arrived: Instant) -> Packet {
+        Packet {
+            layer,
+            format: FORMAT,
+            seq,
+            timestamp: seq as u32 * 3_000,
+            marker: true,
+            payload: vec![0; 10].into(),
+            arrived,
+            late: false,
+            entry_point: true,
+            height: None,
+            vp8: None,
+            level_dbov: None,
+            extensions: ExtensionValues::default(),
+        }
+    }
+
+    #[test]
+    fn a_keyframe_of_the_layer_that_is_left_does_not_end_the_wait_for_the_next() {
+        let t0 = crate::testing::start();
+        let at = |ms| t0 + Duration::from_millis(ms);
+        let slot = SlotId("0".to_owned());
+        let mut slot = Slot::new(slot, Kind::Video, Mid::from("0"), Ssrc::from(1), 7);
+        slot.formats = vec![(FORMAT, Pt::from(96))];
+        slot.put(Some(Feed {
+            publisher: ConnectionId {
+                place: 1,
+                generation: 0,
+            },
+            line: 0,
+            csrc: 9,
+        }));
+        let offer = |slot: &mut Slot, layer, seq, now| {
+            slot.offer(&keyframe(layer, seq, now), &mut Load::default(), now)
+        };
+        assert!(slot.selector.aim(Some(0)));
+        assert!(matches!(offer(&mut slot, 0, 1, t0), Offered::Write(_)));
+        while slot.credit.begin(Mover::Receiver, t0) {}
+
+        // The node aims higher, which costs the receiver nothing, however long it takes.
+        assert!(slot.selector.aim(Some(1)) && slot.credit.begin(Mover::Node, at(10)));
+        assert!(matches!(offer(&mut slot, 0, 2, at(20)), Offered::Write(_)));
+        assert!(slot.credit.wait(at(30)), "the wait goes on");
+        assert!(matches!(offer(&mut slot, 1, 1, at(40)), Offered::Write(_)));
+        assert!(!slot.credit.wait(at(50)), "it is over");
+    }
 }

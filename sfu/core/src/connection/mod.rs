@@ -167,6 +167,11 @@ impl Connection {
         }
     }
 
+    /// The shard stood still until now.
+    pub(crate) fn stood_still(&mut self, now: Instant) {
+        self.silence.excuse(now);
+    }
+
     /// Whether its client uses an address now: ICE verified it and still hears from it.
     pub(crate) fn uses(&self, address: SocketAddr, now: Instant) -> bool {
         self.reach.is_answered() && self.accepts(address, now)

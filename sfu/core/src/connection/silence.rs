@@ -39,6 +39,13 @@ impl Silence {
         self.media_at = None;
     }
 
+    /// We stood still ourselves: what came meanwhile waits to be read, and the silence is ours.
+    pub(crate) fn excuse(&mut self, now: Instant) {
+        if self.ends_at().is_some() {
+            (self.heard_at, self.media_at) = (Some(now), Some(now));
+        }
+    }
+
     /// Whether the path is lost.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost
@@ -69,16 +76,52 @@ mod tests {
         Other,
         Forged,
         Rest,
+        Excuse,
         Look,
+    }
+
+    /// Milliseconds, and what happens then.
+    type Story = &'static [(u64, Event)];
+
+    /// Milliseconds, and whether it is lost from then on.
+    type Changes = &'static [(u64, bool)];
+
+    fn changes(story: Story) -> Vec<(u64, bool)> {
+        let t0 = crate::testing::start();
+        let mut silence = Silence::default();
+        let mut changes = Vec::new();
+        for &(ms, event) in story {
+            let now = t0 + Duration::from_millis(ms);
+            let back = match event {
+                Event::Media => {
+                    silence.media(now);
+                    silence.heard(now, true)
+                }
+                Event::Other => silence.heard(now, true),
+                Event::Forged => silence.heard(now, false),
+                Event::Rest => {
+                    silence.rests();
+                    false
+                }
+                Event::Excuse => {
+                    silence.excuse(now);
+                    false
+                }
+                Event::Look => false,
+            };
+            if back {
+                changes.push((ms, false));
+            }
+            if silence.check(now) {
+                changes.push((ms, true));
+            }
+        }
+        changes
     }
 
     #[test]
     fn a_path_is_lost_by_silence_after_media_and_comes_back_by_an_authentic_datagram() {
         use Event::{Forged, Look, Media, Other, Rest};
-        /// Milliseconds, and what happens then.
-        type Story = &'static [(u64, Event)];
-        /// Milliseconds, and whether it is lost from then on.
-        type Changes = &'static [(u64, bool)];
         let cases: [(&str, Story, Changes); 9] = [
             ("nothing was sent yet", &[(0, Other), (9_000, Look)], &[]),
             ("just before", &[(0, Media), (1_499, Look)], &[]),
@@ -115,32 +158,37 @@ mod tests {
             ),
         ];
         for (name, story, expected) in cases {
-            let t0 = crate::testing::start();
-            let mut silence = Silence::default();
-            let mut changes = Vec::new();
-            for (ms, event) in story {
-                let now = t0 + Duration::from_millis(*ms);
-                let back = match event {
-                    Media => {
-                        silence.media(now);
-                        silence.heard(now, true)
-                    }
-                    Other => silence.heard(now, true),
-                    Rest => {
-                        silence.rests();
-                        false
-                    }
-                    Forged => silence.heard(now, false),
-                    Look => false,
-                };
-                if back {
-                    changes.push((*ms, false));
-                }
-                if silence.check(now) {
-                    changes.push((*ms, true));
-                }
-            }
-            assert_eq!(changes, expected, "{name}");
+            assert_eq!(changes(story), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn while_we_stood_still_nobody_was_silent() {
+        use Event::{Excuse, Look, Media, Other};
+        let cases: [(&str, Story, Changes); 4] = [
+            (
+                "it speaks on",
+                &[(0, Media), (5_000, Excuse), (5_001, Media), (6_500, Look)],
+                &[],
+            ),
+            (
+                "it is gone",
+                &[(0, Media), (5_000, Excuse), (6_499, Look), (6_500, Look)],
+                &[(6_500, true)],
+            ),
+            (
+                "it rested before",
+                &[(0, Media), (1_600, Other), (9_000, Excuse), (20_000, Look)],
+                &[],
+            ),
+            (
+                "it was lost before",
+                &[(0, Media), (1_500, Look), (5_000, Excuse), (5_001, Other)],
+                &[(1_500, true), (5_001, false)],
+            ),
+        ];
+        for (name, story, expected) in cases {
+            assert_eq!(changes(story), expected, "{name}");
         }
     }
 }

@@ -8,7 +8,9 @@
 //! a former address from which nothing comes any more, then or within a second. So nobody can
 //! guess a way, and whoever repeats an overheard request from elsewhere changes nothing. One who
 //! holds a request back and sends it in the client's place while the client is silent gets sealed
-//! packets until the client's next request: no more than they could have had on the wire.
+//! packets until the client's next request: no more than they could have had on the wire. One who
+//! can write the former address keeps the way there for as long as they do: to be sure who spoke
+//! would take a proof for every datagram, and a client that only listens sends few that have one.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

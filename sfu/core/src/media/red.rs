@@ -77,8 +77,9 @@ pub(crate) fn parse(payload: &[u8], payload_type: u8) -> Option<Carried<'_>> {
     let usable =
         |kind: u8, offset: u32, length: usize| kind == payload_type && offset > 0 && length > 0;
     let headers = &headers[..count];
-    let fitting = headers.iter().filter(|(k, o, l)| usable(*k, *o, *l));
-    let nearest = fitting.map(|(_, offset, _)| *offset).min().unwrap_or(1);
+    // An empty block has its place all the same.
+    let nearest = headers.iter().filter(|(k, o, _)| usable(*k, *o, 1));
+    let nearest = nearest.map(|(_, offset, _)| *offset).min().unwrap_or(1);
     let mut earlier = Vec::new();
     for (kind, offset, length) in headers {
         let (block, after) = rest.split_at_checked(*length)?;

@@ -91,40 +91,47 @@ pub(crate) struct Wish {
     pub(crate) content: Option<TrackId>,
 }
 
-/// What belongs into each slot.
+/// What belongs into each slot. A track is shown once: each slot may ask for keyframes on its own,
+/// and whoever names one wants it there.
 pub(crate) fn place(
     wishes: &[Wish],
     view: View<'_>,
     speaker: Option<ParticipantId>,
 ) -> Vec<Option<TrackId>> {
     let mut placed = vec![None; wishes.len()];
-    place_named(wishes, view, speaker, &mut placed);
+    for (at, wish) in wishes.iter().enumerate() {
+        if let Show::Track(track) = wish.show
+            && track.source.kind() == wish.kind
+            && view.has(&track)
+            && !placed.contains(&Some(track))
+        {
+            placed[at] = Some(track);
+        }
+    }
+    for (at, wish) in wishes.iter().enumerate() {
+        if wish.show == Show::Speaker {
+            placed[at] = place_speaker(wish, view, speaker, &placed);
+        }
+    }
     for kind in [Kind::Audio, Kind::Video] {
         place_auto(kind, wishes, view, &mut placed);
     }
     placed
 }
 
-fn place_named(
-    wishes: &[Wish],
+fn place_speaker(
+    wish: &Wish,
     view: View<'_>,
     speaker: Option<ParticipantId>,
-    placed: &mut [Option<TrackId>],
-) {
-    let exists = |track: &TrackId| view.has(track);
-    for (wish, slot) in wishes.iter().zip(placed.iter_mut()) {
-        *slot = match wish.show {
-            Show::Auto | Show::Nothing => None,
-            Show::Track(track) => Some(track).filter(|track| track.source.kind() == wish.kind),
-            Show::Speaker => speaker
-                .map(|participant| speaking_track(participant, wish.kind))
-                .filter(exists)
-                // Nobody else speaks: who spoke last stays.
-                .or(wish.content.filter(exists))
-                .or_else(|| view.tracks(wish.kind).next()),
-        }
-        .filter(exists);
-    }
+    placed: &[Option<TrackId>],
+) -> Option<TrackId> {
+    let free = |track: &TrackId| view.has(track) && !placed.contains(&Some(*track));
+    speaker
+        .map(|participant| speaking_track(participant, wish.kind))
+        .filter(free)
+        // Nobody else speaks: who spoke last stays.
+        .or(wish.content.filter(free))
+        .or_else(|| view.tracks(wish.kind).find(free))
 }
 
 fn speaking_track(participant: ParticipantId, kind: Kind) -> TrackId {
@@ -344,6 +351,13 @@ mod tests {
             None,
             "a voice is not seen"
         );
+        wishes[1].show = Show::Track(camera(1));
+        wishes[2].show = Show::Track(camera(1));
+        let placed = place(&wishes, &candidates, None);
+        assert_eq!(placed, [Some(camera(2)), Some(camera(1)), None, None]);
+        wishes[0].show = Show::Speaker;
+        let placed = place(&wishes, &candidates, Some(camera(1).participant));
+        assert_eq!(placed, [Some(camera(2)), Some(camera(1)), None, None]);
     }
 
     #[test]

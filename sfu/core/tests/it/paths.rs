@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sfu_core::report::DropReason;
 use sfu_core::shard::Limits;
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{NodeMessage, Role};
@@ -101,6 +102,57 @@ fn somebody_who_sends_nothing_is_not_lost() {
     // Reports and checks only, some seconds apart.
     world.run(Duration::from_secs(30));
     assert!(told_lost(&world, ben).is_empty());
+}
+
+#[test]
+fn somebody_who_ends_the_last_track_by_an_offer_is_not_lost() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Camera { layers: 1 }], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    world.clients[ann].senders.clear();
+    world.offer(ann, &[], (0, 1));
+    // As between two checks of a path, which browsers make seconds apart.
+    world.clients[ann].unreachable = true;
+    world.run(Duration::from_secs(3));
+    assert!(told_lost(&world, ben).is_empty());
+}
+
+#[test]
+fn what_somebody_sends_without_publishing_it_does_not_keep_their_next_track_out() {
+    let mut world = World::new(Limits::default());
+    let publish = [Publish::Microphone, Publish::Camera { layers: 1 }];
+    let ann = world.join(1, Role::Host, &publish, (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (0, 1));
+    let camera = world.clients[ann].senders.remove(1);
+    world.offer(ann, &[], (0, 1));
+    world.clients[ann].senders.push(camera);
+    world.stream(ann, Source::Camera, &[0], 100);
+    assert_eq!(world.clients[ben].packets.len(), 0);
+    world.offer(ann, &[], (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    assert!(world.clients[ben].packets.len() >= 18);
+    assert_eq!(world.shard.report().dropped.get(&DropReason::Untried), None);
+}
+
+#[test]
+fn a_shard_that_stood_still_takes_nobody_for_lost() {
+    let mut world = World::new(Limits::default());
+    let camera = [Publish::Camera { layers: 1 }];
+    let ann = world.join(1, Role::Host, &camera, (0, 0));
+    let ben = world.join(2, Role::Guest, &camera, (0, 1));
+    world.stream(ann, Source::Camera, &[0], 10);
+    world.stream(ben, Source::Camera, &[0], 3);
+    world.now += Duration::from_secs(3);
+    // Ben's is read first.
+    world.send_frame(ben, Source::Camera, &[0]);
+    world.run(Duration::from_millis(100));
+    world.stream(ann, Source::Camera, &[0], 10);
+    assert!(told_lost(&world, ben).is_empty());
+
+    world.clients[ann].unreachable = true;
+    world.run(Duration::from_millis(1_600));
+    assert_eq!(told_lost(&world, ben), [true], "but whoever is");
 }
 
 #[test]

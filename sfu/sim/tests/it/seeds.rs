@@ -32,14 +32,6 @@ pub(crate) fn tell(plan: &str, story: fn(u64) -> Chronicle) {
     }
 }
 
-/// Tells a story that is not in the list of plans with every seed.
-#[expect(dead_code, reason = "stories of other rooms are told with it")]
-pub(crate) fn with_every_seed(story: impl Fn(u64)) {
-    seeds_of("", std::env::var(SEED).ok().as_deref())
-        .into_iter()
-        .for_each(story);
-}
-
 /// The seeds of a plan: those that were asked for, else the committed ones.
 pub(crate) fn seeds_of(plan: &str, asked: Option<&str>) -> Vec<u64> {
     if let Some(asked) = asked {

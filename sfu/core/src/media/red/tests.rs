@@ -77,6 +77,10 @@ fn earlier_packets_are_found_where_their_offsets_lead() {
     }
     let empty = [&header(OPUS, 960, 0)[..], &[OPUS, 99]].concat();
     assert_eq!(found(&empty), Some(vec![]), "an empty block");
+    let headers = [header(OPUS, 1_920, 1), header(OPUS, 960, 0)].concat();
+    let before_empty = [&headers[..], &[OPUS, 7, 99]].concat();
+    let expected = vec![(2, 1_920, 7)];
+    assert_eq!(found(&before_empty), Some(expected), "before an empty one");
 }
 
 #[test]

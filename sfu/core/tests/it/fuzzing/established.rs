@@ -95,6 +95,7 @@ pub(crate) fn lines(world: &mut World, at: usize) -> Vec<Line> {
 /// Numbers of header extensions, as our transports have them.
 pub(crate) const MID: u8 = 4;
 pub(crate) const RID: u8 = 10;
+pub(crate) const REPAIRED_RID: u8 = 11;
 
 /// A packet in plain: RFC 3550, section 5.1, with extensions of RFC 8285, section 4.2.
 pub(crate) fn rtp(

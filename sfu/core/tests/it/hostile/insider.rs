@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use sfu_core::report::DropReason;
+use sfu_core::report::{DropReason, Report};
 use sfu_core::shard::Limits;
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{ClientMessage, NodeMessage, Role, Show, SlotId, TrackState, Want};
+use str0m::format::Codec;
 
 use super::datagram;
-use crate::fuzzing::established::{Line, MID, RID, lines, rtp};
+use crate::fuzzing::established::{Line, MID, REPAIRED_RID, RID, lines, rtp};
 use crate::fuzzing::seal::{self, Seal};
 use crate::world::{Publish, World, camera, participant, said};
 
@@ -270,6 +271,34 @@ fn ssrcs_without_end_are_not_remembered_without_end() {
         "{believed} SSRCs were believed"
     );
     assert!(after.dropped.get(&DropReason::Untried) > Some(&1_000));
+}
+
+#[test]
+fn repairs_that_only_pad_are_no_strangers() {
+    let mut meeting = Meeting::new();
+    let client = &mut meeting.world.clients[meeting.mal];
+    let mid = client.senders[0].mid;
+    let mut direct = client.rtc.direct_api();
+    let stream = direct.stream_tx_by_mid(mid, Some("f".into()));
+    let ssrc = *stream.and_then(|stream| stream.rtx()).expect("negotiated");
+    let vp8 = client.payload_type(Codec::Vp8);
+    let mut params = client.rtc.codec_config().params().iter();
+    let repairs = params
+        .find(|params| params.pt() == vp8)
+        .and_then(|p| p.resend());
+    let payload_type = *repairs.expect("negotiated");
+    let mid = mid.to_string();
+    let before = meeting.world.shard.report();
+    for seq in 1..=1_000_u16 {
+        let named = [(MID, mid.as_str()), (REPAIRED_RID, "f")];
+        let padding = rtp(payload_type, (seq, 0, ssrc), &named, &[]);
+        meeting.send_rtp(&padding, 0);
+    }
+    let untried = |report: &Report| report.dropped.get(&DropReason::Untried).copied();
+    let after = meeting.world.shard.report();
+    assert_eq!(untried(&after), untried(&before));
+    assert_eq!(after.transport_errors, before.transport_errors);
+    meeting.through(10, |meeting| meeting.send_layer(2, &[0x10, 0, 7]));
 }
 
 #[test]
