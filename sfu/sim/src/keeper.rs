@@ -140,18 +140,8 @@ impl Keeper {
         self.online = true;
     }
 
-    /// Takes a frame of the node; answers what the chronicle is to know. Of sender reports it knows
-    /// nothing: those of one datagram come in no certain order.
-    pub fn hear(&mut self, frame: FromNode) -> Option<String> {
-        let silent = matches!(
-            &frame,
-            FromNode::Entry { entry, .. } if matches!(entry.body, TapeBody::SenderReport { .. })
-        );
-        let line = self.take(frame);
-        (!silent).then_some(line)
-    }
-
-    fn take(&mut self, frame: FromNode) -> String {
+    /// Takes a frame of the node; answers what the chronicle is to know.
+    pub fn hear(&mut self, frame: FromNode) -> String {
         match frame {
             FromNode::Welcome { now, .. } => format!("is welcome at {}", now.0),
             FromNode::Event(event) => self.event(event),
@@ -275,7 +265,6 @@ impl Keeper {
     }
 }
 
-/// NTP times come from the process's real start and are left out: they differ between runs.
 fn describe(tape: TapeId, index: u64, entry: &TapeEntry) -> String {
     match &entry.body {
         TapeBody::Rtp { seq, timestamp, .. } => {
@@ -284,7 +273,7 @@ fn describe(tape: TapeId, index: u64, entry: &TapeEntry) -> String {
                 entry.layer
             )
         }
-        TapeBody::SenderReport { .. } => format!("tape {tape} {index}: sender report"),
+        TapeBody::SenderReport { .. } => format!("tape {tape} {index}: {:?}", entry.body),
         TapeBody::Muted { muted } => format!("tape {tape} {index}: muted {muted}"),
     }
 }

@@ -3,8 +3,6 @@
 //! The fate of a datagram is a hash of the seed, its direction, and what identifies it in the
 //! clear: stream and sequence number for RTP, its number in its class for everything else. So it
 //! depends neither on ciphertext nor on the order in which streams of one burst are drained.
-//! DTLS is lost in a blackout only, and never doubled: its timers draw from the operating system,
-//! and no seed decides them.
 
 mod fate;
 mod path;
@@ -135,7 +133,7 @@ impl Network {
         let ends = (datagram.source, datagram.destination);
         let direction = self.directions.entry(ends).or_default();
         let mut dice = Dice::new(self.seed, ends, direction.identify(class));
-        if dice.chance_ppm(path.loss_ppm) && class != Class::Dtls {
+        if dice.chance_ppm(path.loss_ppm) {
             self.traffic.lost += 1;
             return None;
         }
@@ -146,7 +144,7 @@ impl Network {
         let delay_ms = path.latency_ms + dice.below(path.jitter_ms + 1);
         let at = leaves + Duration::from_millis(delay_ms);
         let late = dice.chance_ppm(path.reorder_ppm);
-        let twice = dice.chance_ppm(path.duplicate_ppm) && class != Class::Dtls;
+        let twice = dice.chance_ppm(path.duplicate_ppm);
         if late {
             return Some((at + Duration::from_millis(path.reorder_ms), twice));
         }

@@ -246,9 +246,7 @@ impl World {
         };
         let line = keeper.hear(frame);
         let faults = keeper.take_faults();
-        if let Some(line) = line {
-            self.note("keeper", &line);
-        }
+        self.note("keeper", &line);
         for fault in faults {
             self.violate("keeper", fault);
         }
