@@ -10,17 +10,20 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::letters;
-use super::pace::Pace;
+use super::pace::{Pace, patience};
 
 /// How long a stranger waits for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long it listens for another word.
 const HEARING: Duration = Duration::from_secs(1);
+
+/// What a target that lives is done with each second, of one stranger's requests or WebSockets.
+const LEAST_PER_SECOND: u64 = 4;
 
 /// A message longer than any that a node reads.
 const HUGE_BYTES: usize = 300 * 1024;
@@ -42,7 +45,7 @@ async fn dial(door: SocketAddr, chance: &mut fastrand::Rng) -> Option<TcpStream>
     timeout(PATIENCE, socket.connect(door)).await.ok()?.ok()
 }
 
-/// Calls at `/rtc` until the messages are used up.
+/// Calls at `/rtc` until the messages are used up, or the time for them.
 pub(super) async fn call(door: SocketAddr, pace: Arc<Pace>, seed: u64) {
     let mut chance = fastrand::Rng::with_seed(seed);
     while pace.has_more() {
@@ -84,7 +87,7 @@ fn letter(chance: &mut fastrand::Rng) -> Message {
 }
 
 /// Opens WebSockets that say nothing, all at once, and holds them until `stop`. Answers how many
-/// were open and how many were turned away.
+/// were open and how many were turned away; those that there was no time for are neither.
 ///
 /// They come through `proxy`, when the node trusts one there, in the name of one address; so
 /// that a bound for each address is seen on a machine that has only its own.
@@ -97,7 +100,11 @@ pub(super) async fn loiter(
     let from = proxy.unwrap_or(Ipv4Addr::LOCALHOST);
     let mut held = Vec::new();
     let mut refused = 0;
+    let until = Instant::now() + patience(sockets as u64, LEAST_PER_SECOND);
     for _ in 0..sockets {
+        if Instant::now() >= until {
+            break;
+        }
         match open_as(door, from).await {
             Some(socket) => held.push(socket),
             None => refused += 1,
@@ -131,11 +138,15 @@ async fn open_as(
     Some(timeout(PATIENCE, opening).await.ok()?.ok()?.0)
 }
 
-/// Sends HTTP requests that mean no good, one after the other.
+/// Sends HTTP requests that mean no good, one after the other, while there is time.
 pub(super) async fn request(door: SocketAddr, requests: u64, seed: u64) -> Answers {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut answers = Answers::new();
+    let until = Instant::now() + patience(requests, LEAST_PER_SECOND);
     for _ in 0..requests {
+        if Instant::now() >= until {
+            break;
+        }
         let status = one_request(door, &mut chance).await.unwrap_or(0);
         *answers.entry(status).or_default() += 1;
     }

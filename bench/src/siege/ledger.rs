@@ -1,7 +1,8 @@
 //! Whether one slot's packets are whole. Pure: its input is sequence numbers.
 //!
 //! A node gives each slot one continuous line of sequence numbers, whoever is in it, and keeps a
-//! gap for what it never had. So a number that never comes is a packet that somebody lost.
+//! gap for what it never had. So a number that never comes is a packet that somebody lost. What
+//! ends for good leaves no gap: see `pulse`.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +25,7 @@ pub(super) struct Tally {
     pub(super) received: u64,
     /// Packets that came late, in the place of a gap.
     pub(super) repaired: u64,
-    /// Packets that came twice, or before the first.
+    /// Packets that came twice, before the first, or for a gap from before the beginning.
     pub(super) repeated: u64,
     /// Packets given up because too many were missing.
     given_up: u64,
@@ -38,17 +39,6 @@ impl Tally {
         self.given_up + self.missing
     }
 
-    /// What was counted after `before`. A packet that was missing then and came since is no loss.
-    pub(super) fn since(self, before: Tally) -> Tally {
-        Tally {
-            received: self.received - before.received,
-            repaired: self.repaired - before.repaired,
-            repeated: self.repeated - before.repeated,
-            given_up: self.given_up - before.given_up,
-            missing: self.missing.saturating_sub(before.missing),
-        }
-    }
-
     pub(super) fn add(&mut self, other: Tally) {
         self.received += other.received;
         self.repaired += other.repaired;
@@ -59,6 +49,12 @@ impl Tally {
 }
 
 impl Ledger {
+    /// Counts from here on: only numbers above the highest so far can be lost.
+    pub(super) fn begin(&mut self) {
+        self.missing.clear();
+        self.tally = Tally::default();
+    }
+
     /// A packet with this extended sequence number came.
     pub(super) fn note(&mut self, seq: u64) {
         self.tally.received += 1;
@@ -114,6 +110,20 @@ mod tests {
         assert_eq!((mended.lost(), mended.repaired), (0, 2));
         let twice = after(&[7, 8, 8, 9, 10, 9]);
         assert_eq!((twice.lost(), twice.repeated, twice.received), (0, 2, 6));
+    }
+
+    #[test]
+    fn what_is_lost_while_it_is_measured_is_not_outweighed_by_what_is_repaired_then() {
+        let mut ledger = Ledger::default();
+        for seq in [1, 5] {
+            ledger.note(seq);
+        }
+        ledger.begin();
+        for seq in [2, 3, 4, 9] {
+            ledger.note(seq);
+        }
+        let tally = ledger.tally();
+        assert_eq!((tally.lost(), tally.received), (3, 4));
     }
 
     #[test]

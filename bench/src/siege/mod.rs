@@ -16,7 +16,7 @@
 //! | `quiver`, `letters` | what a hostile datagram or message is (pure, by a seed) |
 //! | `volley`, `forge` | from whom datagrams fly, and how fast |
 //! | `traitor`, `callers`, `pace` | who says the messages, and how fast |
-//! | `room`, `witness`, `ledger`, `captures` | who is honest, and what they saw and sent |
+//! | `room`, `witness`, `ledger`, `pulse`, `captures` | who is honest, and what they saw and sent |
 //! | `vitals`, `outcome` | how the target is, whether the promises hold |
 
 mod callers;
@@ -27,6 +27,7 @@ mod letters;
 mod outcome;
 mod pace;
 mod part;
+mod pulse;
 mod quiver;
 mod room;
 mod traitor;
@@ -54,7 +55,7 @@ use crate::target::{RoomKey, Target, deployment::Deployment, spawned::Spawned};
 
 /// What a target says of itself that passes.
 pub(crate) const CLAIM: &str = "a million hostile datagrams and 100,000 messages: 0 packets lost by \
-     others, no panic, memory flat; a flood during joins: 0 sessions ended, all joins succeed";
+     others, no picture or voice away for 2 s, no panic, memory flat; a flood during joins: 0 sessions ended, all joins succeed";
 
 /// A proxy that a spawned target trusts, so that strangers can come under one foreign address:
 /// loopback's own addresses are not bounded.

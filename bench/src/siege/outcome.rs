@@ -10,6 +10,10 @@ use crate::measure::histogram::Percentiles;
 /// Resident memory may be higher afterwards by so much, in percent.
 const FLAT_PERCENT: f64 = 2.0;
 
+/// Longest that anybody goes without the picture or the voice of another. What no longer comes is
+/// no lost packet: none comes after it.
+const LONGEST_GAP_MS: u64 = 2_000;
+
 /// Below this share of what was asked for, the run says that its generator was the limit.
 const RATE_REACHED: f64 = 0.9;
 
@@ -35,6 +39,8 @@ pub(super) struct Part {
     /// Messages of hostile participants and strangers.
     pub(super) messages: u64,
     pub(super) messages_wanted: u64,
+    /// Messages, requests and WebSockets that were left when patience with the target ended.
+    pub(super) not_taken: u64,
     /// HTTP answers by status; 0: none.
     pub(super) http: BTreeMap<u16, u64>,
     /// Silent WebSockets of one address: held open, and turned away.
@@ -49,6 +55,7 @@ pub(super) struct Part {
     pub(super) packets_repeated: u64,
     pub(super) broken_pictures: u64,
     pub(super) foreign_frames: u64,
+    /// Longest time without the picture or the voice of an honest one, for another.
     pub(super) longest_gap_ms: u64,
     /// Sessions that ended, paths lost and sources muted among the honest, with why.
     pub(super) ended: Vec<String>,
@@ -57,8 +64,14 @@ pub(super) struct Part {
     pub(super) join_ms: Percentiles,
     pub(super) join_failures: Vec<String>,
     pub(super) panics: u64,
+    /// Resident memory in bytes: the whole, which is judged; of it what was allocated; and pages
+    /// of files, which grow when a piece of the program runs for the first time.
     pub(super) resident_before: Option<u64>,
     pub(super) resident_after: Option<u64>,
+    pub(super) resident_anon_before: Option<u64>,
+    pub(super) resident_anon_after: Option<u64>,
+    pub(super) resident_file_before: Option<u64>,
+    pub(super) resident_file_after: Option<u64>,
     /// Whether memory is promised to be flat in this part.
     pub(super) flat: bool,
     pub(super) target_cores: Option<f64>,
@@ -72,8 +85,7 @@ pub(super) struct Part {
 impl Part {
     /// Growth of resident memory in percent.
     fn growth(&self) -> Option<f64> {
-        let (before, after) = (self.resident_before?, self.resident_after?);
-        Some((after as f64 / before as f64 - 1.0) * 100.0)
+        Some(percent(self.resident_before?, self.resident_after?))
     }
 
     /// The promises that do not hold.
@@ -101,6 +113,13 @@ impl Part {
             self.http.get(&500).copied().unwrap_or(0),
             "HTTP answers 500",
         );
+        none(self.not_taken, "messages and requests not taken in time");
+        if self.longest_gap_ms > LONGEST_GAP_MS {
+            broken.push(format!(
+                "somebody's picture or voice away for {} ms",
+                self.longest_gap_ms
+            ));
+        }
         if let Some(growth) = self.growth().filter(|_| self.flat)
             && growth > FLAT_PERCENT
         {
@@ -204,19 +223,7 @@ impl Part {
                 ),
             ));
         }
-        if let (Some(before), Some(after), Some(growth)) =
-            (self.resident_before, self.resident_after, self.growth())
-        {
-            let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
-            lines.push((
-                "resident",
-                format!(
-                    "{:.1} MiB, then {:.1} MiB ({growth:+.2} %)",
-                    mib(before),
-                    mib(after)
-                ),
-            ));
-        }
+        lines.extend(self.memory());
         if let (Some(target), Some(bench)) = (self.target_cores, self.bench_cores) {
             lines.push((
                 "cores",
@@ -228,6 +235,36 @@ impl Part {
         }
         lines
     }
+
+    fn memory(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
+        let rows = [
+            ("resident", self.resident_before, self.resident_after),
+            (
+                "of it own",
+                self.resident_anon_before,
+                self.resident_anon_after,
+            ),
+            (
+                "of it files",
+                self.resident_file_before,
+                self.resident_file_after,
+            ),
+        ];
+        rows.into_iter().filter_map(move |(name, before, after)| {
+            let (before, after) = (before.filter(|&bytes| bytes > 0)?, after?);
+            let growth = percent(before, after);
+            let (was, is) = (mib(before), mib(after));
+            Some((
+                name,
+                format!("{was:.1} MiB, then {is:.1} MiB ({growth:+.2} %)"),
+            ))
+        })
+    }
+}
+
+fn percent(before: u64, after: u64) -> f64 {
+    (after as f64 / before as f64 - 1.0) * 100.0
 }
 
 fn list<K: std::fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
@@ -328,6 +365,7 @@ mod tests {
         Part {
             name: "flood",
             packets: 1_000,
+            longest_gap_ms: 2_000,
             flat: true,
             forged: 1,
             resident_before: Some(100_000),
@@ -342,7 +380,7 @@ mod tests {
         assert_eq!(quiet().broken(), Vec::<String>::new());
         assert_eq!(quiet().warnings(), Vec::<String>::new());
         type Change = fn(&mut Part);
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 11] = [
             (|p| p.packets_lost = 1, "1 packets lost"),
             (|p| p.ended = vec!["x".to_owned()], "1 sessions"),
             (|p| p.panics = 2, "2 panics"),
@@ -354,6 +392,8 @@ mod tests {
             ),
             (|p| p.log_lines = Some(401), "401 lines"),
             (|p| p.foreign_frames = 1, "1 frames"),
+            (|p| p.not_taken = 7, "7 messages and requests"),
+            (|p| p.longest_gap_ms = 2_001, "away for 2001 ms"),
             (|p| p.http = [(500, 4)].into(), "4 HTTP answers 500"),
         ];
         for (change, word) in cases {
@@ -363,6 +403,29 @@ mod tests {
             assert_eq!(outcome.broken_claims.len(), 1, "{word}");
             assert!(outcome.render().contains(word), "{}", outcome.render());
             assert!(!outcome.render().contains("claim          holds"));
+        }
+    }
+
+    #[test]
+    fn memory_is_told_apart_and_its_whole_is_judged() {
+        let part = Part {
+            resident_before: Some(100 << 20),
+            resident_after: Some(103 << 20),
+            resident_anon_before: Some(60 << 20),
+            resident_anon_after: Some(60 << 20),
+            resident_file_before: Some(40 << 20),
+            resident_file_after: Some(43 << 20),
+            ..quiet()
+        };
+        let outcome = Outcome::of("here".to_owned(), 4, 1, vec![part]);
+        let table = outcome.render();
+        for line in [
+            "resident       100.0 MiB, then 103.0 MiB (+3.00 %)",
+            "of it own      60.0 MiB, then 60.0 MiB (+0.00 %)",
+            "of it files    40.0 MiB, then 43.0 MiB (+7.50 %)",
+            "claim broken   flood: memory grew by 3.00 %",
+        ] {
+            assert!(table.contains(line), "{line}: {table}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::outcome::Part;
 use super::pace::Pace;
 use super::quiver::Arrow;
 use super::room::{LiveRoom, newcomer};
-use super::vitals::{Figures, lines, overflowed, resident_bytes};
+use super::vitals::{Figures, Resident, lines, overflowed};
 use super::volley::{self, Order, Sent};
 use super::{SETTLING, SiegeArguments, callers, traitor};
 use crate::measure::histogram::Histogram;
@@ -60,7 +60,7 @@ pub(super) struct Besieged {
 struct Before {
     at: Instant,
     figures: Figures,
-    resident: Option<u64>,
+    resident: Option<Resident>,
     log_lines: Option<u64>,
     overflowed: u64,
     cpu: (Option<Duration>, Option<Duration>),
@@ -75,12 +75,15 @@ struct Attack {
     callers: JoinSet<()>,
     requesters: JoinSet<callers::Answers>,
     loiterers: Option<JoinHandle<(usize, usize)>>,
+    /// Requests and silent WebSockets.
+    asked: u64,
 }
 
 /// What an attack was.
 struct Spent {
     sent: Sent,
     messages: u64,
+    not_taken: u64,
     http: callers::Answers,
     loiterers: (usize, usize),
 }
@@ -220,6 +223,7 @@ impl Besieged {
             callers: calling,
             requesters,
             loiterers,
+            asked: size.requests / REQUESTERS * REQUESTERS + size.loiterers as u64,
         }
     }
 
@@ -248,6 +252,7 @@ impl Besieged {
         };
         let harm = live.harm().await;
         let figures = self.figures().await?;
+        let (was, is) = (before.resident, self.resident().await);
         let mut ended = harm.ended;
         ended.extend((0..harm.paths_lost).map(|_| "a path was lost".to_owned()));
         ended.extend((0..harm.muted).map(|_| "a source was muted by another".to_owned()));
@@ -261,6 +266,7 @@ impl Besieged {
             strangers: spent.sent.strangers,
             by_kind: spent.sent.by_kind.clone(),
             messages: spent.messages,
+            not_taken: spent.not_taken,
             http: spent.http.clone(),
             loiterers: spent.loiterers,
             packets: harm.tally.received,
@@ -273,8 +279,12 @@ impl Besieged {
             longest_gap_ms: u64::try_from(harm.longest_gap.as_millis()).unwrap_or(u64::MAX),
             ended,
             panics: panics(&figures) - panics(&before.figures),
-            resident_before: before.resident,
-            resident_after: self.resident().await,
+            resident_before: was.map(|it| it.bytes),
+            resident_after: is.map(|it| it.bytes),
+            resident_anon_before: was.and_then(|it| it.anon_bytes),
+            resident_anon_after: is.and_then(|it| it.anon_bytes),
+            resident_file_before: was.and_then(|it| it.file_bytes),
+            resident_file_after: is.and_then(|it| it.file_bytes),
             target_cores: cores(before.cpu.0, cpu.0),
             bench_cores: cores(before.cpu.1, cpu.1),
             refused: refused(&before.figures, &figures),
@@ -286,8 +296,8 @@ impl Besieged {
         })
     }
 
-    async fn resident(&self) -> Option<u64> {
-        resident_bytes(self.process?).await
+    async fn resident(&self) -> Option<Resident> {
+        Resident::of(self.process?).await
     }
 
     async fn figures(&self) -> anyhow::Result<Figures> {
@@ -305,7 +315,7 @@ impl Besieged {
 }
 
 impl Attack {
-    /// Waits until everything is spent. What only waits for the others ends with them.
+    /// Waits until everything is spent, or the patience with the target. What only waits for the others ends with them.
     async fn spent(mut self) -> Spent {
         let sent = self.volley.await.unwrap_or_default();
         while self.traitors.join_next().await.is_some() {}
@@ -321,9 +331,12 @@ impl Attack {
             Some(loitering) => loitering.await.unwrap_or_default(),
             None => (0, 0),
         };
+        let answered = http.values().sum::<u64>() + (loiterers.0 + loiterers.1) as u64;
+        let unsaid: u64 = self.messages.iter().map(|pace| pace.left()).sum();
         Spent {
             sent,
             messages: self.messages.iter().map(|pace| pace.said()).sum(),
+            not_taken: unsaid + self.asked.saturating_sub(answered),
             http,
             loiterers,
         }

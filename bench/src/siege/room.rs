@@ -39,7 +39,6 @@ const CAMERA: LayerShape = LayerShape {
 /// One honest participant.
 struct Honest {
     sight: Arc<Mutex<Sight>>,
-    before: Tally,
     /// None once its end was told.
     task: Option<JoinHandle<Result<DriverReport, DriverError>>>,
 }
@@ -58,6 +57,7 @@ pub(super) struct Harm {
     pub(super) foreign_frames: u64,
     pub(super) paths_lost: u64,
     pub(super) muted: u64,
+    /// Without somebody's picture or voice.
     pub(super) longest_gap: Duration,
     /// Participations that ended, with why.
     pub(super) ended: Vec<String>,
@@ -66,12 +66,12 @@ pub(super) struct Harm {
 impl Harm {
     fn add(&mut self, one: &Honest) {
         let sight = one.sight.lock().expect("nobody panics while holding it");
-        self.tally.add(sight.tally().since(one.before));
+        self.tally.add(sight.tally());
         self.broken_pictures += sight.broken_pictures;
         self.foreign_frames += sight.foreign_frames;
         self.paths_lost += sight.paths_lost;
         self.muted += sight.muted;
-        self.longest_gap = self.longest_gap.max(sight.longest_gap);
+        self.longest_gap = self.longest_gap.max(sight.longest_gap(Instant::now()));
     }
 }
 
@@ -103,7 +103,6 @@ impl LiveRoom {
             let task = tokio::spawn(take_part(way_in, author, people, witness, is_over.clone()));
             live.honest.push(Honest {
                 sight,
-                before: Tally::default(),
                 task: Some(task),
             });
             doors.push(door);
@@ -123,7 +122,6 @@ impl LiveRoom {
         for one in &mut self.honest {
             let mut sight = one.sight.lock().expect("nobody panics while holding it");
             sight.begin();
-            one.before = sight.tally();
         }
     }
 

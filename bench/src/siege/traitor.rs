@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Of so many WebSockets one reads nothing that the node says.
 const DEAF_OF: u8 = 8;
 
-/// Betrays until the messages are used up.
+/// Betrays until the messages are used up, or the time for them.
 pub(super) async fn betray(way_in: JoinTarget, pace: Arc<Pace>, seed: u64) {
     let mut chance = fastrand::Rng::with_seed(seed);
     while pace.has_more() {

@@ -14,25 +14,45 @@ const READINGS: usize = 7;
 /// Between two readings.
 const READ_EVERY: Duration = Duration::from_millis(200);
 
-/// Resident memory of a process on this machine (proc(5), `VmRSS`), in bytes: the middle of
-/// seven readings over 1.2 s. None when it cannot be read.
-pub(super) async fn resident_bytes(process_id: u32) -> Option<u64> {
-    let mut readings = Vec::new();
-    for _ in 0..READINGS {
-        let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
-        readings.push(parse_resident(&status)?);
-        sleep(READ_EVERY).await;
-    }
-    readings.sort_unstable();
-    Some(readings[READINGS / 2])
+/// Resident memory of a process (proc(5)), in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Resident {
+    /// All of it: `VmRSS`.
+    pub(super) bytes: u64,
+    /// What it allocated or changed: `RssAnon`. None from kernels that do not say.
+    pub(super) anon_bytes: Option<u64>,
+    /// Pages of files, the program itself above all, which are read in when they are first used:
+    /// `RssFile`. None from kernels that do not say.
+    pub(super) file_bytes: Option<u64>,
 }
 
-fn parse_resident(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+impl Resident {
+    /// Of a process on this machine: of seven readings over 1.2 s the one whose whole is the
+    /// middle. None when it cannot be read.
+    pub(super) async fn of(process_id: u32) -> Option<Self> {
+        let mut readings = Vec::new();
+        for _ in 0..READINGS {
+            let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
+            readings.push(Self::parse(&status)?);
+            sleep(READ_EVERY).await;
+        }
+        readings.sort_unstable();
+        Some(readings[READINGS / 2])
+    }
+
+    fn parse(status: &str) -> Option<Self> {
+        let bytes = |name: &str| {
+            let mut lines = status.lines();
+            let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            Some(kib * 1024)
+        };
+        Some(Resident {
+            bytes: bytes("VmRSS")?,
+            anon_bytes: bytes("RssAnon"),
+            file_bytes: bytes("RssFile"),
+        })
+    }
 }
 
 /// Datagrams that the kernel dropped in front of those of this machine's sockets that are bound
@@ -140,8 +160,34 @@ mod tests {
 
     #[tokio::test]
     async fn this_process_has_resident_memory_and_nobody_has_none() {
-        assert!(resident_bytes(std::process::id()).await > Some(1024));
-        assert_eq!(resident_bytes(u32::MAX).await, None);
-        assert_eq!(parse_resident("VmRSS:\t  12 kB\n"), Some(12 * 1024));
+        let own = Resident::of(std::process::id())
+            .await
+            .expect("this process");
+        assert!(own.bytes > 1024, "{own:?}");
+        assert_eq!(Resident::of(u32::MAX).await, None);
+    }
+
+    #[test]
+    fn resident_memory_is_told_apart_where_the_kernel_does() {
+        let resident = |bytes, anon_bytes, file_bytes| {
+            Some(Resident {
+                bytes,
+                anon_bytes,
+                file_bytes,
+            })
+        };
+        let whole = "VmRSS:\t  12 kB\n";
+        let cases = [
+            ("", None),
+            ("RssAnon:\t 7 kB\n", None),
+            (whole, resident(12 * 1024, None, None)),
+            (
+                "VmRSS:\t 12 kB\nRssAnon:\t  7 kB\nRssFile:\t  5 kB\nRssShmem:\t  0 kB\n",
+                resident(12 * 1024, Some(7 * 1024), Some(5 * 1024)),
+            ),
+        ];
+        for (status, wanted) in cases {
+            assert_eq!(Resident::parse(status), wanted, "{status}");
+        }
     }
 }

@@ -8,23 +8,21 @@ use std::time::{Duration, Instant};
 
 use sfu_client::driver::Observer;
 use sfu_client::participant::{Event, Roster};
-use sfu_client::synthetic::{Decoder, read_audio};
+use sfu_client::synthetic::{DecodeFault, Decoder, read_audio};
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
 use tokio::sync::oneshot;
 
 use super::captures::Captures;
 use super::ledger::{Ledger, Tally};
+use super::pulse::Pulse;
 
 /// What one participant saw.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     ledgers: BTreeMap<SlotId, Ledger>,
     decoders: BTreeMap<SlotId, Decoder>,
-    /// When the last frame of each slot came.
-    last_frame: BTreeMap<SlotId, Instant>,
-    /// Longest time without a frame in a slot that had one.
-    pub(super) longest_gap: Duration,
+    pulse: Pulse,
     /// Pictures without the one they refer to.
     pub(super) broken_pictures: u64,
     /// Frames that no honest participant made.
@@ -44,9 +42,15 @@ impl Sight {
         all
     }
 
-    /// Forgets everything but the packets' numbers: what comes now is measured.
+    /// The longest time without somebody's picture or voice, up to now.
+    pub(super) fn longest_gap(&self, now: Instant) -> Duration {
+        self.pulse.longest_gap(now)
+    }
+
+    /// Forgets everything but the packets' numbers and who was seen: what comes now is measured.
     pub(super) fn begin(&mut self) {
-        self.longest_gap = Duration::ZERO;
+        self.ledgers.values_mut().for_each(Ledger::begin);
+        self.pulse.begin();
         self.broken_pictures = 0;
         self.foreign_frames = 0;
         self.paths_lost = 0;
@@ -59,16 +63,13 @@ impl Sight {
         frame: &sfu_client::participant::ReceivedFrame,
         authors: u32,
     ) {
-        if let Some(before) = self.last_frame.insert(frame.slot.clone(), now) {
-            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(before));
-        }
-        let author = match frame.codec {
-            Codec::Opus => read_audio(&frame.data).ok().map(|mark| mark.author),
+        let stream = match frame.codec {
+            Codec::Opus => read_audio(&frame.data).map(|mark| (mark.author, mark.source)),
             _ => {
                 let decoder = self.decoders.entry(frame.slot.clone()).or_default();
                 match decoder.decode(&frame.data) {
-                    Ok(picture) => Some(picture.mark.author),
-                    Err(sfu_client::synthetic::DecodeFault::Frame(_)) => None,
+                    Ok(picture) => Ok((picture.mark.author, picture.mark.source)),
+                    Err(DecodeFault::Frame(fault)) => Err(fault),
                     Err(_) => {
                         self.broken_pictures += 1;
                         return;
@@ -76,8 +77,9 @@ impl Sight {
                 }
             }
         };
-        if author.is_none_or(|author| author >= authors) {
-            self.foreign_frames += 1;
+        match stream.ok().filter(|(author, _)| *author < authors) {
+            Some(stream) => self.pulse.beat(stream, now),
+            None => self.foreign_frames += 1,
         }
     }
 }

@@ -1,16 +1,22 @@
 //! JSON over plain HTTP: as much of a client as a bench needs.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Method, Request, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::timeout;
 
 /// Longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Longest wait for an answer, far more than one takes: a server that hangs ends the run.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One deployment's HTTP side.
 pub(crate) struct Http {
@@ -97,22 +103,43 @@ impl Http {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let body = body.map(Value::to_string).unwrap_or_default();
-        let response = self
-            .client
-            .request(request.body(Full::from(body))?)
+        let exchange = self.exchange(request.body(Full::from(body))?);
+        let (status, body) = timeout(PATIENCE, exchange)
             .await
+            .map_err(anyhow::Error::from)
+            .flatten()
             .with_context(|| what.clone())?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
-            .collect()
-            .await
-            .map_err(|error| anyhow::anyhow!("{what}: {error}"))?
-            .to_bytes();
         anyhow::ensure!(
             status.is_success(),
             "{what}: {status}: {}",
             String::from_utf8_lossy(&body)
         );
         Ok(body)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let response = self.client.request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
+            .collect()
+            .await
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        Ok((status, body.to_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_answers_is_not_waited_for_without_end() {
+        let hangs = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let address = hangs.local_addr().expect("bound");
+        let http = Http::new(&format!("http://{address}")).expect("plain http");
+        let error = http.text("/metrics").await.expect_err("nobody answers");
+        assert!(error.to_string().contains("/metrics"), "{error}");
     }
 }
