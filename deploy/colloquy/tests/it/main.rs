@@ -9,3 +9,5 @@ mod rough;
 mod serving;
 mod siege;
 mod stopping;
+mod strict;
+mod visitor;

@@ -6,11 +6,16 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longest time for anything that is waited for here; far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest time for a program that ends by itself; `bench siege` gives its target a minute or two.
+const RUNS_WITHIN: Duration = Duration::from_secs(300);
 
 /// Where a program lives.
 pub(crate) struct Place {
@@ -59,11 +64,25 @@ impl Place {
         command
     }
 
-    /// Runs to the end.
+    /// Runs to the end, which must come.
+    #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments)
-            .output()
-            .expect("the program can be started")
+        let child = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let process = process_id(&child);
+        let (output, ended) = std::sync::mpsc::channel();
+        // When it ends too late nobody waits for what it wrote.
+        std::thread::spawn(move || output.send(child.wait_with_output()));
+        let Ok(output) = ended.recv_timeout(RUNS_WITHIN) else {
+            let killed = kill(process, Signal::SIGKILL);
+            panic!("{arguments:?}: not ended within {RUNS_WITHIN:?}, killed: {killed:?}");
+        };
+        output.expect("its output can be read")
     }
 
     /// Starts to serve and waits for the line with the address.
@@ -84,6 +103,10 @@ impl Place {
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
         Serving::begin(command)
     }
+}
+
+fn process_id(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a process id"))
 }
 
 /// Looks until what is looked for is there.
@@ -263,9 +286,7 @@ impl Serving {
     /// Sends SIGTERM and says when.
     pub(crate) fn ask_to_stop(&self) -> Instant {
         let asked = Instant::now();
-        let process = i32::try_from(self.child.id()).expect("a process id");
-        let process = nix::unistd::Pid::from_raw(process);
-        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+        kill(process_id(&self.child), Signal::SIGTERM).expect("it runs");
         asked
     }
 

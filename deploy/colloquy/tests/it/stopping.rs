@@ -6,29 +6,16 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sfu_client::driver::{self, DriverReport, JoinTarget, Options};
-use sfu_client::synthetic::{Shape, Synthetic};
+use sfu_client::driver::Options;
 use sfu_protocol::signal::ByeReason;
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 
 use crate::meeting::{EMAIL, PASSWORD, demo_meeting, sign_in, text};
 use crate::program::{Place, Serving, until};
 use crate::serving::STOP_WITHIN;
+use crate::visitor::Visitor;
 
 /// How long is recorded before the stop.
 const RECORDED: Duration = Duration::from_secs(3);
-
-/// A person without a browser who stays until told to go.
-fn visit(runtime: &Runtime, answer: &Value) -> JoinHandle<DriverReport> {
-    let target = JoinTarget {
-        ws_url: text(&answer["url"]),
-        grant: text(&answer["grant"]),
-    };
-    let source = Synthetic::new(Shape::meeting(1));
-    let stay = driver::run(target, Options::default(), source, std::future::pending());
-    runtime.spawn(async move { stay.await.expect("takes part") })
-}
 
 /// How many participants the room has, by its session.
 fn here(serving: &Serving, token: Option<&str>, session: &str) -> usize {
@@ -56,7 +43,6 @@ fn assert_clean((status, took): (ExitStatus, Duration)) {
 
 #[test]
 fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_recording() {
-    let runtime = Runtime::new().expect("a runtime");
     let mut place = Place::new();
     place.set("SETUP__OWNER_EMAIL", EMAIL);
     place.set("SETUP__OWNER_PASSWORD", PASSWORD);
@@ -66,7 +52,7 @@ fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_reco
     let (room, session) = demo_meeting(&serving, token);
     let join = format!("/api/rooms/{room}/join");
     let entered = serving.call("POST", &join, token, &json!({}));
-    let person = visit(&runtime, &entered);
+    let person = Visitor::comes(&entered, Options::default());
     until("the third", || {
         (here(&serving, token, &session) == 3).then_some(())
     });
@@ -91,7 +77,7 @@ fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_reco
         })
     });
     assert_clean(serving.ended(stop));
-    let report = runtime.block_on(person).expect("no panic");
+    let report = person.stays();
     assert_eq!(report.bye, Some(ByeReason::Draining));
 
     let again = place.serve();
@@ -100,7 +86,7 @@ fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_reco
     let rejoin = json!({ "rejoin": entered["rejoin"] });
     let back = again.call("POST", &join, token, &rejoin);
     assert_eq!(back["participant_id"], entered["participant_id"]);
-    let person = visit(&runtime, &back);
+    let person = Visitor::comes(&back, Options::default());
     let ready = until("the files", || stands(&again, token, "ready"));
     let recorded_ms = ready["health"]["duration_ms"].as_u64();
     let least_ms = RECORDED.as_millis() as u64 - 500;
@@ -108,7 +94,7 @@ fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_reco
     let verified = place.run(&["recording", "verify", &text(&ready["id"])]);
     assert!(verified.status.success(), "{verified:?}");
     assert_clean(again.terminate());
-    let report = runtime.block_on(person).expect("no panic");
+    let report = person.stays();
     assert_eq!(report.bye, Some(ByeReason::Draining));
     assert!(report.connected_after.is_some());
 }

@@ -1,18 +1,15 @@
 //! The host, without a browser: watches everyone and hears what the node tells.
 
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use sfu_client::driver::{self, DriverReport, JoinTarget, Observer, Options};
+use sfu_client::driver::{DriverReport, Observer, Options};
 use sfu_client::participant::{Event, Roster};
-use sfu_client::synthetic::{Shape, Synthetic};
 use sfu_protocol::recording::TroubleReason;
-use tokio::sync::oneshot;
 
-use crate::meeting::text;
 use crate::program::{Serving, until};
+use crate::visitor::Visitor;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -24,8 +21,7 @@ struct Seen {
 /// One who is in the meeting all the time.
 pub(crate) struct Witness {
     seen: Arc<Mutex<Seen>>,
-    leave: oneshot::Sender<()>,
-    thread: JoinHandle<DriverReport>,
+    visitor: Visitor,
 }
 
 struct Eyes(Arc<Mutex<Seen>>);
@@ -50,10 +46,6 @@ impl Witness {
     pub(crate) fn join(serving: &Serving, token: Option<&str>, room: &str) -> Witness {
         let path = format!("/api/rooms/{room}/join");
         let answer = serving.call("POST", &path, token, &json!({}));
-        let target = JoinTarget {
-            ws_url: text(&answer["url"]),
-            grant: text(&answer["grant"]),
-        };
         let seen = Arc::new(Mutex::new(Seen::default()));
         let options = Options {
             publish: Vec::new(),
@@ -62,24 +54,8 @@ impl Witness {
             observer: Some(Box::new(Eyes(seen.clone()))),
             ..Options::default()
         };
-        let (leave, left) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            let until = async {
-                let _ = left.await;
-            };
-            let source = Synthetic::new(Shape::meeting(9));
-            let stay = driver::run(target, options, source, until);
-            runtime.block_on(stay).expect("takes part to the end")
-        });
-        let witness = Witness {
-            seen,
-            leave,
-            thread,
-        };
+        let visitor = Visitor::comes(&answer, options);
+        let witness = Witness { seen, visitor };
         witness.sees_more_frames();
         witness
     }
@@ -103,9 +79,7 @@ impl Witness {
 
     /// Leaves, and says what it received.
     pub(crate) fn leave(self) -> DriverReport {
-        // Gone already when its thread failed, which is seen next.
-        let _ = self.leave.send(());
-        self.thread.join().expect("takes part to the end")
+        self.visitor.leaves()
     }
 }
 
