@@ -21,7 +21,7 @@ pub(crate) struct Metrics {
     latency: HistogramVec,
     /// By outcome: accepted, refused, limited.
     pub(crate) sign_ins: IntCounterVec,
-    /// By outcome: taken, repeated, failed.
+    /// By outcome: taken, repeated, failed, missed.
     pub(crate) node_events: IntCounterVec,
     /// By outcome: taken, unknown, failed.
     pub(crate) recorder_reports: IntCounterVec,
@@ -57,23 +57,31 @@ impl Metrics {
                 "Sign-ins by password.",
                 outcome,
             )?,
-            node_events: with_failures(counter(
-                "colloquy_api_node_events_total",
-                "Events of nodes.",
-                outcome,
-            )?),
-            recorder_reports: with_failures(counter(
-                "colloquy_api_recorder_reports_total",
-                "Reports of recorders.",
-                outcome,
-            )?),
+            node_events: with_losses(
+                counter(
+                    "colloquy_api_node_events_total",
+                    "Events of nodes.",
+                    outcome,
+                )?,
+                &["failed", "missed"],
+            ),
+            recorder_reports: with_losses(
+                counter(
+                    "colloquy_api_recorder_reports_total",
+                    "Reports of recorders.",
+                    outcome,
+                )?,
+                &["failed"],
+            ),
         })
     }
 }
 
-/// Failures are there from the start, so that the first can be seen.
-fn with_failures(counter: IntCounterVec) -> IntCounterVec {
-    counter.with_label_values(&["failed"]);
+/// Losses are there from the start, so that the first can be seen.
+fn with_losses(counter: IntCounterVec, losses: &[&str]) -> IntCounterVec {
+    for loss in losses {
+        counter.with_label_values(&[loss]);
+    }
     counter
 }
 

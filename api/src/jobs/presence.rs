@@ -27,6 +27,7 @@ pub(crate) async fn run(
     let mut cursor = event_cursor::find(&app.store, &app.node)
         .await
         .unwrap_or_default();
+    let mut last_number = None;
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
@@ -36,6 +37,7 @@ pub(crate) async fn run(
             }
         };
         let Some(event) = event else { return };
+        note_missed(&app, &mut last_number, &event);
         let outcome = match take_with_patience(&app, &mut cursor, &event, &stop).await {
             Ok(true) => "taken",
             Ok(false) => "repeated",
@@ -48,6 +50,22 @@ pub(crate) async fn run(
             }
         };
         app.metrics.node_events.with_label_values(&[outcome]).inc();
+    }
+}
+
+/// Counts what the node no longer had for us: we were away too long. What is over by then is found
+/// by the reconciling job.
+fn note_missed(app: &App, last_number: &mut Option<u64>, event: &NodeEvent) {
+    let missed = last_number.map_or(0, |last| event.number.saturating_sub(last + 1));
+    *last_number = Some(event.number);
+    if missed > 0 {
+        tracing::warn!(
+            missed,
+            before = event.number,
+            "events of a node were missed"
+        );
+        let counter = app.metrics.node_events.with_label_values(&["missed"]);
+        counter.inc_by(missed);
     }
 }
 

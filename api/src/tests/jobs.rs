@@ -73,6 +73,29 @@ async fn a_node_s_word_waits_for_the_database_as_long_as_the_office_is_open() {
 }
 
 #[tokio::test]
+async fn events_that_the_node_has_forgotten_are_counted_and_a_node_that_begins_anew_is_no_loss() {
+    let test = TestApp::open().await;
+    let host = test.register("ada@example.org").await;
+    let (room, _) = test.room(&host).await;
+    let (say, events) = mpsc::channel(8);
+    // Begun midway, a repeat, a hole of three, a node that counts from 1 again, a hole of one.
+    for (at_us, number) in [70, 71, 71, 75, 1, 3].into_iter().enumerate() {
+        let told = NodeEvent {
+            number,
+            room,
+            at: MediaTime(at_us as u64),
+            event: RoomEvent::RoomOpened {},
+        };
+        say.send(told).await.expect("room in the queue");
+    }
+    drop(say);
+    let (_stop, stopped) = watch::channel(false);
+    jobs::presence::run(test.app.clone(), events, stopped).await;
+    let missed = test.app.metrics.node_events.with_label_values(&["missed"]);
+    assert_eq!(missed.get(), 4);
+}
+
+#[tokio::test]
 async fn reports_are_asked_for_at_the_start_and_taken_in_to_the_last() {
     let test = TestApp::open().await;
     let (host, _, recording) = test.recorded_meeting().await;
