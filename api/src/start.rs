@@ -146,12 +146,13 @@ impl Api {
         Ok(cursor.number)
     }
 
-    /// Whether the database answers, for `/readyz`.
+    /// Whether the database takes writes, for `/readyz`: without them nobody is let in.
     ///
     /// # Errors
     /// When it does not.
     pub async fn check_database(&self) -> Result<(), StoreError> {
-        self.app.store.ping().await
+        let app = &self.app;
+        api_store::event_cursor::check(&app.store, &app.node, app.now_ms()).await
     }
 
     /// Lets nobody in any more, and asks nothing more of the nodes and recorders unasked. Call it
@@ -187,12 +188,15 @@ async fn ended(job: JoinHandle<()>) {
     }
 }
 
-/// What is wrong with the database, in the database's own words; empty when it is whole. Changes
-/// nothing.
+/// What is wrong with the database, in the database's own words; empty when it is whole, or is
+/// still to be made. Makes none, and leaves every row as it is.
 ///
 /// # Errors
 /// When the database cannot be asked.
 pub async fn examine(database_url: &str) -> Result<Vec<String>, StoreError> {
+    if Store::would_make(database_url)? {
+        return Ok(Vec::new());
+    }
     let store = Store::connect(database_url).await?;
     let found = store.examine().await;
     store.close().await;

@@ -142,7 +142,9 @@ impl Recorder {
             path: spool_dir,
             source,
         })?;
-        tokio::spawn(condition::watch_disk(config, look_again, condition_tx));
+        let gauges = metrics.disk_problem.clone();
+        let watching = condition::watch_disk(config, look_again, condition_tx, gauges);
+        tokio::spawn(watching);
         tokio::spawn(Intake::new(dial, orders, changed, metrics).run());
         let desk = tokio::spawn(desk.run(commands, shutdown, leave));
         Ok(Recorder {

@@ -1,6 +1,9 @@
 //! What a recorder counts. The only place where its metrics have names.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
+use prometheus::core::Collector;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::condition::Problem;
 
 /// Counters and gauges, shared by all parts of a recorder.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub(crate) struct Metrics {
     pub(crate) fsync_seconds: Histogram,
     pub(crate) entries_missing: IntCounter,
     pub(crate) stalls: IntCounter,
+    /// By problem.
+    pub(crate) disk_problem: IntGaugeVec,
     pub(crate) dropped: IntCounter,
     pub(crate) journal_lines_dropped: IntCounter,
     pub(crate) rosters_left_out: IntCounter,
@@ -26,16 +31,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Registers them. Fails when a name is taken.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str| -> prometheus::Result<IntCounter> {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok(gauge)
-        };
+        let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
+        let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
         Ok(Metrics {
             entries: counter(
                 "colloquy_recorder_tape_entries_total",
@@ -58,6 +55,7 @@ impl Metrics {
                 "colloquy_recorder_disk_stalls_total",
                 "Times that tapes could not be written.",
             )?,
+            disk_problem: disk_problem(registry)?,
             dropped: counter(
                 "colloquy_recorder_writer_messages_dropped_total",
                 "Messages for a tape writer that had ended by a fault; their entries are asked for again.",
@@ -99,13 +97,29 @@ impl Metrics {
     }
 }
 
+fn registered<C>(registry: &Registry, collector: C) -> prometheus::Result<C>
+where
+    C: Collector + Clone + 'static,
+{
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn disk_problem(registry: &Registry) -> prometheus::Result<IntGaugeVec> {
+    let told = Opts::new(
+        "colloquy_recorder_disk_problem",
+        "1 while the disk has this problem: nearly_full (new recordings are refused), not_written, unknown.",
+    );
+    let disk_problem = registered(registry, IntGaugeVec::new(told, &["problem"])?)?;
+    Problem::show(None, &disk_problem);
+    Ok(disk_problem)
+}
+
 fn fsync_seconds(registry: &Registry) -> prometheus::Result<Histogram> {
     let lag = HistogramOpts::new(
         "colloquy_recorder_fsync_seconds",
         "From the first entry of a group to the group being on disk.",
     )
     .buckets(vec![0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0]);
-    let fsync_seconds = Histogram::with_opts(lag)?;
-    registry.register(Box::new(fsync_seconds.clone()))?;
-    Ok(fsync_seconds)
+    registered(registry, Histogram::with_opts(lag)?)
 }

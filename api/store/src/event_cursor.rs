@@ -53,6 +53,23 @@ pub async fn set(store: &Store, node: &NodeId, cursor: Cursor) -> Result<(), Sto
     Ok(())
 }
 
+/// Notes when the database was last seen to take a write. The cursor stays as it is.
+///
+/// # Errors
+/// When the database fails: nothing can be written now.
+pub async fn check(store: &Store, node: &NodeId, now_ms: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO event_cursors (node, last_number, last_at_us, checked_at_ms)
+         VALUES ($1, 0, 0, $2)
+         ON CONFLICT (node) DO UPDATE SET checked_at_ms = excluded.checked_at_ms",
+    )
+    .bind(&node.0)
+    .bind(now_ms)
+    .execute(&store.pool)
+    .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,10 +83,16 @@ mod tests {
             find(&store, &node).await.expect("a query"),
             Cursor::default()
         );
+        check(&store, &node, 1).await.expect("writes");
+        assert_eq!(
+            find(&store, &node).await.expect("a query"),
+            Cursor::default()
+        );
         for number in [7, 8] {
             set(&store, &node, Cursor { number, at_us: 5 })
                 .await
                 .expect("sets");
+            check(&store, &node, 2).await.expect("writes");
             assert_eq!(find(&store, &node).await.expect("a query").number, number);
         }
     }

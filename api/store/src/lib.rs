@@ -106,6 +106,19 @@ impl Store {
         Ok(store)
     }
 
+    /// Whether connecting would make the database: a file of SQLite's that is not there, and may be
+    /// made (`mode=rwc`).
+    ///
+    /// # Errors
+    /// When the URL is none of SQLite's although it begins like one.
+    pub fn would_make(url: &str) -> Result<bool, StoreError> {
+        if !url.starts_with("sqlite:") || !url.contains("mode=rwc") {
+            return Ok(false);
+        }
+        let options = sqlx::sqlite::SqliteConnectOptions::from_str(url)?;
+        Ok(!options.get_filename().exists())
+    }
+
     /// Connects and leaves the schema as it is.
     ///
     /// # Errors

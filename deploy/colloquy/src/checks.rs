@@ -56,9 +56,6 @@ pub(crate) fn codecs() -> Result<(), String> {
 
 /// Whether what the database holds is whole. There is nothing to ask before the first start.
 pub(crate) async fn database(settings: &Settings) -> Result<(), String> {
-    if settings.database.url.is_none() && !settings.database_file().exists() {
-        return Ok(());
-    }
     match api::examine(&settings.database_url()).await {
         Ok(faults) if faults.is_empty() => Ok(()),
         Ok(faults) => Err(faults.join("; ")),

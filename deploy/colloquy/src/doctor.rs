@@ -7,7 +7,8 @@ use crate::refusal::EXIT_REFUSED;
 use crate::settings::Settings;
 use crate::{checks, serve};
 
-/// Prints the answers. Fails when one of them would stop a start.
+/// Prints the answers. Fails when one of them would stop a start, or when the database is damaged,
+/// with which a server starts and may lose what it holds.
 pub(crate) async fn examine(settings: &Settings) -> ExitCode {
     let answers = [
         (

@@ -37,7 +37,7 @@ const API_REST_WITHIN: Duration = Duration::from_millis(500);
 /// How long the last rows may take. With those above less than the 10 s that are promised.
 const API_STOP_WITHIN: Duration = Duration::from_secs(2);
 
-/// How often the database is asked whether it is there.
+/// How often the database is asked whether it takes anything.
 const DATABASE_ASKED_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs until asked to stop.
@@ -211,15 +211,17 @@ impl Parts {
 
     /// Keeps `/readyz` true while the parts run.
     fn report_to(&mut self, health: &Health) {
-        health.set("serving", Ok(()));
-        for part in ["media", "recorder", "database"] {
+        for part in ["serving", "media", "database"] {
             health.set(part, Ok(()));
         }
+        let (media, told) = (self.node.condition(), health.clone());
         self.questions
-            .spawn(follow("media", self.node.condition(), health.clone()));
-        let recorder = self.recorder.condition();
-        self.questions
-            .spawn(follow("recorder", recorder, health.clone()));
+            .spawn(follow(media, move |state| told.set("media", state)));
+        // Recordings wait for their disk, and meetings for no recording.
+        let (recorder, told) = (self.recorder.condition(), health.clone());
+        self.questions.spawn(follow(recorder, move |state| {
+            told.set_dispensable("recorder", state);
+        }));
         self.questions
             .spawn(ask_database(self.api.clone(), health.clone()));
     }
@@ -244,13 +246,12 @@ impl Parts {
 }
 
 async fn follow(
-    part: &'static str,
     mut condition: watch::Receiver<Result<(), String>>,
-    health: Health,
+    tell: impl Fn(Result<(), String>),
 ) {
     loop {
         let state = condition.borrow_and_update().clone();
-        health.set(part, state);
+        tell(state);
         if condition.changed().await.is_err() {
             return;
         }

@@ -109,16 +109,11 @@ impl Settings {
         }
     }
 
-    /// Where SQLite keeps the rows unless another database is given.
-    pub(crate) fn database_file(&self) -> PathBuf {
-        self.storage.dir.join("colloquy.db")
-    }
-
     /// The database's URL: the one given, or SQLite in the data directory.
     pub(crate) fn database_url(&self) -> String {
         self.database.url.clone().unwrap_or_else(|| {
             // A `?` or `%` in the folder's name would end or change the path.
-            let path = self.database_file().display().to_string();
+            let path = self.storage.dir.join("colloquy.db").display().to_string();
             let path = path.replace('%', "%25").replace('?', "%3F");
             format!("sqlite://{path}?mode=rwc")
         })

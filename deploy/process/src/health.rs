@@ -1,7 +1,8 @@
 //! Decides what `GET /healthz` and `GET /readyz` answer.
 //!
-//! Alive means: the process answers. Ready means: every dependency that a part has named is
-//! usable; the answer names each one with its problem, so that an operator reads what to mend.
+//! Alive means: the process answers. Ready means: everything that a part has named as needed is
+//! usable. What a meeting can do without is named too, and never takes a server out of service.
+//! The answer names each one with its problem, so that an operator reads what to mend.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,14 @@ use serde::Serialize;
 /// the program's text.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    dependencies: Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>,
+    dependencies: Arc<Mutex<BTreeMap<&'static str, Named>>>,
+}
+
+/// The last word about a dependency.
+#[derive(Debug)]
+struct Named {
+    needed: bool,
+    state: Result<(), String>,
 }
 
 /// The body of `/readyz`.
@@ -41,15 +49,24 @@ impl Health {
         Self::default()
     }
 
-    /// Says how a dependency is. The last word counts.
+    /// Says how a dependency is without which nobody can be let in. The last word counts.
     pub fn set(&self, name: &'static str, state: Result<(), String>) {
+        self.name(name, true, state);
+    }
+
+    /// Says how a dependency is without which meetings go on. The last word counts.
+    pub fn set_dispensable(&self, name: &'static str, state: Result<(), String>) {
+        self.name(name, false, state);
+    }
+
+    fn name(&self, name: &'static str, needed: bool, state: Result<(), String>) {
         self.dependencies
             .lock()
             .expect("nobody panics while holding the map")
-            .insert(name, state);
+            .insert(name, Named { needed, state });
     }
 
-    /// Whether everything named is usable.
+    /// Whether everything needed is usable.
     pub fn is_ready(&self) -> bool {
         self.readiness().ready
     }
@@ -68,10 +85,12 @@ impl Health {
             .lock()
             .expect("nobody panics while holding the map");
         Readiness {
-            ready: named.values().all(Result::is_ok),
+            ready: named
+                .values()
+                .all(|named| !named.needed || named.state.is_ok()),
             dependencies: named
                 .iter()
-                .map(|(name, state)| (*name, Dependency::from(state)))
+                .map(|(name, named)| (*name, Dependency::from(&named.state)))
                 .collect(),
         }
     }
@@ -130,5 +149,21 @@ mod tests {
         assert_eq!(answer(&health, "/healthz").await.0, StatusCode::OK);
         health.set("objects", Ok(()));
         assert_eq!(answer(&health, "/readyz").await.0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn what_meetings_can_do_without_is_named_and_takes_nobody_out_of_service() {
+        let health = Health::new();
+        health.set("database", Ok(()));
+        health.set_dispensable("recorder", Err("nearly full".to_owned()));
+        let (status, body) = answer(&health, "/readyz").await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            body,
+            r#"{"ready":true,"dependencies":{"database":{"ready":true},"recorder":{"ready":false,"problem":"nearly full"}}}"#
+        );
+        health.set("database", Err("away".to_owned()));
+        let (status, _) = answer(&health, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -49,6 +49,23 @@ fn an_owner_from_the_settings_needs_no_setup_link() {
 }
 
 #[test]
+fn doctor_makes_no_database_where_there_is_none() {
+    let mut place = Place::new();
+    let file = place.folder.path().join("typo.db");
+    let url = |mode: &str| format!("sqlite://{}?mode={mode}", file.display());
+    for (mode, answer) in [
+        ("rwc", "ok       database\n"),
+        ("rw", "PROBLEM  database: "),
+    ] {
+        place.set("DATABASE__URL", &url(mode));
+        let said = place.run(&["doctor"]).stdout;
+        let said = String::from_utf8(said).expect("UTF-8");
+        assert!(said.contains(answer), "{said}");
+        assert!(!file.exists(), "{said}");
+    }
+}
+
+#[test]
 fn doctor_says_whether_the_database_that_was_left_behind_is_whole() {
     let place = Place::new();
     let said = |arguments: &[&str]| {

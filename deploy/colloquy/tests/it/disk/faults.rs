@@ -74,6 +74,11 @@ impl Disks {
         (serving, disks)
     }
 
+    /// Whether what happens to the disk happens to the database.
+    pub(crate) fn are_also_the_database_s(&self) -> bool {
+        self.form == Form::FileLimit
+    }
+
     /// No byte more.
     pub(crate) fn fill(&self, disk: Disk) {
         if self.form == Form::FileLimit {

@@ -29,6 +29,7 @@ const RECORDED_ENTRIES: f64 = 600.0;
 const LOST_ONE_OF: u64 = 10;
 
 const ENTRIES: &str = "colloquy_recorder_tape_entries_total";
+const UNWRITTEN: &str = "colloquy_recorder_disk_problem{problem=\"not_written\"}";
 const LOST: &str = "colloquy_sfu_tape_entries_lost_total";
 
 /// A meeting of two people, a host who watches, and a recording that runs.
@@ -87,10 +88,16 @@ impl Story {
         take(&self.disks);
         self.host.is_told(Some(reason));
         println!("{reason:?}: the host is told after {:?}", began.elapsed());
+        // Meetings go on without tapes; without the database nobody is let in.
+        let database = !self.disks.are_also_the_database_s();
+        let status_now = if database { 200 } else { 503 };
         let ready = until("readiness", || {
             let (status, ready) = self.serving.ask("GET", "/readyz", None, &Value::Null);
-            (status == 503).then_some(ready)
+            let named = |part: &str| ready["dependencies"][part]["ready"] == false;
+            (status == status_now && named("recorder") && named("database") != database)
+                .then_some(ready)
         });
+        assert_eq!(self.serving.metric(UNWRITTEN), 1.0);
         let said = text(&ready["dependencies"]["recorder"]["problem"]);
         assert!(said.starts_with("tapes cannot be written"), "{said}");
         self.host.sees_more_frames();
@@ -104,8 +111,9 @@ impl Story {
         println!("room again: the host is told after {:?}", began.elapsed());
         self.records();
         until("readiness", || {
-            let (status, _) = self.serving.ask("GET", "/readyz", None, &Value::Null);
-            (status == 200).then_some(())
+            let (status, ready) = self.serving.ask("GET", "/readyz", None, &Value::Null);
+            let named = &ready["dependencies"]["recorder"]["ready"];
+            (status == 200 && *named == true).then_some(())
         });
         until("the recording's problem is over", || {
             let stands = self.stands();
@@ -114,10 +122,10 @@ impl Story {
         });
     }
 
-    fn stop(&self) {
+    fn stop(&self) -> (u16, Value) {
         let path = format!("/api/recordings/{}/stop", self.recording);
         self.serving
-            .call("POST", &path, Some(&self.token), &json!({}));
+            .ask("POST", &path, Some(&self.token), &json!({}))
     }
 
     /// The recording is ready, plays, and names gaps; nobody in the meeting missed a packet.
@@ -201,7 +209,12 @@ fn files_that_may_not_grow_interrupt_a_recording_and_refuse_joins_and_nothing_mo
         let (status, _) = serving.ask("POST", &join, token, &json!({}));
         (status == 200).then_some(())
     });
-    story.stop();
+    // The books cannot keep a stop now, and say so; the recorder hears it all the same.
+    story.disks.fill(Disk::Spool);
+    let (status, refused) = story.stop();
+    assert_eq!(status, 503, "{refused}");
+    assert_eq!(refused["code"], "database_unavailable", "{refused}");
+    story.disks.free(Disk::Spool);
     story.ends(1);
 }
 
@@ -231,7 +244,8 @@ fn a_full_and_a_read_only_disk_interrupt_a_recording_and_nothing_more() {
     );
     // The store is full when the files are made: neither ready nor failed until there is room.
     story.disks.fill(Disk::Objects);
-    story.stop();
+    let (status, refused) = story.stop();
+    assert_eq!(status, 200, "{refused}");
     let waits = until("the files wait", || {
         let stands = story.stands();
         let status = stands["status"].as_str().expect("a status");
