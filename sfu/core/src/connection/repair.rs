@@ -9,6 +9,8 @@ use std::time::Duration;
 use str0m::net::Transmit;
 use str0m::rtp::StreamTx;
 
+use super::bindings::ssrc_of;
+
 /// Packets of a stream that can be sent again, and how old they may be.
 const RTX_PACKETS: usize = 2_000;
 const RTX_AGE: Duration = Duration::from_secs(3);
@@ -104,14 +106,9 @@ impl Turns {
     pub(crate) fn take(&mut self) -> Vec<Transmit> {
         self.bytes = 0;
         let mut turns = std::mem::take(&mut self.waiting);
-        turns.sort_by_key(|transmit| ssrc(&transmit.contents));
+        turns.sort_by_key(|transmit| ssrc_of(&transmit.contents));
         turns
     }
-}
-
-/// The SSRC of an RTP packet (RFC 3550, section 5.1).
-fn ssrc(bytes: &[u8]) -> Option<[u8; 4]> {
-    bytes.get(8..12)?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -122,6 +119,7 @@ mod tests {
 
     fn retransmission(ssrc: u8, seq: u8, bytes: usize) -> Transmit {
         let mut contents = vec![0; bytes];
+        contents[0] = 0x80;
         contents[3] = seq;
         contents[11] = ssrc;
         Transmit {

@@ -89,6 +89,12 @@ impl Bucket {
         self.saved < self.a_token
     }
 
+    /// Whether nothing was taken for so long that it is as new.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.saved == self.full
+    }
+
     /// When one token can be taken.
     pub(crate) fn ready_at(&mut self, now: Instant) -> Instant {
         self.fill(now);

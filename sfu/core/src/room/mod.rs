@@ -171,8 +171,10 @@ impl Room {
         if self.arrivals.len() >= MAX_ARRIVALS {
             self.arrivals.clear();
         }
-        let fresh = || Budget::for_arrivals(now);
-        let budget = self.arrivals.entry(participant).or_insert_with(fresh);
+        let budget = self
+            .arrivals
+            .entry(participant)
+            .or_insert_with(Budget::for_arrivals);
         budget.spend(now)
     }
 

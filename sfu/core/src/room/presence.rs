@@ -82,13 +82,7 @@ impl Room {
         self.next_order += 1;
         let joined_at_ms = arrival.at.as_ms();
         let key = arrival.new_key;
-        let mut seat = Seat::new(
-            arrival.grant,
-            self.next_order,
-            joined_at_ms,
-            key,
-            arrival.now,
-        );
+        let mut seat = Seat::new(arrival.grant, self.next_order, joined_at_ms, key);
         seat.mailbox.signal = Some(arrival.signal);
         effects.events.push(RoomEvent::ParticipantJoined {
             participant: id,

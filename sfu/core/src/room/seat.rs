@@ -10,6 +10,7 @@ use sfu_protocol::signal::{Participant, Role, Show, SlotId, Track, TrackState};
 
 use super::mailbox::Mailbox;
 use crate::io::ConnectionId;
+use crate::media::policer::Bucket;
 
 /// Signalling messages a client may send in a burst. Opening a room takes about ten.
 const MESSAGE_BURST: u32 = 60;
@@ -52,55 +53,47 @@ pub(crate) enum Allowance {
     Exhausted,
 }
 
-/// A token bucket.
+/// What a client may spend, and how often it wanted more since it had all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
-    burst: u32,
-    a_token: Duration,
-    tokens: u32,
-    filled_at: Instant,
+    tokens: Bucket,
     refused: u32,
 }
 
 impl Budget {
     /// For everything that a client says.
-    pub(crate) fn for_messages(now: Instant) -> Self {
-        Self::new(
-            MESSAGE_BURST,
-            Duration::from_secs(1) / MESSAGES_PER_SECOND,
-            now,
-        )
+    pub(crate) fn for_messages() -> Self {
+        let a_message_every = Duration::from_secs(1) / MESSAGES_PER_SECOND;
+        Self::new(MESSAGE_BURST, a_message_every)
     }
 
     /// For its offers.
-    pub(crate) fn for_offers(now: Instant) -> Self {
-        Self::new(OFFER_BURST, AN_OFFER_EVERY, now)
+    pub(crate) fn for_offers() -> Self {
+        Self::new(OFFER_BURST, AN_OFFER_EVERY)
     }
 
     /// For what everybody is told of it.
-    pub(crate) fn for_changes(now: Instant) -> Self {
-        Self::new(CHANGE_BURST, A_CHANGE_EVERY, now)
+    pub(crate) fn for_changes() -> Self {
+        Self::new(CHANGE_BURST, A_CHANGE_EVERY)
     }
 
     /// For its coming and coming back.
-    pub(crate) fn for_arrivals(now: Instant) -> Self {
-        Self::new(ARRIVAL_BURST, AN_ARRIVAL_EVERY, now)
+    pub(crate) fn for_arrivals() -> Self {
+        Self::new(ARRIVAL_BURST, AN_ARRIVAL_EVERY)
     }
 
-    fn new(burst: u32, a_token: Duration, now: Instant) -> Self {
+    fn new(burst: u32, a_token_every: Duration) -> Self {
         Budget {
-            burst,
-            a_token,
-            tokens: burst,
-            filled_at: now,
+            tokens: Bucket::slow(burst, a_token_every),
             refused: 0,
         }
     }
 
     pub(crate) fn spend(&mut self, now: Instant) -> Allowance {
-        self.fill(now);
-        if self.tokens > 0 {
-            self.tokens -= 1;
+        if self.is_full(now) {
+            self.refused = 0;
+        }
+        if self.tokens.take(1, now) {
             return Allowance::Granted;
         }
         self.refused += 1;
@@ -113,25 +106,7 @@ impl Budget {
 
     /// Whether nothing was spent for so long that it is as new.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
-        self.fill(now);
-        self.tokens == self.burst
-    }
-
-    fn fill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.filled_at);
-        let earned = passed.as_micros() / self.a_token.as_micros();
-        let missing = self.burst - self.tokens;
-        match u32::try_from(earned) {
-            Ok(earned) if earned < missing => {
-                self.tokens += earned;
-                // What is earned of the next one stays.
-                self.filled_at += self.a_token * earned;
-            }
-            _ => {
-                (self.tokens, self.filled_at) = (self.burst, now);
-                self.refused = 0;
-            }
-        }
+        self.tokens.is_full(now)
     }
 }
 
@@ -186,13 +161,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(
-        grant: &Grant,
-        order: u64,
-        joined_at_ms: u64,
-        resume_key: String,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(grant: &Grant, order: u64, joined_at_ms: u64, resume_key: String) -> Self {
         Seat {
             id: grant.participant,
             name: grant.name.clone(),
@@ -211,9 +180,9 @@ impl Seat {
             tracks: BTreeMap::new(),
             slots: Vec::new(),
             codecs: Vec::new(),
-            budget: Budget::for_messages(now),
-            offers: Budget::for_offers(now),
-            changes: Budget::for_changes(now),
+            budget: Budget::for_messages(),
+            offers: Budget::for_offers(),
+            changes: Budget::for_changes(),
         }
     }
 
@@ -265,7 +234,7 @@ mod tests {
     #[test]
     fn a_client_has_a_burst_then_a_rate_then_has_to_go() {
         let t0 = crate::testing::start();
-        let mut budget = Budget::for_messages(t0);
+        let mut budget = Budget::for_messages();
         for _ in 0..MESSAGE_BURST {
             assert_eq!(budget.spend(t0), Allowance::Granted);
         }
@@ -283,7 +252,7 @@ mod tests {
     #[test]
     fn offers_are_far_rarer_than_messages() {
         let t0 = crate::testing::start();
-        let mut offers = Budget::for_offers(t0);
+        let mut offers = Budget::for_offers();
         for _ in 0..OFFER_BURST {
             assert_eq!(offers.spend(t0), Allowance::Granted);
         }
