@@ -18,7 +18,9 @@ use sfu_protocol::media::Codec;
 pub struct Bounds {
     /// From a change until every roster shows it.
     pub roster: Duration,
-    /// From joining until media must flow both ways.
+    /// From joining until a path must stand.
+    pub connect: Duration,
+    /// From when a path stands undisturbed until media must flow both ways.
     pub settle: Duration,
     /// Longest silence of somebody who speaks.
     pub silence: Duration,
@@ -34,6 +36,7 @@ impl Bounds {
     /// For paths that lose nothing.
     pub const STRICT: Bounds = Bounds {
         roster: Duration::from_secs(1),
+        connect: Duration::from_millis(1_500),
         settle: Duration::from_millis(1_500),
         silence: Duration::from_millis(250),
         freeze: Duration::from_millis(700),
@@ -41,11 +44,12 @@ impl Bounds {
         lossless: true,
     };
 
-    /// For paths that lose 5 % each way: a handshake may need two of DTLS's timers, a keyframe
-    /// and its request may be lost as well.
+    /// For paths that lose 5 % each way: a handshake may need three of DTLS's timers, of one second,
+    /// two and four; a keyframe and its request may be lost as well.
     pub const LOSSY: Bounds = Bounds {
         roster: Duration::from_secs(1),
-        settle: Duration::from_secs(6),
+        connect: Duration::from_secs(8),
+        settle: Duration::from_secs(3),
         silence: Duration::from_millis(600),
         freeze: Duration::from_millis(2_000),
         timestamp_slack: Duration::from_millis(1_000),
@@ -65,11 +69,12 @@ impl Bounds {
     /// For paths that lose 10 % with 100 ms of jitter, or more. A loss that no retransmission mends
     /// is waited for 0.8 s, the keyframe and its repair take as long; a request for it that is lost
     /// is said again after 0.3 s by the receiver, after 0.5 to 1 s by the node, and four may be
-    /// lost in a row.
+    /// lost in a row. A handshake may need all five of DTLS's timers.
     pub const BAD: Bounds = Bounds {
         silence: Duration::from_millis(1_500),
         freeze: Duration::from_millis(5_000),
-        settle: Duration::from_secs(10),
+        connect: Duration::from_secs(32),
+        settle: Duration::from_secs(6),
         ..Bounds::LOSSY
     };
 }

@@ -128,6 +128,15 @@ impl World {
         self.settle();
     }
 
+    /// Lets time pass until everyone who is here has a path, at most as long as that may take.
+    pub fn run_until_connected(&mut self) {
+        let connected = |guest: &Guest| guest.gone || guest.connected_at.is_some();
+        let latest = self.now + self.bounds.connect;
+        while self.now < latest && !self.guests.iter().all(connected) {
+            self.run_ms(100);
+        }
+    }
+
     /// What the shard counts.
     pub fn report(&self) -> Report {
         self.node.report()

@@ -26,6 +26,7 @@ impl World {
                 faults.extend(self.standstills(guest));
             }
             faults.extend(self.leaks(guest));
+            faults.extend(self.disconnection(guest));
             lasting.extend(faults.into_iter().map(|fault| (guest.name.clone(), fault)));
         }
         lasting.extend(self.house_faults().map(|fault| ("node".to_owned(), fault)));
@@ -52,6 +53,13 @@ impl World {
         for (who, what) in found {
             self.violate(&who, what);
         }
+    }
+
+    /// A path that should stand by now, and never did.
+    fn disconnection(&self, guest: &Guest) -> Option<String> {
+        let limit = self.bounds.connect;
+        let overdue = guest.connected_at.is_none() && held_for(guest.calm_since, self.now) > limit;
+        overdue.then(|| format!("has no path after more than {limit:?}"))
     }
 
     /// Speakers that a guest should hear and does not.
@@ -126,8 +134,11 @@ impl World {
 
     /// Whether media must flow by now from a source that is as it is since `since`.
     fn flows_to(&self, guest: &Guest, sender: &Guest, since: Instant) -> bool {
-        let settled =
-            |who: &Guest| !who.gone && held_for(who.calm_since, self.now) >= self.bounds.settle;
+        let settled = |who: &Guest| {
+            let stands = who.calm_since.zip(who.connected_at);
+            let since = stands.map(|(calm, connected)| calm.max(connected));
+            !who.gone && held_for(since, self.now) >= self.bounds.settle
+        };
         settled(guest) && settled(sender) && held_for(Some(since), self.now) >= self.bounds.freeze
     }
 }

@@ -17,7 +17,8 @@ pub(crate) fn a_lossy_network(seed: u64) -> Chronicle {
             world.join_with(name, Invite::over(Line::both(Path::LOSSY)));
             world.speak(name, true);
         }
-        world.run_ms(6_000);
+        world.run_until_connected();
+        world.run_ms(4_000);
         world.claim_everyone_perceives_everyone();
     })
     .step("they go on for a while", |world| {
@@ -89,7 +90,8 @@ pub(crate) fn ten_percent(seed: u64) -> Chronicle {
             world.join_with(name, Invite::over(Line::both(Path::BAD)));
             world.speak(name, true);
         }
-        world.run_ms(8_000);
+        world.run_until_connected();
+        world.run_ms(6_000);
         world.claim_everyone_perceives_everyone();
     })
     .step("they go on", |world| {
@@ -137,11 +139,14 @@ pub(crate) fn twenty_percent(seed: u64) -> Chronicle {
     };
     let names = ["ada", "ben", "cleo"];
     let mut plan = Plan::tell("twenty percent lost", seed, bounds);
-    plan.step("three meet over dire lines and talk", |world| {
+    plan.step("three meet over dire lines", |world| {
         for name in names {
             world.join_with(name, Invite::over(Line::both(Path::DIRE)));
             world.speak(name, true);
         }
+        world.run_until_connected();
+    })
+    .step("they talk", |world| {
         world.run_ms(12_000);
         for name in names {
             for whom in names.iter().filter(|whom| **whom != name) {
@@ -237,6 +242,7 @@ pub(crate) fn one_bad_line(seed: u64) -> Chronicle {
         let mut listener = Invite::over(Line::both(Path::DIRE));
         listener.publish.clear();
         world.join_with("cleo", listener);
+        world.run_until_connected();
         for _ in 0..20 {
             world.run_ms(300);
             for (name, whom) in [("ada", "ben"), ("ben", "ada")] {

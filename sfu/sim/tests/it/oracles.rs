@@ -58,6 +58,22 @@ fn a_lost_packet_is_seen_where_none_may_be_lost() {
 }
 
 #[test]
+#[should_panic(expected = "ben: has no path after more than 1.5s")]
+fn somebody_who_never_gets_a_path_is_seen() {
+    let nothing_arrives = Path {
+        loss_ppm: 1_000_000,
+        ..Path::OFFICE
+    };
+    let mut plan = Plan::tell("nothing arrives", 1, Bounds::STRICT);
+    plan.step("ben tries to meet ada", |world| {
+        world.join("ada");
+        world.join_with("ben", Invite::over(Line::both(nothing_arrives)));
+        world.run_ms(3_000);
+    })
+    .end();
+}
+
+#[test]
 #[should_panic(expected = "ada: receives ben's camera, which is Muted")]
 fn media_of_a_muted_track_is_seen() {
     let mut plan = Plan::tell("muted in word only", 1, Bounds::STRICT);

@@ -177,7 +177,8 @@ pub(crate) fn a_recording_of_a_lossy_line(seed: u64) -> Chronicle {
     plan.step("ada meets ben over a lossy line and records", |world| {
         world.join("ada");
         world.join_with("ben", Invite::over(Line::both(Path::LOSSY)));
-        world.run_ms(4_000);
+        world.run_until_connected();
+        world.run_ms(2_000);
         world.start_recording("ada");
         world.run_ms(5_000);
     })
