@@ -68,6 +68,7 @@ impl Node {
         let metrics = Metrics::register(registry).context("sfu metrics")?;
         let clock = MediaClock::start();
         let events = EventLog::default();
+        sfu_core::handshake::install(None);
         // One for the node: making one for each connection costs more than the rest of a join.
         let certificate = make_certificate().context("no DTLS certificate can be made")?;
         let mut doors = Vec::new();

@@ -42,6 +42,7 @@
 //! | [`io`] | nothing: the values that go in and come out |
 //! | [`shard`] | nothing: it orders |
 //! | [`comeback`] | when clients that were lost come back |
+//! | [`handshake`] | how patient a handshake is |
 //! | `demux` | whose a datagram is |
 //! | `deadlines` | who wakes next, and why |
 //! | `stage` | what one step of one connection may cost |
@@ -54,6 +55,7 @@
 //! | [`report`] | nothing: counters |
 
 pub mod comeback;
+pub mod handshake;
 pub mod io;
 pub mod report;
 pub mod shard;

@@ -30,7 +30,6 @@
 
 pub mod chronicle;
 pub mod guest;
-mod handshake;
 pub mod keeper;
 mod moment;
 pub mod network;

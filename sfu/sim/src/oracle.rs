@@ -44,11 +44,11 @@ impl Bounds {
         lossless: true,
     };
 
-    /// For paths that lose 5 % each way: a handshake may need three of DTLS's timers, of one second,
-    /// two and four; a keyframe and its request may be lost as well.
+    /// For paths that lose 5 % each way: a handshake may need four of DTLS's timers, which begin with
+    /// a quarter of a second and double; a keyframe and its request may be lost as well.
     pub const LOSSY: Bounds = Bounds {
         roster: Duration::from_secs(1),
-        connect: Duration::from_secs(8),
+        connect: Duration::from_secs(6),
         settle: Duration::from_secs(3),
         silence: Duration::from_millis(600),
         freeze: Duration::from_millis(2_000),
@@ -69,11 +69,11 @@ impl Bounds {
     /// For paths that lose 10 % with 100 ms of jitter, or more. A loss that no retransmission mends
     /// is waited for 0.8 s, the keyframe and its repair take as long; a request for it that is lost
     /// is said again after 0.3 s by the receiver, after 0.5 to 1 s by the node, and four may be
-    /// lost in a row. A handshake may need all five of DTLS's timers.
+    /// lost in a row. A handshake may need six of DTLS's timers, the last of them 8 s.
     pub const BAD: Bounds = Bounds {
         silence: Duration::from_millis(1_500),
         freeze: Duration::from_millis(5_000),
-        connect: Duration::from_secs(32),
+        connect: Duration::from_secs(15),
         settle: Duration::from_secs(6),
         ..Bounds::LOSSY
     };

@@ -27,7 +27,6 @@ use uuid::Uuid;
 
 use crate::chronicle::Chronicle;
 use crate::guest::{Departing, Guest};
-use crate::handshake::follow_the_seed;
 use crate::keeper::Keeper;
 use crate::moment::first_moment;
 use crate::network::{Datagram, Network, Path};
@@ -88,7 +87,7 @@ impl World {
         let start = first_moment();
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         fastrand::seed(chance.next_u64());
-        follow_the_seed();
+        sfu_core::handshake::install(Some(|| fastrand::u64(..)));
         let node = Node::begin(start, start, &mut chance);
         let network = Network::new(chance.next_u64());
         World {

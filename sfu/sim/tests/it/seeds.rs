@@ -12,6 +12,10 @@ const FOUND: &[(&str, u64)] = &[
     ("any_trouble_in_any_order_heals", 1478),
     ("any_trouble_in_any_order_heals", 30658),
     (
+        "ten_percent_loss_and_jitter_leave_speech_and_pictures",
+        71519,
+    ),
+    (
         "a_slot_stays_one_continuous_line_when_it_shows_somebody_else",
         1911,
     ),

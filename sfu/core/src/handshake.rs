@@ -1,10 +1,10 @@
-//! DTLS whose waits one seed decides. Its timers swing by chance (RFC 9147, section 5.8.1), and the
-//! transport's own provider takes that from the operating system; keys and signatures still come
-//! from there and decide nothing but bytes.
+//! How patient a handshake is. The transport's own DTLS waits a second before it says anything
+//! again, and gives up after four repetitions (RFC 9147, section 5.8.1 and its note on latency);
+//! and what a browser repeats, which begins after 50 ms, counts against the same four. On a path
+//! that loses a tenth that ends joins.
 
-use std::sync::Arc;
-use std::sync::Once;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls, DtlsCertificate};
 use str0m::crypto::dtls::{
@@ -12,23 +12,31 @@ use str0m::crypto::dtls::{
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
-/// From now on every transport of this process that is made on a thread whose world has seeded
-/// `fastrand` has a handshake that follows from the seed.
-pub(crate) fn follow_the_seed() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let provider = CryptoProvider {
-            dtls_provider: &Seeded,
-            ..from_feature_flags()
-        };
-        provider.install_process_default();
-    });
+/// The first wait; it doubles with each repetition. Longer than most round trips.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// Repetitions of one flight, those included that a browser's own bring about. The handshake as a
+/// whole ends after forty seconds.
+const MAX_REPETITIONS: usize = 64;
+
+/// From now on every transport of this process that names no other provider has patient handshakes.
+/// The first call counts. Their waits swing by chance; `seed` decides it where a whole world is to
+/// repeat, and must be none anywhere else: the same seed makes the same secrets.
+pub fn install(seed: Option<fn() -> u64>) {
+    static PATIENT: OnceLock<Patient> = OnceLock::new();
+    let provider = CryptoProvider {
+        dtls_provider: PATIENT.get_or_init(|| Patient { seed }),
+        ..from_feature_flags()
+    };
+    provider.install_process_default();
 }
 
 #[derive(Debug)]
-struct Seeded;
+struct Patient {
+    seed: Option<fn() -> u64>,
+}
 
-impl DtlsProvider for Seeded {
+impl DtlsProvider for Patient {
     fn generate_certificate(&self) -> Option<DtlsCertificate> {
         from_feature_flags().dtls_provider.generate_certificate()
     }
@@ -40,10 +48,14 @@ impl DtlsProvider for Seeded {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        // As the transport's own provider has it, apart from the seed.
+        // Apart from the waits, as the transport's own provider has it: ICE has proved the address.
         let mut config = Config::builder()
             .use_server_cookie(false)
-            .dangerously_set_rng_seed(fastrand::u64(..));
+            .flight_start_rto(FIRST_WAIT)
+            .flight_retries(MAX_REPETITIONS);
+        if let Some(seed) = self.seed {
+            config = config.dangerously_set_rng_seed(seed());
+        }
         if let Some(mtu) = mtu {
             config = config.mtu(mtu);
         }
