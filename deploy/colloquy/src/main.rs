@@ -25,6 +25,11 @@ use cli::{AdminAction, Cli, Command, ConfigAction, RecordingAction};
 use refusal::{EXIT_REFUSED, Refusal};
 use settings::Settings;
 
+/// The C library's own keeps what was freed, above all the memory of a password's hash, as long as
+/// the process lives; this one gives it back within seconds.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Our TLS libraries are built without a default, so that there is one cryptography library.
     if rustls::crypto::aws_lc_rs::default_provider()
