@@ -1,8 +1,8 @@
 //! Events of nodes become rows: who came to which session, and when it was over.
 //!
 //! An event may come twice (after a lost link) and is then left alone. It waits while the database
-//! cannot be used. A node process that
-//! restarts counts from 1 again; its clock tells that apart from a repeat.
+//! cannot be used. A node process that restarts counts from 1 again; its clock tells that apart
+//! from a repeat.
 
 use api_store::StoreError;
 use api_store::event_cursor::{self, Cursor};
@@ -69,7 +69,7 @@ fn note_missed(app: &App, last_number: &mut Option<u64>, event: &NodeEvent) {
     }
 }
 
-/// A removal that were not written would be none: the next join would be let in.
+/// A removal that is not written is none: the next join would be let in.
 async fn take_with_patience(
     app: &App,
     cursor: &mut Cursor,
