@@ -12,6 +12,7 @@
 pub(crate) mod demux;
 pub(crate) mod established;
 pub(crate) mod offer;
+mod panics;
 pub(crate) mod seal;
 pub(crate) mod signalling;
 mod stage;
