@@ -10,7 +10,7 @@
 //! Everything but the bytes of keys: DTLS draws them from the operating system, so ciphertext
 //! differs from run to run. The fate of a datagram therefore depends on what is in the clear
 //! (stream and sequence number, or its place in the order), never on its bytes, and str0m's own
-//! small random source (names, SSRCs) is seeded, as are the timers of DTLS (`handshake`), and every
+//! small random source (names, SSRCs) is seeded, as are the timers of DTLS (`sfu_core::handshake`), and every
 //! story begins at the same wall clock time (`moment`): str0m reckons round trips from it.
 //! [`chronicle::Chronicle`] hashes decisions and events; the same seed gives the same hash.
 //!

@@ -10,6 +10,7 @@ use str0m::{Input, Rtc};
 
 use sfu_protocol::media::Kind;
 
+use super::uplink::Uplink;
 use super::{Connection, Step};
 use crate::media::policer::{self, Bucket};
 use crate::report::DropReason;
@@ -74,14 +75,14 @@ impl Connection {
     /// A packet under an SSRC that has not proved itself. One that a stream has already can take
     /// nothing away: repairs that only pad never prove theirs.
     pub(super) fn try_ssrc(&mut self, step: &mut Step<'_>, ssrc: u32, input: Input<'_>) {
-        let before = self.bound();
-        if before.iter().any(|bound| bound.has(ssrc)) {
+        if bound(&mut self.rtc, &self.uplink).any(|bound| bound.has(ssrc)) {
             return self.feed(step, input);
         }
         let bindings = &mut self.bindings;
         if bindings.new.is_empty(step.now) || !bindings.trials.take(1, step.now) {
             return step.report.drop_one(DropReason::Untried);
         }
+        let before: Vec<Bound> = bound(&mut self.rtc, &self.uplink).collect();
         self.feed(step, input);
         if self.authentic {
             self.bindings.proven.push(ssrc);
@@ -98,26 +99,25 @@ impl Connection {
 
     /// Streams have changed: an SSRC that is no longer one's has to prove itself again.
     pub(super) fn forget_unbound(&mut self) {
-        let bound = self.bound();
+        let bound: Vec<Bound> = bound(&mut self.rtc, &self.uplink).collect();
         let is_bound = |ssrc: &u32| bound.iter().any(|bound| bound.has(*ssrc));
         self.bindings.proven.retain(is_bound);
     }
+}
 
-    fn bound(&mut self) -> Vec<Bound> {
-        let mut direct = self.rtc.direct_api();
-        let layers = self.uplink.layers();
-        let bound = layers.filter_map(|(mid, rid, kind)| {
-            let stream = direct.stream_rx_by_mid(mid, rid)?;
-            Some(Bound {
-                mid,
-                rid,
-                kind,
-                ssrc: stream.ssrc(),
-                rtx: stream.rtx(),
-            })
-        });
-        bound.collect()
-    }
+/// The streams of every layer.
+fn bound(rtc: &mut Rtc, uplink: &Uplink) -> impl Iterator<Item = Bound> {
+    let mut direct = rtc.direct_api();
+    uplink.layers().filter_map(move |(mid, rid, kind)| {
+        let stream = direct.stream_rx_by_mid(mid, rid)?;
+        Some(Bound {
+            mid,
+            rid,
+            kind,
+            ssrc: stream.ssrc(),
+            rtx: stream.rtx(),
+        })
+    })
 }
 
 /// Takes a stream from the SSRC that has not proved itself and gives back what others lost to it.

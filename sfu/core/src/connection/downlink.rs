@@ -221,8 +221,6 @@ fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
 mod tests {
     use std::time::Duration;
 
-    use str0m::rtp::ExtensionValues;
-
     use super::*;
     use crate::media::keyframe::Mover;
 
@@ -234,18 +232,8 @@ mod tests {
     fn keyframe(layer: u8, seq: u64, arrived: Instant) -> Packet {
         Packet {
             layer,
-            format: FORMAT,
-            seq,
-            timestamp: seq as u32 * 3_000,
-            marker: true,
-            payload: vec![0; 10].into(),
             arrived,
-            late: false,
-            entry_point: true,
-            height: None,
-            vp8: None,
-            level_dbov: None,
-            extensions: ExtensionValues::default(),
+            ..crate::testing::packet(FORMAT, seq, seq as u32 * 3_000)
         }
     }
 

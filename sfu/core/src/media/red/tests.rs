@@ -2,7 +2,6 @@ use super::*;
 use crate::media::packet::Format;
 use proptest::prelude::*;
 use sfu_protocol::media::Codec;
-use str0m::rtp::ExtensionValues;
 
 const OPUS: u8 = 111;
 
@@ -127,23 +126,13 @@ fn a_number_is_given_out_once() {
 }
 
 fn packet(seq: u64, timestamp: u32, length: usize) -> Packet {
+    let format = Format {
+        codec: Codec::Opus,
+        profile: 0,
+    };
     Packet {
-        layer: 0,
-        format: Format {
-            codec: Codec::Opus,
-            profile: 0,
-        },
-        seq,
-        timestamp,
-        marker: false,
         payload: vec![seq as u8; length].into(),
-        arrived: crate::testing::start(),
-        late: false,
-        entry_point: true,
-        height: None,
-        vp8: None,
-        level_dbov: None,
-        extensions: ExtensionValues::default(),
+        ..crate::testing::packet(format, seq, timestamp)
     }
 }
 
