@@ -37,11 +37,13 @@ pub enum DropReason {
     Repeated,
     /// STUN from more new addresses than one client has.
     ManyAddresses,
+    /// RTP whose transport-wide number is far from where its client's count stands.
+    FarNumber,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 16] = [
+    pub const ALL: [DropReason; 17] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -58,6 +60,7 @@ impl DropReason {
         DropReason::Feedback,
         DropReason::Repeated,
         DropReason::ManyAddresses,
+        DropReason::FarNumber,
     ];
 
     /// Whether it is about a publisher's packet, and not about a datagram that never was one.
@@ -78,7 +81,8 @@ impl DropReason {
             | DropReason::Untried
             | DropReason::Feedback
             | DropReason::Repeated
-            | DropReason::ManyAddresses => false,
+            | DropReason::ManyAddresses
+            | DropReason::FarNumber => false,
         }
     }
 
@@ -101,6 +105,7 @@ impl DropReason {
             DropReason::Feedback => "feedback",
             DropReason::Repeated => "repeated",
             DropReason::ManyAddresses => "many_addresses",
+            DropReason::FarNumber => "far_number",
         }
     }
 }

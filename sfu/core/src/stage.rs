@@ -87,6 +87,7 @@ impl Stage {
         &mut self,
         room: RoomId,
         participant: ParticipantId,
+        transport_wide: Option<u8>,
         chance: &mut dyn FnMut() -> u64,
         now: Instant,
     ) -> Option<ConnectionId> {
@@ -107,6 +108,7 @@ impl Stage {
             credentials: self.credentials(id, chance),
             advertise: &self.advertise,
             dtls: self.dtls.clone(),
+            transport_wide,
         };
         let connection = Connection::new(setup, now);
         self.places[usize::from(place)].connection = Some(Box::new(connection));
@@ -231,7 +233,7 @@ mod tests {
     fn open(stage: &mut Stage, now: Instant) -> ConnectionId {
         let id = uuid::Uuid::nil();
         let mut chance = || 5;
-        let opened = stage.open(RoomId(id), ParticipantId(id), &mut chance, now);
+        let opened = stage.open(RoomId(id), ParticipantId(id), None, &mut chance, now);
         opened.expect("there is a place")
     }
 

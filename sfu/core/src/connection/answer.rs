@@ -31,6 +31,7 @@ impl Connection {
         next_credentials: IceCreds,
         chance: &mut dyn FnMut() -> u64,
     ) -> Result<Negotiated, OfferError> {
+        plan.extensions.leave(self.transport_wide.extension())?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let offer = SdpOffer::from_sdp_string(&negotiate::without_candidates(sdp));
         let accepted = offer.map_err(|_| OfferError::Unusable).and_then(|offer| {
@@ -51,6 +52,10 @@ impl Connection {
                 .direct_api()
                 .set_local_ice_credentials(next_credentials);
             self.settle(step);
+        }
+        if self.transport_wide.extension().is_some() {
+            // Whoever numbers its packets and wants no feedback would have them kept for ever.
+            self.rtc.direct_api().enable_twcc_feedback();
         }
         self.fingerprint = plan.fingerprint.clone();
         self.reach.answered(step.now);

@@ -36,6 +36,10 @@ impl Connection {
         if is_rtcp(bytes) && !self.feedback.admits(bytes.len(), step.now) {
             return step.report.drop_one(DropReason::Feedback);
         }
+        let is_rtp = payload_type(bytes).is_some();
+        if is_rtp && !self.transport_wide.admits(bytes, step.now) {
+            return step.report.drop_one(DropReason::FarNumber);
+        }
         let Ok(datagram) = Receive::new(Protocol::Udp, source, self.local(source), bytes) else {
             return step.report.drop_one(DropReason::NotMedia);
         };
@@ -204,6 +208,9 @@ impl Connection {
             Event::RtpPacket(rtp) => {
                 step.report.packets_in += 1;
                 self.authentic = true;
+                if let Some(number) = rtp.header.ext_vals.transport_cc {
+                    self.transport_wide.learn(number, step.now);
+                }
                 let mut direct = self.rtc.direct_api();
                 let ssrc = rtp.header.ssrc;
                 let place = self.uplink.place_of(ssrc, || direct.stream_rx(&ssrc));

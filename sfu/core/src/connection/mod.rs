@@ -10,11 +10,13 @@ mod checks;
 pub(crate) mod downlink;
 mod drive;
 mod event;
+mod extensions;
 pub(crate) mod negotiate;
 mod reach;
 mod recover;
 mod repair;
 mod silence;
+mod transport_wide;
 pub(crate) mod uplink;
 mod way;
 
@@ -45,6 +47,7 @@ use negotiate::Plan;
 use reach::Reach;
 use repair::{RepairBudget, Turns};
 use silence::Silence;
+use transport_wide::TransportWide;
 use uplink::Uplink;
 use way::Way;
 
@@ -68,6 +71,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) credentials: IceCreds,
     pub(crate) advertise: &'a [SocketAddr],
     pub(crate) dtls: Option<DtlsCert>,
+    /// The number of transport-wide sequence numbers, as the first offer has it.
+    pub(crate) transport_wide: Option<u8>,
 }
 
 pub(crate) struct Connection {
@@ -91,6 +96,7 @@ pub(crate) struct Connection {
     bindings: Bindings,
     checks: Checks,
     feedback: Policer,
+    transport_wide: TransportWide,
     repair: RepairBudget,
     turns: Turns,
     /// Whether the datagram in hand proved to be the client's.
@@ -107,7 +113,8 @@ impl Connection {
             .set_ice_lite(true)
             .set_local_ice_credentials(setup.credentials)
             .enable_opus(true, true)
-            .enable_h265(false);
+            .enable_h265(false)
+            .set_extension_map(extensions::table(setup.transport_wide));
         if let Some(certificate) = setup.dtls {
             config = config.set_dtls_cert(certificate);
         }
@@ -134,6 +141,7 @@ impl Connection {
             bindings: Bindings::default(),
             checks: Checks::default(),
             feedback: Policer::for_rtcp(),
+            transport_wide: TransportWide::new(setup.transport_wide),
             repair: RepairBudget::default(),
             turns: Turns::default(),
             authentic: false,

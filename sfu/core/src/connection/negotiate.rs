@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{MAX_SLOTS, PublishLine, SlotId};
 
+use super::extensions::Extensions;
 use crate::media::packet::MAX_LAYERS;
 
 /// Most m-lines of one offer: every slot, every source, a data channel, and as many again that
@@ -34,6 +35,9 @@ pub(crate) enum OfferError {
     /// A simulcast line with too many or too long rids.
     #[error("the simulcast layers cannot be used")]
     BadLayers,
+    /// A header extension whose number is none, or that of another one.
+    #[error("the header extensions cannot be told apart")]
+    BadExtensions,
     /// More slots than allowed.
     #[error("too many slots")]
     TooManySlots,
@@ -67,6 +71,7 @@ pub(crate) struct Plan {
     pub(crate) slots: Vec<PlannedSlot>,
     /// The certificate of the browser's end, the same for every m-line (RFC 8122).
     pub(crate) fingerprint: Option<String>,
+    pub(crate) extensions: Extensions,
 }
 
 /// Reads an offer and what the client says about it.
@@ -74,12 +79,13 @@ pub(crate) fn plan(sdp: &str, publish: &[PublishLine]) -> Result<Plan, OfferErro
     if sdp.len() > MAX_OFFER_BYTES {
         return Err(OfferError::TooLarge);
     }
-    let lines = survey(sdp)?;
+    let (lines, extensions) = survey(sdp)?;
     let fingerprint = sdp
         .lines()
         .find_map(|line| line.strip_prefix("a=fingerprint:"));
     let mut plan = Plan {
         fingerprint: fingerprint.map(|value| value.trim_end().to_ascii_lowercase()),
+        extensions,
         ..Plan::default()
     };
     let mut sources = BTreeSet::new();
@@ -135,8 +141,9 @@ struct Line {
     rids: Vec<String>,
 }
 
-fn survey(sdp: &str) -> Result<Vec<Line>, OfferError> {
+fn survey(sdp: &str) -> Result<(Vec<Line>, Extensions), OfferError> {
     let mut lines: Vec<Line> = Vec::new();
+    let mut extensions = Extensions::default();
     for text in sdp.lines() {
         if let Some(media) = text.strip_prefix("m=") {
             if lines.len() == MAX_LINES {
@@ -149,6 +156,8 @@ fn survey(sdp: &str) -> Result<Vec<Line>, OfferError> {
                 payload_types: payload_types_of(media),
                 ..Line::default()
             });
+        } else if let Some(value) = text.strip_prefix("a=extmap:") {
+            extensions.read(value)?;
         } else if let Some(line) = lines.last_mut() {
             read_attribute(text, line)?;
         }
@@ -158,7 +167,7 @@ fn survey(sdp: &str) -> Result<Vec<Line>, OfferError> {
         .iter()
         .all(|line| !line.mid.is_empty() && seen.insert(&line.mid));
     distinct.then_some(()).ok_or(OfferError::BadMid)?;
-    Ok(lines)
+    Ok((lines, extensions))
 }
 
 fn kind_of(media: &str) -> Option<Kind> {

@@ -41,6 +41,13 @@ const SSRC_BURST: u32 = 64;
 /// How often it may bring another for longer.
 const AN_SSRC_EVERY: Duration = Duration::from_secs(5);
 
+/// Transport-wide numbers of one client. A report every 50 ms has room for 1,050 bytes, and a number
+/// takes 2.3 of them at most: 9,000 a second can be reported on. Half of it is 50 Mbit/s of video.
+pub(crate) const TRANSPORT_WIDE_PER_SECOND: u64 = 5_000;
+
+/// How far they may leap: as far as the transport can tell later from earlier.
+const TRANSPORT_WIDE_BURST: u32 = 0x7fff;
+
 /// A token bucket that counts in time: a full one holds what its burst takes to earn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bucket {
@@ -81,6 +88,13 @@ impl Bucket {
             self.saved -= cost;
         }
         enough
+    }
+
+    /// How many tokens there are.
+    pub(crate) fn left(&mut self, now: Instant) -> u64 {
+        self.fill(now);
+        let left = self.saved.as_nanos() / self.a_token.as_nanos().max(1);
+        u64::try_from(left).unwrap_or(u64::MAX)
     }
 
     /// Whether it is empty: not one token can be taken.
@@ -147,6 +161,12 @@ impl Policer {
 /// For packets under SSRCs that no stream has.
 pub(crate) fn trials() -> Bucket {
     Bucket::per_second(TRIALS_PER_SECOND)
+}
+
+/// For how far a client's transport-wide numbers may be ahead.
+pub(crate) fn transport_wide() -> Bucket {
+    let period = Duration::from_secs(1) / TRANSPORT_WIDE_PER_SECOND as u32;
+    Bucket::slow(TRANSPORT_WIDE_BURST, period)
 }
 
 /// For SSRCs that proved authentic.

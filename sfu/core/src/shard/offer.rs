@@ -112,10 +112,12 @@ impl Shard {
             }
             self.on_closed(now, out, id);
         }
+        let transport_wide = plan.extensions.transport_wide().map_err(refusal_of)?;
         let chance = &mut self.chance;
+        let mut chance = || chance.next_u64();
         let opened = self
             .stage
-            .open(room, participant, &mut || chance.next_u64(), now);
+            .open(room, participant, transport_wide, &mut chance, now);
         opened.ok_or(Refusal::new(
             RefusedCode::LimitReached,
             "this node has no place for another connection",
@@ -177,6 +179,10 @@ fn refusal_of(error: OfferError) -> Refusal {
         OfferError::BadLayers => Refusal::new(
             RefusedCode::OfferUnusable,
             "the simulcast layers cannot be used",
+        ),
+        OfferError::BadExtensions => Refusal::new(
+            RefusedCode::OfferUnusable,
+            "every header extension needs a number of its own, the same in every m-line",
         ),
         OfferError::Unusable => Refusal::new(
             RefusedCode::OfferUnusable,

@@ -93,6 +93,7 @@ pub(crate) fn lines(world: &mut World, at: usize) -> Vec<Line> {
 }
 
 /// Numbers of header extensions, as our transports have them.
+pub(crate) const TRANSPORT_WIDE: u8 = 3;
 pub(crate) const MID: u8 = 4;
 pub(crate) const RID: u8 = 10;
 pub(crate) const REPAIRED_RID: u8 = 11;
@@ -101,7 +102,7 @@ pub(crate) const REPAIRED_RID: u8 = 11;
 pub(crate) fn rtp(
     second: u8,
     (seq, timestamp, ssrc): (u16, u32, u32),
-    extensions: &[(u8, &str)],
+    extensions: &[(u8, &[u8])],
     payload: &[u8],
 ) -> Vec<u8> {
     let mut plain = vec![0x80 | u8::from(!extensions.is_empty()) << 4, second];
@@ -112,7 +113,7 @@ pub(crate) fn rtp(
         let mut list = Vec::new();
         for (number, value) in extensions {
             list.push(number << 4 | (value.len() as u8 - 1) & 0x0f);
-            list.extend_from_slice(value.as_bytes());
+            list.extend_from_slice(value);
         }
         list.resize(list.len().next_multiple_of(4), 0);
         plain.extend_from_slice(&[0xbe, 0xde, 0, (list.len() / 4) as u8]);
@@ -173,9 +174,9 @@ impl Guest {
             0 => line.ssrc,
             _ => u32::from(seq) | 0x7000_0000,
         };
-        let named: &[(u8, &str)] = match operation & NAMED_LINE {
+        let named: &[(u8, &[u8])] = match operation & NAMED_LINE {
             0 => &[],
-            _ => &[(MID, &line.mid)],
+            _ => &[(MID, line.mid.as_bytes())],
         };
         let stamps = (seq, u32::from(seq) * 3_000, ssrc);
         rtp(marker | line.payload_type, stamps, named, payload)

@@ -102,10 +102,13 @@ fn forged_packets_under_guessed_names_take_no_stream_away() {
     for round in 0..20 {
         for mid in &mids {
             for rid in [None, Some("q"), Some("h"), Some("f"), Some("zz")] {
-                let named: Vec<_> = [Some((MID, mid.as_str())), rid.map(|rid| (RID, rid))]
-                    .into_iter()
-                    .flatten()
-                    .collect();
+                let named: Vec<_> = [
+                    Some((MID, mid.as_bytes())),
+                    rid.map(|rid| (RID, rid.as_bytes())),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
                 for payload_type in 96..127 {
                     ssrc += 1;
                     let stamps = (round, 0, ssrc);
@@ -140,7 +143,12 @@ fn one_forged_packet_does_not_silence_a_voice() {
     world.stream(ann, Source::Microphone, &[0], ACKNOWLEDGED_FRAMES);
     let mid = world.clients[ann].senders[0].mid.to_string();
     let opus = *world.clients[ann].payload_type(Codec::Opus);
-    let forged = rtp(opus, (1, 1, 0x6666_6666), &[(MID, &mid)], &[7; 40]);
+    let forged = rtp(
+        opus,
+        (1, 1, 0x6666_6666),
+        &[(MID, mid.as_bytes())],
+        &[7; 40],
+    );
     let source = world.clients[ann].address;
     world.input(datagram(source, &forged));
     world.clients[ben].packets.clear();

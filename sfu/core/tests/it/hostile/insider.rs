@@ -6,11 +6,14 @@ use std::time::Duration;
 use sfu_core::report::{DropReason, Report};
 use sfu_core::shard::Limits;
 use sfu_protocol::media::Source;
-use sfu_protocol::signal::{ClientMessage, NodeMessage, Role, Show, SlotId, TrackState, Want};
+use sfu_protocol::signal::{
+    ClientMessage, NodeMessage, RefusedCode, Role, Show, SlotId, TrackState, Want,
+};
 use str0m::format::Codec;
+use str0m::media::Direction;
 
 use super::datagram;
-use crate::fuzzing::established::{Line, MID, REPAIRED_RID, RID, lines, rtp};
+use crate::fuzzing::established::{Line, MID, REPAIRED_RID, RID, TRANSPORT_WIDE, lines, rtp};
 use crate::fuzzing::seal::{self, Seal};
 use crate::world::{Publish, World, camera, participant, said};
 
@@ -85,6 +88,16 @@ impl Meeting {
         let stamps = (self.seq, u32::from(self.seq) * 3_000, line.ssrc);
         let (plain, roc) = (rtp(line.payload_type, stamps, &[], payload), line.roc);
         self.send_rtp(&plain, roc);
+    }
+
+    /// A good packet of his with a transport-wide number of his choice.
+    fn send_numbered(&mut self, number: u16, payload: &[u8]) {
+        self.seq = self.seq.wrapping_add(1);
+        let line = &self.lines[0];
+        let stamps = (self.seq, u32::from(self.seq) * 3_000, line.ssrc);
+        let numbered = [(TRANSPORT_WIDE, &number.to_be_bytes()[..])];
+        let plain = rtp(line.payload_type, stamps, &numbered, payload);
+        self.send_rtp(&plain, self.lines[0].roc);
     }
 
     /// Feedback of his about a stream that he is sent.
@@ -258,7 +271,7 @@ fn ssrcs_without_end_are_not_remembered_without_end() {
         for rid in ["q", "h", "f", "never", "zz"] {
             for _ in 0..10 {
                 ssrc += 1;
-                let named = [(MID, mid.as_str()), (RID, rid)];
+                let named = [(MID, mid.as_bytes()), (RID, rid.as_bytes())];
                 let plain = rtp(payload_type, (1, 0, ssrc), &named, &[0x10, 0, 7]);
                 meeting.send_rtp(&plain, 0);
             }
@@ -290,7 +303,7 @@ fn repairs_that_only_pad_are_no_strangers() {
     let mid = mid.to_string();
     let before = meeting.world.shard.report();
     for seq in 1..=1_000_u16 {
-        let named = [(MID, mid.as_str()), (REPAIRED_RID, "f")];
+        let named = [(MID, mid.as_bytes()), (REPAIRED_RID, &b"f"[..])];
         let padding = rtp(payload_type, (seq, 0, ssrc), &named, &[]);
         meeting.send_rtp(&padding, 0);
     }
@@ -366,4 +379,65 @@ fn whoever_comes_and_goes_without_end_is_kept_out_for_a_while() {
         envelope.message,
         NodeMessage::ParticipantJoined { ref participant } if participant.id == self::participant(2)
     )));
+}
+
+/// The transport extends these numbers to 64 bits, and reports on every one between the highest and
+/// the next. One below zero would be 2^64 above it, and the report without end.
+#[test]
+fn transport_wide_numbers_below_zero_are_not_reported_on_without_end() {
+    let mut meeting = Meeting::new();
+    for below in [65_535, 40_000] {
+        for number in [1_000, 1_001, below] {
+            meeting.send_numbered(number, &[0x10, 0, 7]);
+        }
+        meeting.through(10, |_| {});
+    }
+    let dropped = meeting.world.shard.report().dropped;
+    assert_eq!(dropped.get(&DropReason::FarNumber), Some(&2));
+}
+
+#[test]
+fn sequence_numbers_below_zero_are_not_asked_for_without_end() {
+    let mut meeting = Meeting::new();
+    let (ssrc, payload_type) = (meeting.lines[0].ssrc, meeting.lines[0].payload_type);
+    assert_eq!(meeting.lines[0].roc, 0, "there is a below");
+    let before = meeting.world.shard.report().packets_in;
+    for (seq, roc) in [(40_000, u32::MAX), (39_000, u32::MAX), (1_001, 0)] {
+        let plain = rtp(payload_type, (seq, 0, ssrc), &[], &[0x10, 0, 7]);
+        meeting.send_rtp(&plain, roc);
+        meeting.through(10, |_| {});
+    }
+    let believed = meeting.world.shard.report().packets_in - before - 2 * 30;
+    assert!(believed >= 1, "the keys are right");
+}
+
+#[test]
+fn offers_that_confuse_header_extensions_are_refused() {
+    let mut meeting = Meeting::new();
+    let client = &mut meeting.world.clients[meeting.mal];
+    let mut api = client.rtc.sdp_api();
+    api.set_direction(client.slots[0], Direction::Inactive);
+    let (offer, _never_answered) = api.apply().expect("something is new");
+    let sdp = offer.to_sdp_string();
+    let wide = "a=extmap:3 http://www.ietf.org";
+    assert!(sdp.contains(wide));
+    let moved = sdp.replace(wide, "a=extmap:5 http://www.ietf.org");
+    let displaced = sdp.replace("a=extmap:4 ", "a=extmap:3 ");
+    let unreadable = sdp.replace("a=extmap:4 ", "a=extmap:x ");
+    for (revision, sdp) in [(100, moved), (101, displaced), (102, unreadable)] {
+        let offer = ClientMessage::Offer {
+            revision,
+            sdp,
+            publish: vec![],
+        };
+        meeting.world.say(meeting.mal, offer);
+        assert!(matches!(
+            said(&meeting.world.clients[meeting.mal]).last(),
+            Some(NodeMessage::Refused {
+                code: RefusedCode::OfferUnusable,
+                ..
+            })
+        ));
+    }
+    meeting.through(10, |meeting| meeting.send_layer(0, &[0x10, 0, 7]));
 }
