@@ -10,7 +10,7 @@ use sfu_protocol::ids::{ParticipantId, RoomId};
 use str0m::IceCreds;
 use str0m::config::DtlsCert;
 
-use crate::connection::{Connection, ConnectionEvent, Setup, Step};
+use crate::connection::{Connection, ConnectionEvent, Extensions, Setup, Step};
 use crate::deadlines::{Deadlines, Wake};
 use crate::demux::{Demux, Route, write_ufrag};
 use crate::io::{ConnectionId, Departures};
@@ -87,7 +87,7 @@ impl Stage {
         &mut self,
         room: RoomId,
         participant: ParticipantId,
-        transport_wide: Option<u8>,
+        extensions: &Extensions,
         chance: &mut dyn FnMut() -> u64,
         now: Instant,
     ) -> Option<ConnectionId> {
@@ -108,7 +108,7 @@ impl Stage {
             credentials: self.credentials(id, chance),
             advertise: &self.advertise,
             dtls: self.dtls.clone(),
-            transport_wide,
+            extensions,
         };
         let connection = Connection::new(setup, now);
         self.places[usize::from(place)].connection = Some(Box::new(connection));
@@ -233,7 +233,8 @@ mod tests {
     fn open(stage: &mut Stage, now: Instant) -> ConnectionId {
         let id = uuid::Uuid::nil();
         let mut chance = || 5;
-        let opened = stage.open(RoomId(id), ParticipantId(id), None, &mut chance, now);
+        let none = Extensions::default();
+        let opened = stage.open(RoomId(id), ParticipantId(id), &none, &mut chance, now);
         opened.expect("there is a place")
     }
 

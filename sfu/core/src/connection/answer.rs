@@ -31,7 +31,9 @@ impl Connection {
         next_credentials: IceCreds,
         chance: &mut dyn FnMut() -> u64,
     ) -> Result<Negotiated, OfferError> {
-        plan.extensions.leave(self.transport_wide.extension())?;
+        if let Some(number) = plan.extensions.agree(self.transport_wide.extensions())? {
+            self.transport_wide.named(number);
+        }
         let before = self.rtc.direct_api().local_ice_credentials();
         let offer = SdpOffer::from_sdp_string(&negotiate::without_candidates(sdp));
         let accepted = offer.map_err(|_| OfferError::Unusable).and_then(|offer| {
@@ -53,7 +55,7 @@ impl Connection {
                 .set_local_ice_credentials(next_credentials);
             self.settle(step);
         }
-        if self.transport_wide.extension().is_some() {
+        if !self.transport_wide.extensions().is_empty() {
             // Whoever numbers its packets and wants no feedback would have them kept for ever.
             self.rtc.direct_api().enable_twcc_feedback();
         }

@@ -38,9 +38,16 @@ impl Bound {
 #[derive(Debug)]
 pub(super) struct Bindings {
     /// That proved authentic and still are a stream's: bounded by the client's layers.
-    proven: Vec<u32>,
+    proven: Vec<Proven>,
     trials: Bucket,
     new: Bucket,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Proven {
+    ssrc: u32,
+    /// Of a stream itself, not of its repairs.
+    media: bool,
 }
 
 impl Default for Bindings {
@@ -55,7 +62,13 @@ impl Default for Bindings {
 
 impl Bindings {
     pub(super) fn knows(&self, ssrc: u32) -> bool {
-        ssrc == PROBE || self.proven.contains(&ssrc)
+        ssrc == PROBE || self.proven.iter().any(|proven| proven.ssrc == ssrc)
+    }
+
+    /// Whether whatever comes under it and is no retransmission is heard of, if it is authentic.
+    pub(super) fn is_media(&self, ssrc: u32) -> bool {
+        let mut proven = self.proven.iter();
+        proven.any(|proven| proven.ssrc == ssrc && proven.media)
     }
 }
 
@@ -85,7 +98,7 @@ impl Connection {
         let before: Vec<Bound> = bound(&mut self.rtc, &self.uplink).collect();
         self.feed(step, input);
         if self.authentic {
-            self.bindings.proven.push(ssrc);
+            self.bindings.proven.push(Proven { ssrc, media: true });
             self.forget_unbound();
             // What an m-line sends that nobody published stays a trial.
             if self.bindings.knows(ssrc) {
@@ -100,8 +113,10 @@ impl Connection {
     /// Streams have changed: an SSRC that is no longer one's has to prove itself again.
     pub(super) fn forget_unbound(&mut self) {
         let bound: Vec<Bound> = bound(&mut self.rtc, &self.uplink).collect();
-        let is_bound = |ssrc: &u32| bound.iter().any(|bound| bound.has(*ssrc));
-        self.bindings.proven.retain(is_bound);
+        self.bindings.proven.retain_mut(|proven| {
+            proven.media = bound.iter().any(|bound| *bound.ssrc == proven.ssrc);
+            bound.iter().any(|bound| bound.has(proven.ssrc))
+        });
     }
 }
 

@@ -36,8 +36,7 @@ impl Connection {
         if is_rtcp(bytes) && !self.feedback.admits(bytes.len(), step.now) {
             return step.report.drop_one(DropReason::Feedback);
         }
-        let is_rtp = payload_type(bytes).is_some();
-        if is_rtp && !self.transport_wide.admits(bytes, step.now) {
+        if !self.admits_number(bytes, step.now) {
             return step.report.drop_one(DropReason::FarNumber);
         }
         let Ok(datagram) = Receive::new(Protocol::Udp, source, self.local(source), bytes) else {
@@ -56,6 +55,16 @@ impl Connection {
             self.forget_sent();
             step.events.push_back((self.id, ConnectionEvent::PathBack));
         }
+    }
+
+    /// Whether the transport may see a datagram for its transport-wide number, if it has one.
+    fn admits_number(&mut self, bytes: &[u8], now: Instant) -> bool {
+        let Some(number) = payload_type(bytes) else {
+            return true;
+        };
+        let repairs = self.rtx_types & 1 << number != 0;
+        let heard = !repairs && ssrc_of(bytes).is_some_and(|ssrc| self.bindings.is_media(ssrc));
+        self.transport_wide.admits(bytes, heard, now)
     }
 
     /// The address of ours that ICE takes a datagram to be for: the first advertised one of the

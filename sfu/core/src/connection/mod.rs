@@ -22,6 +22,7 @@ mod way;
 
 pub(crate) use answer::Negotiated;
 pub(crate) use event::ConnectionEvent;
+pub(crate) use extensions::Extensions;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -71,8 +72,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) credentials: IceCreds,
     pub(crate) advertise: &'a [SocketAddr],
     pub(crate) dtls: Option<DtlsCert>,
-    /// The number of transport-wide sequence numbers, as the first offer has it.
-    pub(crate) transport_wide: Option<u8>,
+    /// Of the first offer.
+    pub(crate) extensions: &'a Extensions,
 }
 
 pub(crate) struct Connection {
@@ -114,7 +115,7 @@ impl Connection {
             .set_local_ice_credentials(setup.credentials)
             .enable_opus(true, true)
             .enable_h265(false)
-            .set_extension_map(extensions::table(setup.transport_wide));
+            .set_extension_map(setup.extensions.table());
         if let Some(certificate) = setup.dtls {
             config = config.set_dtls_cert(certificate);
         }
@@ -141,7 +142,7 @@ impl Connection {
             bindings: Bindings::default(),
             checks: Checks::default(),
             feedback: Policer::for_rtcp(),
-            transport_wide: TransportWide::new(setup.transport_wide),
+            transport_wide: TransportWide::new(setup.extensions.first_transport_wide()),
             repair: RepairBudget::default(),
             turns: Turns::default(),
             authentic: false,

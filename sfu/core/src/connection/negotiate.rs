@@ -35,7 +35,7 @@ pub(crate) enum OfferError {
     /// A simulcast line with too many or too long rids.
     #[error("the simulcast layers cannot be used")]
     BadLayers,
-    /// A header extension whose number is none, or that of another one.
+    /// A header extension with several numbers, or the number of another one.
     #[error("the header extensions cannot be told apart")]
     BadExtensions,
     /// More slots than allowed.
@@ -80,6 +80,7 @@ pub(crate) fn plan(sdp: &str, publish: &[PublishLine]) -> Result<Plan, OfferErro
         return Err(OfferError::TooLarge);
     }
     let (lines, extensions) = survey(sdp)?;
+    extensions.transport_wide()?;
     let fingerprint = sdp
         .lines()
         .find_map(|line| line.strip_prefix("a=fingerprint:"));
@@ -157,7 +158,7 @@ fn survey(sdp: &str) -> Result<(Vec<Line>, Extensions), OfferError> {
                 ..Line::default()
             });
         } else if let Some(value) = text.strip_prefix("a=extmap:") {
-            extensions.read(value)?;
+            extensions.read(value);
         } else if let Some(line) = lines.last_mut() {
             read_attribute(text, line)?;
         }

@@ -5,11 +5,20 @@
 //! faster than reports carry them wait without end. So they are read here first, from the header,
 //! which is in the clear, and what does not fit is dropped.
 //!
-//! Only packets that proved authentic move anything, so nobody's numbers are spent by a forger.
+//! Only packets that were heard of, and so are authentic, move the window, so that no forger moves
+//! it. `str0m` notes numbers of others too (padding and repairs of what had come): those may go
+//! a little ahead, and seldom further.
 //!
 //! Why none falls below zero: what is admitted lies from `floor` to `floor` + 32,767, `floor` only
 //! grows and is never above what `str0m` has seen. So what it has seen and what comes next are
 //! never more than 32,767 apart, and it extends them as this does, from zero upwards.
+//!
+//! Why reports keep up: a report ends where neighbours came more than 8.19 s apart, and then says
+//! one number. Below `floor` nothing comes any more, so only what is ahead of the highest number
+//! can be such a neighbour, and of that there is little.
+//!
+//! Clients count from zero, or near it. One that began above 32,767, or whose count leapt so far
+//! unheard, is not heard until it comes round.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +31,10 @@ const HALF: u64 = 0x7fff;
 /// and each late one makes a report begin anew from where it belongs.
 const LATE: Duration = Duration::from_secs(1);
 
+/// How far ahead what is never heard of may go: more padding than any sender puts between two
+/// packets of media. Reports on so many, one at a time, take 6.4 s.
+const NEAR: u64 = 128;
+
 /// One-byte headers and two-byte headers (RFC 8285, sections 4.2 and 4.3).
 const ONE_BYTE: u16 = 0xbede;
 const TWO_BYTES: u16 = 0x1000;
@@ -33,8 +46,8 @@ const STOP: u8 = 15;
 /// Where a client's count stands.
 #[derive(Debug)]
 pub(super) struct TransportWide {
-    /// The extension's number; none when its client did not offer it.
-    extension: Option<u8>,
+    /// The numbers that the extension may have; none when it is not known to the transport.
+    extensions: Vec<u8>,
     /// The highest number of a packet that proved authentic.
     highest: u64,
     /// As it was between one and two times [`LATE`] ago: what is below comes too late.
@@ -43,40 +56,59 @@ pub(super) struct TransportWide {
     next_floor: u64,
     raised_at: Option<Instant>,
     credit: Bucket,
+    /// For numbers far ahead of packets that may never be heard of.
+    leaps: Bucket,
 }
 
 impl TransportWide {
     pub(super) fn new(extension: Option<u8>) -> Self {
         TransportWide {
-            extension,
+            extensions: extension.into_iter().collect(),
             highest: 0,
             floor: 0,
             next_floor: 0,
             raised_at: None,
             credit: policer::transport_wide(),
+            leaps: policer::leaps(),
         }
     }
 
-    /// The extension's number.
-    pub(super) fn extension(&self) -> Option<u8> {
-        self.extension
+    /// The numbers that the extension may have.
+    pub(super) fn extensions(&self) -> &[u8] {
+        &self.extensions
     }
 
-    /// Whether the transport may see this RTP packet.
-    pub(super) fn admits(&mut self, rtp: &[u8], now: Instant) -> bool {
-        let Some(extension) = self.extension else {
+    /// An offer gave it this number. It may have been given the one before by an m-line that the
+    /// transport did not take.
+    pub(super) fn named(&mut self, extension: u8) {
+        if !self.extensions.contains(&extension) {
+            self.extensions.push(extension);
+        }
+    }
+
+    /// Whether the transport may see this RTP packet. `heard`: it is media of a stream that is
+    /// known, so it is heard of if it is authentic.
+    pub(super) fn admits(&mut self, rtp: &[u8], heard: bool, now: Instant) -> bool {
+        self.raise_floor(now);
+        // What is below the floor counts as almost a round above it.
+        let values = self.extensions.iter().flat_map(|it| numbers(rtp, *it));
+        let Some(furthest) = values.map(|number| self.extended(number)).max() else {
             return true;
         };
-        self.raise_floor(now);
-        let ahead = self.highest + self.credit.left(now);
-        let top = ahead.min(self.floor + HALF);
-        numbers(rtp, extension).all(|number| self.extended(number) <= top)
+        let is_near = furthest <= self.highest + NEAR;
+        furthest <= self.top(now) && (heard || is_near || self.leaps.take(1, now))
     }
 
-    /// A packet that was admitted proved authentic.
+    /// The highest number that is admitted.
+    fn top(&mut self, now: Instant) -> u64 {
+        let ahead = self.highest + self.credit.left(now);
+        ahead.min(self.floor + HALF)
+    }
+
+    /// A packet that was admitted just now was heard of.
     pub(super) fn learn(&mut self, number: u16, now: Instant) {
         let number = self.extended(number);
-        if number > self.highest {
+        if (self.highest + 1..=self.top(now)).contains(&number) {
             let ahead = u32::try_from(number - self.highest).unwrap_or(u32::MAX);
             self.credit.take(ahead, now);
             self.highest = number;
@@ -192,11 +224,16 @@ mod tests {
         }
 
         fn sends(&mut self, number: u16) -> bool {
-            let admitted = self.count.admits(&numbered(number), self.now);
+            let admitted = self.count.admits(&numbered(number), true, self.now);
             if admitted {
                 self.count.learn(number, self.now);
             }
             admitted
+        }
+
+        /// Padding: nobody hears of it.
+        fn pads(&mut self, number: u16) -> bool {
+            self.count.admits(&numbered(number), false, self.now)
         }
     }
 
@@ -236,7 +273,7 @@ mod tests {
         }
         assert!(client.sends(0), "late");
         let duplicate = with_list(ONE_BYTE, 0, &[0x31, 0, 7, 0x31, 0xff, 0xff, 0x31, 0, 8]);
-        assert!(!client.count.admits(&duplicate, client.now));
+        assert!(!client.count.admits(&duplicate, true, client.now));
     }
 
     #[test]
@@ -294,7 +331,7 @@ mod tests {
         let mut client = Client::new();
         assert!(client.sends(1));
         for forged in 0..=u16::MAX {
-            client.count.admits(&numbered(forged), client.now);
+            client.count.admits(&numbered(forged), true, client.now);
         }
         assert!(client.sends(2));
         assert!(client.sends(20_000));
@@ -303,7 +340,48 @@ mod tests {
     #[test]
     fn who_offered_no_numbers_has_none_read() {
         let mut count = TransportWide::new(None);
-        assert!(count.admits(&numbered(40_000), crate::testing::start()));
+        assert!(count.admits(&numbered(40_000), true, crate::testing::start()));
+    }
+
+    #[test]
+    fn a_number_is_read_under_every_name_that_it_may_have() {
+        let mut client = Client::new();
+        client.count.named(16);
+        client.count.named(WIDE);
+        assert_eq!(client.count.extensions(), [WIDE, 16]);
+        let parked = with_list(TWO_BYTES, 0, &[16, 2, 0xff, 0xff]);
+        assert!(!client.count.admits(&parked, true, client.now));
+        assert!(!client.sends(0xffff));
+    }
+
+    #[test]
+    fn what_is_never_heard_of_goes_ahead_a_little_and_seldom_further() {
+        let mut client = Client::new();
+        assert!(client.sends(1_000));
+        let near = 1_000 + NEAR as u16;
+        assert!((1_000..=near).all(|number| client.pads(number)));
+        let far = |client: &mut Client| {
+            let passed = (0..1_000).filter(|n| client.pads(near + 10 + 2 * n));
+            passed.count()
+        };
+        assert_eq!(far(&mut client), 128);
+        client.wait(3_000);
+        assert_eq!(far(&mut client), 3);
+        assert!(client.sends(near), "media goes on");
+        assert!((near..=near + 128).all(|number| client.pads(number)));
+    }
+
+    /// The first packets of a stream are not known to be media.
+    #[test]
+    fn a_stream_can_begin_after_much_padding() {
+        let mut client = Client::new();
+        for number in 0..2_000 {
+            client.pads(number);
+        }
+        client.wait(1_000);
+        assert!(client.count.admits(&numbered(2_001), false, client.now));
+        client.count.learn(2_001, client.now);
+        assert!(client.sends(2_002));
     }
 
     /// As `str0m` extends a number from the highest one before.
@@ -338,7 +416,7 @@ mod tests {
                     true => last.wrapping_add((number >> 2).wrapping_mul(far as u16 % 4)),
                     false => number,
                 };
-                if !client.count.admits(&numbered(number), client.now) {
+                if !client.count.admits(&numbered(number), heard, client.now) {
                     continue;
                 }
                 let known = client.count.extended(number);

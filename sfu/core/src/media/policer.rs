@@ -42,11 +42,20 @@ const SSRC_BURST: u32 = 64;
 const AN_SSRC_EVERY: Duration = Duration::from_secs(5);
 
 /// Transport-wide numbers of one client. A report every 50 ms has room for 1,050 bytes, and a number
-/// takes 2.3 of them at most: 9,000 a second can be reported on. Half of it is 50 Mbit/s of video.
+/// takes 2.3 of them at most: where they came in a row 9,000 a second can be reported on. Half of
+/// it is 50 Mbit/s of video.
 pub(crate) const TRANSPORT_WIDE_PER_SECOND: u64 = 5_000;
 
 /// How far they may leap: as far as the transport can tell later from earlier.
 const TRANSPORT_WIDE_BURST: u32 = 0x7fff;
+
+/// Numbers far ahead of a client's count under which nothing may be heard: first packets of streams
+/// after much padding.
+const LEAPS: u32 = 128;
+
+/// How often there may be another for longer: twenty a second can be reported on, should they be
+/// the worst.
+const A_LEAP_EVERY: Duration = Duration::from_secs(1);
 
 /// A token bucket that counts in time: a full one holds what its burst takes to earn.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +176,11 @@ pub(crate) fn trials() -> Bucket {
 pub(crate) fn transport_wide() -> Bucket {
     let period = Duration::from_secs(1) / TRANSPORT_WIDE_PER_SECOND as u32;
     Bucket::slow(TRANSPORT_WIDE_BURST, period)
+}
+
+/// For numbers far ahead of a client's count.
+pub(crate) fn leaps() -> Bucket {
+    Bucket::slow(LEAPS, A_LEAP_EVERY)
 }
 
 /// For SSRCs that proved authentic.

@@ -112,12 +112,11 @@ impl Shard {
             }
             self.on_closed(now, out, id);
         }
-        let transport_wide = plan.extensions.transport_wide().map_err(refusal_of)?;
         let chance = &mut self.chance;
         let mut chance = || chance.next_u64();
         let opened = self
             .stage
-            .open(room, participant, transport_wide, &mut chance, now);
+            .open(room, participant, &plan.extensions, &mut chance, now);
         opened.ok_or(Refusal::new(
             RefusedCode::LimitReached,
             "this node has no place for another connection",
