@@ -3,19 +3,19 @@
 //! Latency is from the moment a frame was due at its source until the viewer had it whole:
 //! cutting, sealing, the network, the target, and reassembly. Publishers and viewers are in one
 //! process, so there is one clock. A source that is late makes a frame look late: see the
-//! report's warnings.
+//! report's `limited_by`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use sfu_client::driver::Observer;
-use sfu_client::participant::{Event, Roster};
-use sfu_client::synthetic::Decoder;
+use sfu_client::synthetic::{Decoder, read_audio};
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
 
+use super::freeze::{Freezes, Watch};
 use super::histogram::Histogram;
+use super::wire::{Tally, Wire};
 
 /// When something is measured. Everyone of a run shares it.
 #[derive(Debug, Default)]
@@ -27,10 +27,15 @@ impl Window {
         self.0.get_or_init(|| (from, from + length));
     }
 
-    fn has(&self, at: Instant) -> bool {
-        self.0
-            .get()
-            .is_some_and(|(from, to)| (*from..*to).contains(&at))
+    /// Its begin and its end, once it is set.
+    pub(crate) fn bounds(&self) -> Option<(Instant, Instant)> {
+        self.0.get().copied()
+    }
+
+    /// Its begin, for what happens inside it.
+    fn inside(&self, at: Instant) -> Option<Instant> {
+        let (from, to) = self.bounds()?;
+        (from..to).contains(&at).then_some(from)
     }
 }
 
@@ -43,7 +48,7 @@ impl Origins {
         Origins((0..authors).map(|_| OnceLock::new()).collect())
     }
 
-    fn began(&self, author: u32, at: Instant) {
+    pub(crate) fn began(&self, author: u32, at: Instant) {
         if let Some(origin) = self.0.get(author as usize) {
             origin.get_or_init(|| at);
         }
@@ -56,79 +61,125 @@ impl Origins {
     }
 }
 
-/// What was seen inside the window.
+/// What one or many participants saw.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// Packets of whole frames, video and audio.
-    pub(crate) packets: u64,
-    /// Their payload bytes.
-    pub(crate) bytes: u64,
-    /// Pictures that a decoder could decode.
+    /// Of the window.
+    pub(crate) wire: Tally,
+    /// Of the whole run: what is lost may be told only by what comes next.
+    pub(crate) whole_run: Tally,
+    /// Pictures that a decoder could decode, in the window.
     pub(crate) decoded: u64,
-    /// Pictures that it could not.
+    /// Pictures that it could not, in the window.
     pub(crate) faults: u64,
-    /// From due to whole, of the decoded ones.
+    /// Opus packets, in the window.
+    pub(crate) voices: u64,
+    /// From due to whole, of the decoded pictures in the window.
     pub(crate) latency: Histogram,
+    /// The same of voices.
+    pub(crate) voice_latency: Histogram,
+    pub(crate) freezes: Freezes,
 }
 
 impl Seen {
     pub(crate) fn merge(&mut self, other: &Seen) {
-        self.packets += other.packets;
-        self.bytes += other.bytes;
+        self.wire.add(&other.wire);
+        self.whole_run.add(&other.whole_run);
         self.decoded += other.decoded;
         self.faults += other.faults;
+        self.voices += other.voices;
         self.latency.merge(&other.latency);
+        self.voice_latency.merge(&other.voice_latency);
+        self.freezes.add(&other.freezes);
     }
 }
 
 /// The eyes of one participant.
+#[derive(Debug, Default)]
 pub(crate) struct Viewer {
-    pub(crate) author: u32,
-    pub(crate) origins: Arc<Origins>,
-    pub(crate) window: Arc<Window>,
-    pub(crate) seen: Arc<Mutex<Seen>>,
-    pub(crate) connected: Option<tokio::sync::oneshot::Sender<()>>,
-    pub(crate) decoders: BTreeMap<SlotId, Decoder>,
+    wire: Wire,
+    /// As it was at the window's begin and at its end.
+    at_begin: Option<Tally>,
+    at_end: Option<Tally>,
+    decoders: BTreeMap<(usize, SlotId), (Decoder, Watch)>,
+    seen: Seen,
+    first_picture: Option<Instant>,
 }
 
-impl Observer for Viewer {
-    fn happened(&mut self, now: Instant, event: &Event, _roster: &Roster) {
-        match event {
-            Event::Connected => {
-                self.origins.began(self.author, now);
-                if let Some(connected) = self.connected.take() {
-                    // Whoever waited may have given up.
-                    let _ = connected.send(());
-                }
+impl Viewer {
+    /// A datagram came off the wire.
+    pub(crate) fn datagram(&mut self, now: Instant, window: &Window, bytes: &[u8], repairs: u128) {
+        if let Some((from, to)) = window.bounds() {
+            if self.at_begin.is_none() && now >= from {
+                self.at_begin = Some(self.wire.tally());
             }
-            Event::Frame(frame) => {
-                // Decoded outside the window too: a chain begins before it.
-                let picture = (frame.codec != Codec::Opus).then(|| {
-                    let decoder = self.decoders.entry(frame.slot.clone()).or_default();
-                    decoder.decode(&frame.data)
-                });
-                if !self.window.has(now) {
-                    return;
-                }
-                let mut seen = self.seen.lock().expect("nobody panics while holding it");
-                seen.packets += frame.seqs.1 - frame.seqs.0 + 1;
-                seen.bytes += frame.data.len() as u64;
-                match picture {
-                    None => {}
-                    Some(Err(_)) => seen.faults += 1,
-                    Some(Ok(picture)) => {
-                        seen.decoded += 1;
-                        let mark = picture.mark;
-                        if let Some(due) = self.origins.due(mark.author, mark.media_us) {
-                            let late = now.saturating_duration_since(due);
-                            seen.latency
-                                .record_us(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
-                        }
-                    }
-                }
+            if self.at_end.is_none() && now >= to {
+                self.at_end = Some(self.wire.tally());
             }
-            _ => {}
         }
+        self.wire.datagram(bytes, repairs);
+    }
+
+    /// A whole frame came. Answers whether it is a picture that could be decoded.
+    pub(crate) fn frame(
+        &mut self,
+        now: Instant,
+        (window, origins): (&Window, &Origins),
+        slot: (usize, SlotId),
+        codec: Codec,
+        data: &[u8],
+    ) -> bool {
+        let inside = window.inside(now);
+        let late = |author, media_us| {
+            let due = origins.due(author, media_us)?;
+            let late = now.saturating_duration_since(due);
+            Some(u64::try_from(late.as_micros()).unwrap_or(u64::MAX))
+        };
+        if codec == Codec::Opus {
+            if let (Some(_), Ok(mark)) = (inside, read_audio(data)) {
+                self.seen.voices += 1;
+                if let Some(late_us) = late(mark.author, mark.media_us) {
+                    self.seen.voice_latency.record_us(late_us);
+                }
+            }
+            return false;
+        }
+        // Decoded outside the window too: a chain begins before it.
+        let (decoder, watch) = self.decoders.entry(slot).or_default();
+        let Ok(picture) = decoder.decode(data) else {
+            self.seen.faults += u64::from(inside.is_some());
+            return false;
+        };
+        self.first_picture.get_or_insert(now);
+        watch.picture(now, inside);
+        if inside.is_some() {
+            self.seen.decoded += 1;
+            let mark = picture.mark;
+            if let Some(late_us) = late(mark.author, mark.media_us) {
+                self.seen.latency.record_us(late_us);
+            }
+        }
+        true
+    }
+
+    /// When the first picture could be decoded.
+    pub(crate) fn first_picture(&self) -> Option<Instant> {
+        self.first_picture
+    }
+
+    /// What was seen, now that it is over.
+    pub(crate) fn close(mut self, window: &Window) -> Seen {
+        let whole_run = self.wire.tally();
+        let begin = self.at_begin.unwrap_or_default();
+        let end = self.at_end.unwrap_or(whole_run);
+        self.seen.wire = end.since(&begin);
+        self.seen.whole_run = whole_run;
+        if let Some((from, to)) = window.bounds() {
+            for (_, watch) in self.decoders.values() {
+                self.seen.freezes.add(&watch.until(to, from));
+            }
+        }
+        self.seen
     }
 }
 
@@ -140,13 +191,13 @@ mod tests {
     fn the_window_is_half_open_and_closed_until_it_is_set() {
         let window = Window::default();
         let start = Instant::now();
-        assert!(!window.has(start));
+        assert!(window.inside(start).is_none());
         window.open(start, Duration::from_secs(1));
         window.open(start + Duration::from_secs(9), Duration::from_secs(1));
-        assert!(window.has(start));
-        assert!(window.has(start + Duration::from_millis(999)));
-        assert!(!window.has(start + Duration::from_secs(1)));
-        assert!(!window.has(start + Duration::from_secs(9)));
+        assert!(window.inside(start).is_some());
+        assert!(window.inside(start + Duration::from_millis(999)).is_some());
+        assert!(window.inside(start + Duration::from_secs(1)).is_none());
+        assert!(window.inside(start + Duration::from_secs(9)).is_none());
     }
 
     #[test]
@@ -158,5 +209,22 @@ mod tests {
         assert_eq!(origins.due(1, 5), Some(start + Duration::from_micros(5)));
         assert_eq!(origins.due(0, 5), None);
         assert_eq!(origins.due(7, 5), None);
+    }
+
+    #[test]
+    fn only_the_windows_packets_count_for_its_rates() {
+        let window = Window::default();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let packet = |seq: u8| [0x80, 96, 0, seq, 0, 0, 0, 0, 0, 0, 0, 1];
+        let mut viewer = Viewer::default();
+        viewer.datagram(at(0), &window, &packet(1), 0);
+        window.open(at(10), Duration::from_millis(10));
+        for (ms, seq) in [(10, 2), (19, 3), (20, 5)] {
+            viewer.datagram(at(ms), &window, &packet(seq), 0);
+        }
+        let seen = viewer.close(&window);
+        assert_eq!((seen.wire.received, seen.wire.lost), (2, 0));
+        assert_eq!((seen.whole_run.received, seen.whole_run.lost), (4, 1));
     }
 }

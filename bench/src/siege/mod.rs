@@ -51,7 +51,7 @@ use self::quiver::Arrow;
 use self::room::LiveRoom;
 use crate::cli::WhichTarget;
 use crate::target::http::Http;
-use crate::target::{RoomKey, Target, deployment::Deployment, spawned::Spawned};
+use crate::target::{RoomKey, Deployed, deployment::Deployment, spawned::Spawned};
 
 /// What a target says of itself that passes.
 pub(crate) const CLAIM: &str = "a million hostile datagrams and 100,000 messages: 0 packets lost by \
@@ -178,7 +178,7 @@ pub(crate) async fn run(args: SiegeArguments) -> anyhow::Result<()> {
 
 /// Who is besieged, and what is known of them from outside.
 struct Ground {
-    target: Box<dyn Target>,
+    target: Box<dyn Deployed>,
     door: SocketAddr,
     /// Where its media goes, when that is known beforehand.
     media: Option<SocketAddr>,
@@ -303,7 +303,7 @@ async fn besiege(
 
 /// Ways in for the newcomers: what comes of their joining is measured, not the office.
 async fn invite(
-    target: &mut dyn Target,
+    target: &mut dyn Deployed,
     room: &RoomKey,
     joins: u32,
 ) -> anyhow::Result<Vec<sfu_client::driver::JoinTarget>> {

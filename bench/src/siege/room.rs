@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sfu_client::driver::{self, DriverError, DriverReport, JoinTarget, Options};
-use sfu_client::participant::Publication;
+use sfu_client::peer::Publication;
 use sfu_client::synthetic::{LayerShape, Shape, Synthetic};
 use sfu_protocol::media::Source;
 use tokio::sync::{oneshot, watch};
@@ -16,7 +16,7 @@ use super::captures::Captures;
 use super::ledger::Tally;
 use super::witness::{Sight, Witness};
 use crate::meeting::Nothing;
-use crate::target::{RoomKey, Target};
+use crate::target::{RoomKey, Deployed};
 
 /// How long everyone may take to get in before anything flies.
 const EVERYONE_IN: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ impl Harm {
 impl LiveRoom {
     /// Lets the honest in and waits until each is connected.
     pub(super) async fn open(
-        target: &mut dyn Target,
+        target: &mut dyn Deployed,
         room: &RoomKey,
         people: u32,
         captures: &Arc<Captures>,

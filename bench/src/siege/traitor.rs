@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use futures::{SinkExt, StreamExt};
 use serde_json::Value;
 use sfu_client::driver::JoinTarget;
-use sfu_client::participant::{Input, Output, Participant, ParticipantConfig, Publication};
+use sfu_client::participant::{Input, Output, Participant};
+use sfu_client::peer::{PeerConfig, Publication};
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{Envelope, NodeMessage};
 use tokio::time::timeout;
@@ -95,12 +96,12 @@ async fn one_socket(
 
 /// A mind that makes an offer; its media never comes.
 fn mind() -> Option<Participant> {
-    let config = ParticipantConfig {
+    let config = PeerConfig {
         publish: vec![
             Publication::live(Source::Camera, 3),
             Publication::live(Source::Microphone, 1),
         ],
-        ..ParticipantConfig::new(SocketAddr::from(([127, 0, 0, 1], 9)))
+        ..PeerConfig::new(SocketAddr::from(([127, 0, 0, 1], 9)))
     };
     Participant::new(&config, Instant::now()).ok()
 }

@@ -57,12 +57,7 @@ impl Sight {
         self.muted = 0;
     }
 
-    fn frame(
-        &mut self,
-        now: Instant,
-        frame: &sfu_client::participant::ReceivedFrame,
-        authors: u32,
-    ) {
+    fn frame(&mut self, now: Instant, frame: &sfu_client::peer::ReceivedFrame, authors: u32) {
         let stream = match frame.codec {
             Codec::Opus => read_audio(&frame.data).map(|mark| (mark.author, mark.source)),
             _ => {

@@ -7,7 +7,7 @@ use serde_json::json;
 use sfu_client::driver::JoinTarget;
 
 use super::http::Http;
-use super::{RoomKey, Target};
+use super::{Deployed, RoomKey};
 
 /// Signed in to a deployment.
 pub(crate) struct Deployment {
@@ -43,7 +43,7 @@ impl Deployment {
 }
 
 #[async_trait]
-impl Target for Deployment {
+impl Deployed for Deployment {
     fn name(&self) -> String {
         self.http.base().to_owned()
     }

@@ -1,13 +1,84 @@
-//! Who is measured.
+//! Who is measured. A target is one file: how its rooms are opened, and the [`End`] of somebody
+//! who takes part, which speaks its signalling.
 
+pub(crate) mod colloquy;
 pub(crate) mod deployment;
 pub(crate) mod http;
 pub(crate) mod spawned;
 
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
 use async_trait::async_trait;
 use sfu_client::driver::JoinTarget;
 
-/// A room of a target, by whatever names it there.
+use crate::engine::end::End;
+use crate::scenario::Part;
+
+/// A room that a target holds, by whatever names it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// What the target calls it.
+    pub(crate) id: String,
+    /// What lets somebody in; empty where nothing is needed.
+    pub(crate) secret: String,
+    /// How many of its people publish.
+    pub(crate) publishers: usize,
+}
+
+/// How an end's words reach the target.
+#[derive(Debug, Clone)]
+pub(crate) enum Line {
+    /// Each is a text message.
+    WebSocket {
+        /// `ws://host:port/path`.
+        url: String,
+        /// The subprotocol, if one has to be named.
+        protocol: Option<&'static str>,
+    },
+    /// Each is an offer that is posted, and what is heard is the answer (RFC 9725).
+    Post {
+        /// Where to.
+        url: String,
+        /// The bearer token; none is sent when it is empty.
+        bearer: String,
+    },
+}
+
+/// Makes an end on the sockets that it asked for.
+pub(crate) type MakeEnd =
+    Box<dyn FnOnce(&[SocketAddr], Instant) -> anyhow::Result<Box<dyn End>> + Send>;
+
+/// A place in a room, not yet taken.
+pub(crate) struct Seat {
+    pub(crate) line: Line,
+    /// The address of its sockets; none takes the one from which the target is reached.
+    pub(crate) bind: Option<IpAddr>,
+    /// One for each of its peer connections.
+    pub(crate) sockets: usize,
+    pub(crate) make: MakeEnd,
+}
+
+/// Something that holds rooms and can be measured.
+#[async_trait]
+pub(crate) trait Target: Send {
+    /// What a report calls it.
+    fn name(&self) -> String;
+
+    /// The processes that do the work, when they are on this machine.
+    fn process_ids(&self) -> Vec<u32>;
+
+    /// Opens a room for so many publishers.
+    async fn open_room(&mut self, publishers: usize) -> anyhow::Result<Room>;
+
+    /// Gets a place for one who does `part`. Refuses a part that the target has no way for.
+    async fn seat(&mut self, room: &Room, part: &Part, author: u32) -> anyhow::Result<Seat>;
+
+    /// Ends what was started for the run.
+    async fn close(self: Box<Self>);
+}
+
+/// A room of a deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomKey {
     /// Its id.
@@ -16,9 +87,9 @@ pub(crate) struct RoomKey {
     pub(crate) invite: String,
 }
 
-/// Something that holds meetings.
+/// A Colloquy, whoever started it.
 #[async_trait]
-pub(crate) trait Target: Send {
+pub(crate) trait Deployed: Send {
     /// What a report calls it.
     fn name(&self) -> String;
 

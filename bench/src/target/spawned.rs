@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::deployment::Deployment;
 use super::http::Http;
-use super::{RoomKey, Target};
+use super::{Deployed, RoomKey};
 
 /// How long it may take until it is ready: a first start makes its secrets and its database.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -145,7 +145,7 @@ fn free_udp() -> anyhow::Result<u16> {
 }
 
 #[async_trait]
-impl Target for Spawned {
+impl Deployed for Spawned {
     fn name(&self) -> String {
         format!("spawned, {}", self.deployment.name())
     }

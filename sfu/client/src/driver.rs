@@ -15,9 +15,8 @@ use sfu_protocol::signal::{ByeReason, ClientMessage};
 use tokio::sync::mpsc;
 
 use crate::media::MediaSource;
-use crate::participant::{
-    Counters, Event, ParticipantConfig, ParticipantError, Publication, Roster,
-};
+use crate::participant::{Event, Roster};
+use crate::peer::{Counters, PeerConfig, PeerError, Publication};
 
 /// How long connecting the WebSocket may take.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -72,7 +71,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let face = ParticipantConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let face = PeerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         Options {
             publish: face.publish,
             audio_slots: face.audio_slots,
@@ -113,7 +112,7 @@ pub enum DriverError {
     Socket(#[from] std::io::Error),
     /// The options make no participant.
     #[error(transparent)]
-    Participant(#[from] ParticipantError),
+    Participant(#[from] PeerError),
     /// The node did not let it in, or no path was found.
     #[error("not connected within {0:?}")]
     JoinTimedOut(Duration),

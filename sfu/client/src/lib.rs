@@ -14,7 +14,8 @@
 //!
 //! | module | what it decides |
 //! |---|---|
-//! | [`participant`] | one end of a meeting: signalling, transport, what is in which slot |
+//! | [`participant`] | one end of a meeting: what it says to the node, who is there, what is in which slot |
+//! | [`peer`] | one peer connection: its media, whoever is at the other end |
 //! | [`media`] | what a source of encoded frames is |
 //! | [`vp8`] | RFC 7741: a frame cut into payloads, and put together again |
 //! | [`synthetic`] | frames that carry a mark, and a decoder that proves a chain of them intact |
@@ -26,5 +27,6 @@ pub mod driver;
 pub mod impair;
 pub mod media;
 pub mod participant;
+pub mod peer;
 pub mod synthetic;
 pub mod vp8;

@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sfu_client::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
-use sfu_client::participant::{Event, Input, Output, Participant, ParticipantConfig};
+use sfu_client::participant::{Event, Input, Output, Participant};
+use sfu_client::peer::PeerConfig;
 use sfu_client::synthetic::Synthetic;
 use sfu_core::io::SignalId;
 use sfu_protocol::ids::{ParticipantId, TrackId};
@@ -381,7 +382,7 @@ fn participant(
     invite: &Invite,
     certificate: &DtlsCert,
 ) -> Participant {
-    let config = ParticipantConfig {
+    let config = PeerConfig {
         local,
         publish: invite.publish.clone(),
         audio_slots: invite.audio_slots,

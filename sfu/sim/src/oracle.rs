@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sfu_client::participant::{ReceivedFrame, ReceivedPacket};
+use sfu_client::peer::{ReceivedFrame, ReceivedPacket};
 use sfu_protocol::media::Codec;
 
 /// How patient the oracles are. It depends on the network.

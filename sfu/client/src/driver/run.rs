@@ -20,7 +20,8 @@ use super::{
     Observer, Options, PING_EVERY,
 };
 use crate::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
-use crate::participant::{Event, Input, Output, Participant, ParticipantConfig, Publication};
+use crate::participant::{Event, Input, Output, Participant};
+use crate::peer::{PeerConfig, Publication};
 
 /// Largest datagram that is read: more than any path carries.
 const DATAGRAM_BYTES: usize = 2_048;
@@ -46,12 +47,12 @@ pub(super) async fn run<S: MediaSource>(
     let mut websocket = open_websocket(&target.ws_url).await?;
     let opened = Instant::now();
     let local = socket.local_addr()?;
-    let config = ParticipantConfig {
+    let config = PeerConfig {
         publish: options.publish.clone(),
         audio_slots: options.audio_slots,
         video_slots: options.video_slots,
         report_packets: options.report_packets,
-        ..ParticipantConfig::new(local)
+        ..PeerConfig::new(local)
     };
     let mut participant = Participant::new(&config, opened)?;
     participant.join(target.grant);

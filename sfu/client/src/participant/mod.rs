@@ -1,19 +1,12 @@
-//! One end of a meeting, without IO.
+//! One end of a meeting, without IO: a [`Peer`] and what it says to the node and hears from it.
 //!
 //! Inputs come through [`Participant::handle`] and the `send_*` methods; everything that leaves
 //! waits in one queue for [`Participant::poll`]. Drain the queue after every call.
 
-mod config;
-mod downlink;
 mod face;
-mod offer;
-mod order;
 mod roster;
-mod transport;
-mod uplink;
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -21,32 +14,18 @@ use sfu_protocol::media::Source;
 use sfu_protocol::signal::{
     ClientMessage, Envelope, NodeMessage, Resume, SIGNAL_VERSION, SlotId, TrackState, Want,
 };
-use str0m::{Event as RtcEvent, IceConnectionState};
 
 use crate::media::{AudioFrame, EncodedFrame};
-pub use config::{ParticipantConfig, ParticipantError, Publication};
-use downlink::Downlink;
-pub use face::{Counters, Event, Input, Output, ReceivedFrame, ReceivedPacket};
-use offer::Offered;
+use crate::peer::{self, Counters, Peer, PeerConfig, PeerError};
+pub use face::{Event, Input, Output};
 pub use roster::{MAX_REFUSALS, Refusal, Roster, SlotView};
-use transport::Transport;
-use uplink::Uplink;
-
-/// Most outputs that wait to be polled. Beyond it received packets and frames are dropped and
-/// counted: whoever drives a participant has stopped draining it.
-pub const MAX_WAITING_OUTPUTS: usize = 8_192;
 
 /// A participant. See the module's head.
 #[derive(Debug)]
 pub struct Participant {
-    transport: Transport,
-    offered: Offered,
-    uplinks: BTreeMap<Source, Uplink>,
-    downlink: Downlink,
+    peer: Peer,
     roster: Roster,
     outputs: VecDeque<Output>,
-    counters: Counters,
-    connected: bool,
     over: bool,
 }
 
@@ -54,21 +33,13 @@ impl Participant {
     /// Makes a participant that has not joined yet.
     ///
     /// # Errors
-    /// See [`ParticipantError`].
-    pub fn new(config: &ParticipantConfig, now: Instant) -> Result<Self, ParticipantError> {
-        offer::check(&config.publish)?;
-        let mut transport = Transport::new(config, now)?;
-        let offered = offer::make(&mut transport, config)?;
+    /// See [`PeerError`].
+    pub fn new(config: &PeerConfig, now: Instant) -> Result<Self, PeerError> {
         Ok(Participant {
-            uplinks: BTreeMap::new(),
-            downlink: Downlink::new(config.report_packets),
+            peer: Peer::new(config, now)?,
             roster: Roster::new(),
             outputs: VecDeque::new(),
-            counters: Counters::default(),
-            connected: false,
             over: false,
-            transport,
-            offered,
         })
     }
 
@@ -92,14 +63,10 @@ impl Participant {
         }
         match input {
             Input::Node(envelope) => self.handle_node(now, envelope),
-            Input::Datagram { source, bytes } => {
-                if !self.transport.receive(now, source, bytes) {
-                    self.counters.datagrams_unreadable += 1;
-                }
-            }
-            Input::Tick => self.transport.tick(now),
+            Input::Datagram { source, bytes } => self.peer.receive(now, source, bytes),
+            Input::Tick => self.peer.tick(now),
         }
-        self.settle(now);
+        self.settle();
     }
 
     /// What leaves next.
@@ -109,14 +76,10 @@ impl Participant {
 
     /// When [`Input::Tick`] is wanted.
     pub fn deadline(&self) -> Instant {
-        match self.downlink.deadline() {
-            Some(at) => at.min(self.transport.deadline()),
-            None => self.transport.deadline(),
-        }
+        self.peer.deadline()
     }
 
-    /// Sends a frame that was captured at `captured`, which is not after `now`. Answers whether
-    /// it went out.
+    /// See [`Peer::send_video`].
     pub fn send_video(
         &mut self,
         now: Instant,
@@ -124,17 +87,12 @@ impl Participant {
         source: Source,
         frame: &EncodedFrame,
     ) -> bool {
-        let sent = match self.uplinks.get_mut(&source) {
-            Some(uplink) if self.connected && !self.over => {
-                uplink.video(&mut self.transport, captured, frame)
-            }
-            _ => None,
-        };
-        self.count_sent(now, sent)
+        let sent = !self.over && self.peer.send_video(now, captured, source, frame);
+        self.settle();
+        sent
     }
 
-    /// Sends an Opus packet that was captured at `captured`, which is not after `now`. Answers
-    /// whether it went out.
+    /// See [`Peer::send_audio`].
     pub fn send_audio(
         &mut self,
         now: Instant,
@@ -142,13 +100,9 @@ impl Participant {
         source: Source,
         frame: &AudioFrame,
     ) -> bool {
-        let sent = match self.uplinks.get_mut(&source) {
-            Some(uplink) if self.connected && !self.over => {
-                uplink.audio(&mut self.transport, captured, frame)
-            }
-            _ => None,
-        };
-        self.count_sent(now, sent)
+        let sent = !self.over && self.peer.send_audio(now, captured, source, frame);
+        self.settle();
+        sent
     }
 
     /// Says what it wants to see.
@@ -158,7 +112,8 @@ impl Participant {
 
     /// Starts, mutes or stops an own source.
     pub fn set_track(&mut self, source: Source, state: TrackState) {
-        self.apply_track_state(source, state);
+        self.peer.set_track(source, state);
+        self.settle();
         self.signal(ClientMessage::SetTrack { source, state });
     }
 
@@ -170,19 +125,15 @@ impl Participant {
         }
     }
 
-    /// Looks for another way to the node and offers it (RFC 8445, section 9): the path is lost, or
-    /// the network changed and `moved_to` is the address now. Media goes on meanwhile where it can.
-    /// Nothing happens before the first answer, or while an offer waits for its answer.
+    /// Looks for another way to the node and offers it: the path is lost, or the network changed
+    /// and `moved_to` is the address now. Media goes on meanwhile where it can. See
+    /// [`Peer::restart_ice`].
     ///
     /// # Errors
-    /// [`ParticipantError::Address`] when `moved_to` is no candidate.
-    pub fn restart_ice(&mut self, moved_to: Option<SocketAddr>) -> Result<(), ParticipantError> {
-        if self.over || self.offered.message().is_some() {
-            return Ok(());
-        }
-        self.offered.restart(&mut self.transport, moved_to)?;
-        if let Some(offer) = self.offered.message() {
-            self.signal(offer);
+    /// [`PeerError::Address`] when `moved_to` is no candidate.
+    pub fn restart_ice(&mut self, moved_to: Option<SocketAddr>) -> Result<(), PeerError> {
+        if !self.over && self.peer.restart_ice(moved_to)? {
+            self.make_offer();
         }
         Ok(())
     }
@@ -199,19 +150,17 @@ impl Participant {
 
     /// The slots that were offered: first those that are heard, then those that are seen.
     pub fn offered_slots(&self) -> Vec<SlotId> {
-        self.offered.slots()
+        self.peer.slots()
     }
 
     /// What was counted.
     pub fn counters(&self) -> Counters {
-        let mut counters = self.counters;
-        self.downlink.add_to(&mut counters);
-        counters
+        self.peer.counters()
     }
 
     /// Whether media can flow.
     pub fn is_connected(&self) -> bool {
-        self.connected
+        self.peer.is_connected()
     }
 
     /// Whether nothing more will happen.
@@ -221,7 +170,12 @@ impl Participant {
 
     /// What an own source is now.
     pub fn track_state(&self, source: Source) -> Option<TrackState> {
-        self.offered.state(source)
+        self.peer.track_state(source)
+    }
+
+    /// See [`Peer::repair_types`].
+    pub fn repair_types(&self) -> u128 {
+        self.peer.repair_types()
     }
 
     fn handle_node(&mut self, now: Instant, envelope: Envelope) {
@@ -231,14 +185,14 @@ impl Participant {
         match &envelope.message {
             NodeMessage::Joined { .. } => {
                 // Also when the place was kept: the offer may have been lost with the WebSocket.
-                if let Some(offer) = self.offered.message() {
-                    self.signal(offer);
-                }
+                self.make_offer();
                 self.event(Event::Joined);
             }
-            NodeMessage::Answer { revision, sdp, .. } => self.accept_answer(now, *revision, sdp),
+            NodeMessage::Answer { revision, sdp, .. } => {
+                self.peer.accept_revision(now, *revision, sdp);
+            }
             NodeMessage::MutedByHost { source } => {
-                self.apply_track_state(*source, TrackState::Muted);
+                self.peer.set_track(*source, TrackState::Muted);
                 self.event(Event::MutedByHost(*source));
             }
             NodeMessage::Bye { reason, .. } => {
@@ -252,105 +206,42 @@ impl Participant {
         }
     }
 
-    fn accept_answer(&mut self, now: Instant, revision: u32, sdp: &str) {
-        match self.offered.accept(&mut self.transport, revision, sdp) {
-            Ok(()) => {
-                for (source, uplink) in self.offered.uplinks(&mut self.transport) {
-                    // The answer to a later offer: what is sent goes on with its numbers.
-                    if let Entry::Vacant(place) = self.uplinks.entry(source) {
-                        place.insert(uplink).keep_sent(&mut self.transport);
-                    }
+    fn make_offer(&mut self) {
+        if let Some(offer) = self.peer.offer_message() {
+            self.signal(offer);
+        }
+    }
+
+    /// Takes over what the peer made of the last change.
+    fn settle(&mut self) {
+        while let Some(output) = self.peer.poll() {
+            match output {
+                peer::Output::Datagram { destination, bytes } => self
+                    .outputs
+                    .push_back(Output::Datagram { destination, bytes }),
+                peer::Output::Event(event) => {
+                    let event = self.named(event);
+                    self.event(event);
                 }
-                self.downlink.learn_slots(self.offered.slots());
-                self.transport.tick(now);
-            }
-            Err(reason) => self.fail(reason),
-        }
-    }
-
-    fn apply_track_state(&mut self, source: Source, state: TrackState) {
-        self.offered.set_state(source, state);
-        let Some(uplink) = self.uplinks.get_mut(&source) else {
-            return;
-        };
-        for layer in uplink.set_state(state) {
-            self.event(Event::KeyframeWanted { source, layer });
-        }
-    }
-
-    /// Looks at what the transport made of the last change, until it is quiet.
-    fn settle(&mut self, now: Instant) {
-        while let Some(event) = self.transport.next_event() {
-            self.handle_rtc_event(now, event);
-        }
-        for slot in self.downlink.lapse(now) {
-            if self.transport.request_keyframe(&slot) {
-                self.counters.keyframes_requested += 1;
             }
         }
-        self.transport.flush(now);
-        while let Some(event) = self.downlink.next_event() {
-            let event = self.roster.named(event);
-            self.event(event);
-        }
-        while let Some((destination, bytes)) = self.transport.next_datagram() {
-            self.outputs
-                .push_back(Output::Datagram { destination, bytes });
-        }
-        if let Some(reason) = self.transport.take_failure() {
-            self.fail(reason);
-        }
     }
 
-    fn handle_rtc_event(&mut self, now: Instant, event: RtcEvent) {
+    fn named(&mut self, event: peer::Event) -> Event {
         match event {
-            RtcEvent::Connected => {
-                self.connected = true;
-                self.event(Event::Connected);
-                self.want_first_keyframes();
+            peer::Event::Connected => Event::Connected,
+            peer::Event::PathLost(lost) => Event::PathLost(lost),
+            peer::Event::KeyframeWanted { source, layer } => {
+                Event::KeyframeWanted { source, layer }
             }
-            RtcEvent::IceConnectionStateChange(state) if self.connected => {
-                let lost = state == IceConnectionState::Disconnected;
-                self.event(Event::PathLost(lost));
+            peer::Event::Packet(packet) => Event::Packet(packet),
+            peer::Event::Frame(mut frame) => {
+                frame.track = self.roster.track_in(&frame.slot, frame.csrc);
+                Event::Frame(frame)
             }
-            RtcEvent::KeyframeRequest(request) => {
-                if let Some((source, layer)) = self.offered.layer_of(request.mid, request.rid) {
-                    self.counters.keyframes_wanted += 1;
-                    self.event(Event::KeyframeWanted { source, layer });
-                }
-            }
-            RtcEvent::RtpPacket(packet) => {
-                let arrived = self.transport.describe(&packet);
-                self.downlink.receive(now, arrived, packet);
-            }
-            _ => {}
-        }
-    }
-
-    /// Whatever the sources made before the path stood was withheld.
-    fn want_first_keyframes(&mut self) {
-        let starting: Vec<_> = self
-            .uplinks
-            .iter()
-            .flat_map(|(&source, uplink)| uplink.waiting().map(move |layer| (source, layer)))
-            .collect();
-        for (source, layer) in starting {
-            self.event(Event::KeyframeWanted { source, layer });
-        }
-    }
-
-    fn count_sent(&mut self, now: Instant, sent: Option<uplink::Sent>) -> bool {
-        match sent {
-            Some(sent) => {
-                self.counters.packets_sent += sent.packets;
-                self.counters.bytes_sent += sent.bytes;
-                self.transport.tick(now);
-                self.settle(now);
-                true
-            }
-            None => {
-                self.counters.frames_withheld += 1;
-                false
+            peer::Event::Failed(reason) => {
+                self.over = true;
+                Event::Failed(reason)
             }
         }
     }
@@ -362,16 +253,6 @@ impl Participant {
     }
 
     fn event(&mut self, event: Event) {
-        let droppable = matches!(event, Event::Packet(_) | Event::Frame(_));
-        if droppable && self.outputs.len() >= MAX_WAITING_OUTPUTS {
-            self.counters.outputs_dropped += 1;
-        } else {
-            self.outputs.push_back(Output::Event(event));
-        }
-    }
-
-    fn fail(&mut self, reason: String) {
-        self.over = true;
-        self.event(Event::Failed(reason));
+        self.outputs.push_back(Output::Event(event));
     }
 }

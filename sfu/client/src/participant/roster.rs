@@ -9,9 +9,6 @@ use sfu_protocol::signal::{
     SlotId, Track, TrackState,
 };
 
-use super::Event;
-use super::downlink::Heard;
-
 /// Most refusals that are remembered; the oldest goes first.
 pub const MAX_REFUSALS: usize = 32;
 
@@ -130,17 +127,11 @@ impl Roster {
         joined || envelope.seq == 0 || envelope.seq > self.last_seq
     }
 
-    /// Names the track of what was received by its CSRC, else by what is in the slot.
-    pub(super) fn named(&self, heard: Heard) -> Event {
-        match heard {
-            Heard::Frame(csrc, mut frame) => {
-                frame.track = match csrc {
-                    Some(csrc) => self.tracks().find(|t| t.csrc == csrc).map(|t| t.id),
-                    None => self.slots.get(&frame.slot).and_then(|view| view.track),
-                };
-                Event::Frame(frame)
-            }
-            packet @ Heard::Packet(_) => packet.into_event(),
+    /// The track of what was received: by its CSRC, else by what is in the slot.
+    pub(super) fn track_in(&self, slot: &SlotId, csrc: Option<u32>) -> Option<TrackId> {
+        match csrc {
+            Some(csrc) => self.tracks().find(|t| t.csrc == csrc).map(|t| t.id),
+            None => self.slots.get(slot).and_then(|view| view.track),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::{SinkExt, StreamExt};
 use sfu_client::driver::{DriverError, DriverReport, JoinTarget, Options, run};
 use sfu_client::media::{AudioFrame, EncodedFrame, MediaSource};
-use sfu_client::participant::Publication;
+use sfu_client::peer::Publication;
 use sfu_client::synthetic::{Shape, Synthetic};
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sfu_client::media::MediaSource;
-use sfu_client::participant::{
-    Event, Input, Output, Participant, ParticipantConfig, ParticipantError, Publication,
-};
+use sfu_client::participant::{Event, Input, Output, Participant};
+use sfu_client::peer::{PeerConfig, PeerError, Publication};
 use sfu_client::synthetic::{Decoder, LayerShape, Shape, Synthetic};
 use sfu_client::vp8::Vp8Packetizer;
 use sfu_protocol::media::{Codec, Kind, Source};
@@ -53,11 +52,11 @@ struct Meeting {
 impl Meeting {
     fn new(publish: Vec<Publication>) -> Self {
         let start = Instant::now();
-        let config = ParticipantConfig {
+        let config = PeerConfig {
             publish,
             audio_slots: 1,
             video_slots: 2,
-            ..ParticipantConfig::new(address(1))
+            ..PeerConfig::new(address(1))
         };
         let mut participant = Participant::new(&config, start).expect("a participant");
         participant.join("grant".to_owned());
@@ -149,7 +148,7 @@ impl Meeting {
 
 #[test]
 fn three_layers_and_a_voice_reach_the_node() {
-    let mut meeting = Meeting::new(ParticipantConfig::new(address(1)).publish);
+    let mut meeting = Meeting::new(PeerConfig::new(address(1)).publish);
     meeting.run(Duration::from_secs(3));
     assert!(meeting.participant.is_connected());
     assert_eq!(meeting.participant.roster().slots().len(), 3);
@@ -312,7 +311,7 @@ fn a_message_outside_the_count_is_heard_and_one_already_seen_is_not() {
 #[test]
 fn an_answer_that_cannot_be_read_ends_the_participant_without_a_panic() {
     let now = Instant::now();
-    let config = ParticipantConfig::new(address(1));
+    let config = PeerConfig::new(address(1));
     let mut participant = Participant::new(&config, now).expect("a participant");
     let envelope = Envelope {
         seq: 1,
@@ -339,11 +338,11 @@ fn what_cannot_be_published_is_refused() {
             Publication::live(Source::Camera, 3),
         ],
     ] {
-        let config = ParticipantConfig {
+        let config = PeerConfig {
             publish,
-            ..ParticipantConfig::new(address(1))
+            ..PeerConfig::new(address(1))
         };
         let refused = Participant::new(&config, Instant::now());
-        assert!(matches!(refused, Err(ParticipantError::Publication(_))));
+        assert!(matches!(refused, Err(PeerError::Publication(_))));
     }
 }

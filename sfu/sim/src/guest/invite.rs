@@ -1,6 +1,6 @@
 //! How somebody takes part, and what their sources look like.
 
-use sfu_client::participant::Publication;
+use sfu_client::peer::Publication;
 use sfu_client::synthetic::{LayerShape, Shape};
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{Role, TrackState};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use sfu_client::participant::{ReceivedFrame, ReceivedPacket, Roster};
+use sfu_client::participant::Roster;
+use sfu_client::peer::{ReceivedFrame, ReceivedPacket};
 use sfu_client::synthetic::{Decoder, read_audio};
 use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};

@@ -12,7 +12,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
-use super::{ParticipantConfig, ParticipantError};
+use super::{PeerConfig, PeerError};
 
 /// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
 const MAX_KNOWN_STREAMS: usize = 256;
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Transport {
-    pub(super) fn new(config: &ParticipantConfig, now: Instant) -> Result<Self, ParticipantError> {
+    pub(super) fn new(config: &PeerConfig, now: Instant) -> Result<Self, PeerError> {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
@@ -72,8 +72,8 @@ impl Transport {
     }
 
     /// A host candidate.
-    pub(super) fn candidate(local: SocketAddr) -> Result<Candidate, ParticipantError> {
-        Candidate::host(local, "udp").map_err(|_| ParticipantError::Address(local))
+    pub(super) fn candidate(local: SocketAddr) -> Result<Candidate, PeerError> {
+        Candidate::host(local, "udp").map_err(|_| PeerError::Address(local))
     }
 
     /// From now on this is where it is.
@@ -132,7 +132,13 @@ impl Transport {
         self.failure.take()
     }
 
-    /// Asks the node for a keyframe in a slot.
+    /// Payload types of retransmissions, one bit each.
+    pub(super) fn repair_types(&self) -> u128 {
+        let repairs = self.rtc.codec_config().iter().filter_map(|p| p.resend());
+        repairs.fold(0, |types, pt| types | 1 << (*pt & 0x7f))
+    }
+
+    /// Asks for a keyframe in a slot.
     pub(super) fn request_keyframe(&mut self, slot: &SlotId) -> bool {
         let mid = Mid::from(slot.0.as_str());
         self.change(|rtc| {

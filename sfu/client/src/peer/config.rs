@@ -1,4 +1,4 @@
-//! What a participant is.
+//! What a peer is.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use str0m::config::DtlsCert;
 
 use crate::media::MAX_LAYERS;
 
-/// One source that a participant has.
+/// One source that a peer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publication {
     /// Which.
@@ -30,9 +30,9 @@ impl Publication {
     }
 }
 
-/// What a participant is.
+/// What a peer is.
 #[derive(Debug, Clone)]
-pub struct ParticipantConfig {
+pub struct PeerConfig {
     /// Its one ICE host candidate.
     pub local: SocketAddr,
     /// What it may send. Each source at most once.
@@ -43,14 +43,14 @@ pub struct ParticipantConfig {
     pub video_slots: u8,
     /// Whether [`super::Event::Packet`] is wanted for each packet.
     pub report_packets: bool,
-    /// A certificate to share among participants; none makes one.
+    /// A certificate to share among peers; none makes one.
     pub certificate: Option<DtlsCert>,
 }
 
-impl ParticipantConfig {
-    /// A participant with a three-layer camera and a microphone that sees six and hears four.
+impl PeerConfig {
+    /// A peer with a three-layer camera and a microphone that sees six and hears four.
     pub fn new(local: SocketAddr) -> Self {
-        ParticipantConfig {
+        PeerConfig {
             local,
             publish: vec![
                 Publication::live(Source::Camera, MAX_LAYERS),
@@ -64,9 +64,9 @@ impl ParticipantConfig {
     }
 }
 
-/// A participant cannot be made.
+/// A peer cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum ParticipantError {
+pub enum PeerError {
     /// The local address is no candidate.
     #[error("{0} cannot be an ICE candidate")]
     Address(SocketAddr),

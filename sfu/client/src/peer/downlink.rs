@@ -16,24 +16,8 @@ use super::{Counters, Event, ReceivedFrame, ReceivedPacket};
 pub(super) struct Downlink {
     slots: BTreeMap<SlotId, Order>,
     report_packets: bool,
-    happened: VecDeque<Heard>,
+    happened: VecDeque<Event>,
     counted: Counters,
-}
-
-/// Something to tell, whose track is not yet named.
-#[derive(Debug)]
-pub(super) enum Heard {
-    Packet(ReceivedPacket),
-    Frame(Option<u32>, ReceivedFrame),
-}
-
-impl Heard {
-    pub(super) fn into_event(self) -> Event {
-        match self {
-            Heard::Packet(packet) => Event::Packet(packet),
-            Heard::Frame(_, frame) => Event::Frame(frame),
-        }
-    }
 }
 
 impl Downlink {
@@ -69,7 +53,7 @@ impl Downlink {
         let header = &packet.header;
         let csrc = (header.csrc_count > 0).then_some(header.csrc[0]);
         if self.report_packets {
-            self.happened.push_back(Heard::Packet(ReceivedPacket {
+            self.happened.push_back(Event::Packet(ReceivedPacket {
                 slot: slot.clone(),
                 seq: *packet.seq_no,
                 timestamp: packet.time.numer(),
@@ -117,7 +101,7 @@ impl Downlink {
         needy
     }
 
-    pub(super) fn next_event(&mut self) -> Option<Heard> {
+    pub(super) fn next_event(&mut self) -> Option<Event> {
         self.happened.pop_front()
     }
 
@@ -135,9 +119,10 @@ impl Downlink {
     }
 }
 
-fn video_frame(slot: SlotId, whole: Whole) -> Heard {
+fn video_frame(slot: SlotId, whole: Whole) -> Event {
     let frame = ReceivedFrame {
         slot,
+        csrc: whole.csrc,
         track: None,
         codec: Codec::Vp8,
         timestamp: whole.timestamp,
@@ -148,12 +133,13 @@ fn video_frame(slot: SlotId, whole: Whole) -> Heard {
         level_dbov: None,
         data: whole.data,
     };
-    Heard::Frame(whole.csrc, frame)
+    Event::Frame(frame)
 }
 
-fn audio_frame(slot: SlotId, csrc: Option<u32>, packet: &RtpPacket) -> Heard {
+fn audio_frame(slot: SlotId, csrc: Option<u32>, packet: &RtpPacket) -> Event {
     let frame = ReceivedFrame {
         slot,
+        csrc,
         track: None,
         codec: Codec::Opus,
         timestamp: packet.time.numer(),
@@ -164,5 +150,5 @@ fn audio_frame(slot: SlotId, csrc: Option<u32>, packet: &RtpPacket) -> Heard {
         level_dbov: packet.header.ext_vals.audio_level,
         data: packet.payload.to_vec(),
     };
-    Heard::Frame(csrc, frame)
+    Event::Frame(frame)
 }

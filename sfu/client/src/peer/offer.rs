@@ -1,4 +1,4 @@
-//! The m-lines: what a participant sends, and the slots in which it receives.
+//! The m-lines: what a peer sends, and the slots in which it receives.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{ClientMessage, PublishLine, SlotId, TrackState};
 use str0m::Candidate;
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 
 use super::transport::Transport;
 use super::uplink::Uplink;
-use super::{ParticipantConfig, ParticipantError, Publication};
+use super::{PeerConfig, PeerError, Publication};
 use crate::media::MAX_LAYERS;
 
 /// The names of simulcast layers, smallest first.
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Offered {
 }
 
 /// Refuses what cannot be offered.
-pub(super) fn check(publish: &[Publication]) -> Result<(), ParticipantError> {
+pub(super) fn check(publish: &[Publication]) -> Result<(), PeerError> {
     for (index, publication) in publish.iter().enumerate() {
         let most = match publication.source.kind() {
             Kind::Audio => 1,
@@ -61,17 +61,14 @@ pub(super) fn check(publish: &[Publication]) -> Result<(), ParticipantError> {
             .iter()
             .any(|before| before.source == publication.source);
         if again || publication.layers == 0 || publication.layers > most {
-            return Err(ParticipantError::Publication(publication.source));
+            return Err(PeerError::Publication(publication.source));
         }
     }
     Ok(())
 }
 
 /// Makes the offer.
-pub(super) fn make(
-    transport: &mut Transport,
-    config: &ParticipantConfig,
-) -> Result<Offered, ParticipantError> {
+pub(super) fn make(transport: &mut Transport, config: &PeerConfig) -> Result<Offered, PeerError> {
     let mut lines = Vec::new();
     let mut slots = Vec::new();
     let made = transport.change(|rtc| {
@@ -98,8 +95,7 @@ pub(super) fn make(
         }
         api.apply()
     });
-    let (offer, pending) =
-        made.ok_or_else(|| ParticipantError::Offer("nothing to offer".into()))?;
+    let (offer, pending) = made.ok_or_else(|| PeerError::Offer("nothing to offer".into()))?;
     Ok(Offered {
         revision: 1,
         sdp: offer.to_sdp_string(),
@@ -108,6 +104,32 @@ pub(super) fn make(
         pending: Some(pending),
         moved_to: None,
     })
+}
+
+/// Answers an offer: every m-line on which something comes is a slot.
+pub(super) fn answer(
+    transport: &mut Transport,
+    offer: &str,
+) -> Result<(Offered, String), PeerError> {
+    let unusable = |error: &dyn std::fmt::Display| PeerError::Offer(error.to_string());
+    let parsed = SdpOffer::from_sdp_string(offer).map_err(|error| unusable(&error))?;
+    let answered = transport.change(|rtc| rtc.sdp_api().accept_offer(parsed));
+    let answer = answered.map_err(|error| unusable(&error))?.to_sdp_string();
+    let mids = offer.lines().filter_map(|line| line.strip_prefix("a=mid:"));
+    let mids = mids.map(|mid| Mid::from(mid.trim_end()));
+    let receives = |mid: &Mid| {
+        let media = transport.rtc().media(*mid);
+        media.is_some_and(|media| media.direction().is_receiving())
+    };
+    let offered = Offered {
+        revision: 0,
+        sdp: String::new(),
+        lines: Vec::new(),
+        slots: mids.filter(receives).collect(),
+        pending: None,
+        moved_to: None,
+    };
+    Ok((offered, answer))
 }
 
 fn media_kind(kind: Kind) -> MediaKind {
@@ -126,6 +148,16 @@ fn simulcast(layers: u8) -> Option<Simulcast> {
 }
 
 impl Offered {
+    /// The offer; none when it was answered.
+    pub(super) fn waiting(&self) -> Option<&str> {
+        self.pending.is_some().then_some(self.sdp.as_str())
+    }
+
+    /// Counts the offers.
+    pub(super) fn revision(&self) -> u32 {
+        self.revision
+    }
+
     /// The message to the node; none when it was answered.
     pub(super) fn message(&self) -> Option<ClientMessage> {
         self.pending.as_ref().map(|_| ClientMessage::Offer {
@@ -162,7 +194,7 @@ impl Offered {
         &mut self,
         transport: &mut Transport,
         moved_to: Option<SocketAddr>,
-    ) -> Result<(), ParticipantError> {
+    ) -> Result<(), PeerError> {
         let candidate = moved_to.map(Transport::candidate).transpose()?;
         let keeps_candidates = candidate.is_none();
         let made = transport.change(|rtc| {
@@ -170,8 +202,7 @@ impl Offered {
             api.ice_restart(keeps_candidates);
             api.apply()
         });
-        let (offer, pending) =
-            made.ok_or_else(|| ParticipantError::Offer("nothing to offer".into()))?;
+        let (offer, pending) = made.ok_or_else(|| PeerError::Offer("nothing to offer".into()))?;
         self.revision += 1;
         self.sdp = offer.to_sdp_string();
         self.pending = Some(pending);
