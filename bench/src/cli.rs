@@ -5,12 +5,16 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use crate::held;
 use crate::impair::{self, ImpairArguments};
-use crate::meeting::{self, Media};
+use crate::media::Media;
 use crate::report::{Summary, table};
 use crate::scenario::{self, Size};
 use crate::siege::{self, SiegeArguments};
-use crate::target::{Target, deployment::Deployment, spawned::Spawned};
+use crate::target::colloquy::Colloquy;
+use crate::target::deployment::Deployment;
+use crate::target::spawned::Spawned;
+use crate::target::{Deployed, Target};
 
 /// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
 /// this one machine measures itself.
@@ -61,6 +65,9 @@ struct RunArguments {
     /// Simulcast layers of each camera: 1 to 3.
     #[arg(long, default_value_t = 1)]
     layers: u8,
+    /// Threads of the generator; half of the cores, unless it is said.
+    #[arg(long)]
+    threads: Option<usize>,
     /// One JSON object on standard output instead of a table.
     #[arg(long)]
     json: bool,
@@ -118,8 +125,8 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
     let scenario = scenario::by_name(&args.scenario)
         .with_context(|| format!("no scenario {:?}; `bench list` names them", args.scenario))?;
     let (size, media) = (args.size(), args.media());
-    let rooms = scenario.cast(&size);
-    let participants: usize = rooms.iter().map(Vec::len).sum();
+    let plan = scenario.plan(&size);
+    let participants = plan.participants();
     anyhow::ensure!(
         (2..=MAX_PARTICIPANTS).contains(&participants),
         "{participants} participants: a run has 2 to {MAX_PARTICIPANTS}"
@@ -129,8 +136,9 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
         "a camera has 1 to 3 layers, and fps and seconds are not 0"
     );
     let mut target = args.target.open().await?;
-    let seconds = Duration::from_secs(args.seconds.into());
-    let held = meeting::hold(target.as_mut(), &rooms, &media, seconds).await;
+    let threads = args.threads.unwrap_or_else(default_threads);
+    let how = (size.window, threads);
+    let held = held::hold(target.as_mut(), &plan, &media, how, &mut |_| {}).await;
     target.close().await;
     let summary = Summary::of(scenario.as_ref(), &size, &media, held?);
     if args.json {
@@ -147,12 +155,19 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Half of the cores: the other half is the target's.
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
 impl RunArguments {
     fn size(&self) -> Size {
         Size {
             publishers: self.publishers,
             viewers: self.viewers,
             rooms: self.rooms,
+            layers: self.layers,
+            window: Duration::from_secs(self.seconds.into()),
         }
     }
 
@@ -160,17 +175,17 @@ impl RunArguments {
         Media {
             frames_per_second: self.fps,
             largest_layer_bps: self.kbps.saturating_mul(1000),
-            layers: self.layers,
         }
     }
 }
 
 impl TargetArguments {
     async fn open(&self) -> anyhow::Result<Box<dyn Target>> {
-        Ok(match &self.which.target {
+        let deployed: Box<dyn Deployed> = match &self.which.target {
             Some(url) => Box::new(Deployment::sign_in(url, &self.email, &self.password).await?),
             None => Box::new(Spawned::start().await?),
-        })
+        };
+        Ok(Box::new(Colloquy(deployed)))
     }
 }
 

@@ -14,9 +14,11 @@
 //! | `siege` | a live room under attack: its own scenario, measure and report |
 
 mod cli;
+mod engine;
+mod held;
 mod impair;
 mod measure;
-mod meeting;
+mod media;
 mod report;
 mod scenario;
 mod siege;

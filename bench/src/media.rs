@@ -120,7 +120,9 @@ mod tests {
         let mut most_at_once = 0;
         for tenth in 0..1_200 {
             let at = Duration::from_millis(tenth * 100);
-            let now = people.iter_mut().filter_map(|one| one.speaks(at).then_some(()));
+            let now = people
+                .iter_mut()
+                .filter_map(|one| one.speaks(at).then_some(()));
             let now = now.count();
             spoken += now;
             most_at_once = most_at_once.max(now);

@@ -80,7 +80,9 @@ async fn connect(url: &str, protocol: Option<&'static str>) -> anyhow::Result<We
     let connecting = tokio_tungstenite::connect_async_with_config(request, Some(limits), true);
     let connected = timeout(PATIENCE, connecting).await;
     let answered = connected.with_context(|| format!("{url} does not answer"))?;
-    Ok(answered.with_context(|| format!("{url} opens no WebSocket"))?.0)
+    Ok(answered
+        .with_context(|| format!("{url} opens no WebSocket"))?
+        .0)
 }
 
 async fn talk(

@@ -6,6 +6,7 @@ mod lanes;
 mod line;
 mod seated;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +36,7 @@ pub(crate) struct Engine {
     threads: Vec<Thread>,
     next: usize,
     late: Arc<Mutex<Histogram>>,
+    joined: Arc<AtomicUsize>,
 }
 
 struct Thread {
@@ -52,14 +54,27 @@ impl Engine {
             threads: started.collect::<anyhow::Result<_>>()?,
             next: 0,
             late,
+            joined: Arc::default(),
         })
     }
 
     /// Lets somebody take part, on the thread whose turn it is.
-    pub(crate) fn enter(&mut self, role: Role, orders: watch::Receiver<Order>) -> JoinHandle<Outcome> {
+    pub(crate) fn enter(
+        &mut self,
+        role: Role,
+        orders: watch::Receiver<Order>,
+    ) -> JoinHandle<Outcome> {
         let thread = &self.threads[self.next % self.threads.len()];
         self.next += 1;
-        thread.runtime.spawn(seated::take_part(role, orders))
+        let joined = Arc::clone(&self.joined);
+        thread
+            .runtime
+            .spawn(seated::take_part(role, joined, orders))
+    }
+
+    /// How many of those that entered joined.
+    pub(crate) fn joined(&self) -> usize {
+        self.joined.load(Ordering::Relaxed)
     }
 
     /// How late its threads were, since this was asked last.

@@ -4,6 +4,7 @@
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,6 @@ pub(crate) struct Role {
 /// How it went.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) part: Part,
     /// Why it ended before its time.
     pub(crate) failure: Option<String>,
     /// From the open line until media could flow.
@@ -81,12 +81,14 @@ pub(crate) struct Outcome {
 }
 
 /// Takes part until the run is over, its time is, or the target says goodbye.
-pub(super) async fn take_part(role: Role, orders: watch::Receiver<Order>) -> Outcome {
-    let part = role.part;
-    match Seated::sit_down(role).await {
+pub(super) async fn take_part(
+    role: Role,
+    joined: Arc<AtomicUsize>,
+    orders: watch::Receiver<Order>,
+) -> Outcome {
+    match Seated::sit_down(role, joined).await {
         Ok((seated, ways)) => seated.follow(ways, orders).await,
         Err(problem) => Outcome {
-            part,
             failure: Some(format!("{problem:#}")),
             ..Outcome::default()
         },
@@ -107,7 +109,9 @@ impl Ways {
         };
         let mut sockets = Vec::new();
         for _ in 0..count {
-            let socket = UdpSocket::bind((address, 0)).await.context("a UDP socket")?;
+            let socket = UdpSocket::bind((address, 0))
+                .await
+                .context("a UDP socket")?;
             // The kernel may grant less; what does not fit is counted as dropped.
             let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
             sockets.push(socket);
@@ -143,6 +147,8 @@ struct Seated {
     bind: Option<IpAddr>,
     window: Arc<Window>,
     origins: Arc<Origins>,
+    /// Counts whoever joined, over all.
+    joined: Arc<AtomicUsize>,
     viewer: Viewer,
     source: Synthetic,
     talk: Talk,
@@ -159,7 +165,7 @@ struct Seated {
 }
 
 impl Seated {
-    async fn sit_down(role: Role) -> anyhow::Result<(Self, Ways)> {
+    async fn sit_down(role: Role, joined: Arc<AtomicUsize>) -> anyhow::Result<(Self, Ways)> {
         let seat = role.seat;
         let ways = Ways::open(&seat.line, seat.bind, seat.sockets).await?;
         let opened = Instant::now();
@@ -176,6 +182,7 @@ impl Seated {
             bind: seat.bind,
             window: role.window,
             origins: role.origins,
+            joined,
             viewer: Viewer::default(),
             source: Synthetic::new(role.media.shape(role.author, &role.part)),
             talk: Talk::new(role.author, role.part.talk),
@@ -188,10 +195,7 @@ impl Seated {
             leave_by: None,
             cut_at: None,
             over: false,
-            outcome: Outcome {
-                part: role.part,
-                ..Outcome::default()
-            },
+            outcome: Outcome::default(),
         };
         Ok((seated, ways))
     }
@@ -309,8 +313,7 @@ impl Seated {
     }
 
     fn arrive(&mut self, now: Instant, socket: usize, source: SocketAddr, bytes: &[u8]) {
-        self.viewer
-            .datagram(now, &self.window, bytes, self.repairs);
+        self.viewer.datagram(now, &self.window, bytes, self.repairs);
         self.end.receive(now, socket, source, bytes);
     }
 
@@ -389,6 +392,7 @@ impl Seated {
             Event::Connected if self.media_began.is_none() => {
                 self.media_began = Some(now);
                 self.outcome.joined_after = Some(now - self.opened);
+                self.joined.fetch_add(1, Ordering::Relaxed);
                 self.origins.began(self.author, now);
                 self.repairs = self.end.repair_types();
                 self.send_media(now);
@@ -440,7 +444,9 @@ async fn route_to(line: &target::Line) -> anyhow::Result<IpAddr> {
     let host = uri.host().with_context(|| format!("{url:?} has no host"))?;
     let host = host.trim_matches(['[', ']']);
     let found = tokio::net::lookup_host((host, uri.port_u16().unwrap_or(80))).await;
-    let there = found.with_context(|| format!("{url:?} leads nowhere"))?.next();
+    let there = found
+        .with_context(|| format!("{url:?} leads nowhere"))?
+        .next();
     let there = there.with_context(|| format!("{url:?} has no address"))?;
     let any = match there.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

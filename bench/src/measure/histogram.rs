@@ -67,6 +67,17 @@ impl Histogram {
         self.largest
     }
 
+    /// Each bucket that holds something: its end in milliseconds, and how much it holds.
+    pub(crate) fn buckets_ms(&self) -> Vec<(f64, u64)> {
+        let full = self
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0);
+        full.map(|(bucket, count)| (last_of(bucket) as f64 / 1000.0, *count))
+            .collect()
+    }
+
     pub(crate) fn percentiles(&self) -> Percentiles {
         let ms = |us: u64| us as f64 / 1000.0;
         Percentiles {
@@ -134,6 +145,9 @@ mod tests {
             assert!((exact..=exact * 1.04).contains(&got), "{got} for {exact}");
         }
         assert_eq!(percentiles.max, 1000.0);
+        let buckets = all.buckets_ms();
+        assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), 1000);
+        assert!(buckets.is_sorted_by(|one, next| one.0 < next.0));
         assert_eq!(Histogram::default().percentiles(), Percentiles::default());
     }
 }

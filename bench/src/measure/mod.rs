@@ -1,5 +1,7 @@
 //! What is measured, and how exactly.
 
+pub(crate) mod freeze;
 pub(crate) mod histogram;
 pub(crate) mod host;
 pub(crate) mod viewer;
+pub(crate) mod wire;

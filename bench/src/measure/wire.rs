@@ -2,6 +2,7 @@
 //! (RFC 3711, section 3.1), and each stream counts its packets.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Streams of one participant. What comes under more SSRCs is counted as packets only.
 const MAX_STREAMS: usize = 512;
@@ -80,12 +81,13 @@ impl Wire {
             return;
         }
         self.bytes += bytes.len() as u64;
-        match self.streams.get_mut(&ssrc) {
-            Some(stream) => stream.packet(seq),
-            None if self.streams.len() < MAX_STREAMS => {
-                self.streams.insert(ssrc, Stream::new(seq));
+        let full = self.streams.len() == MAX_STREAMS;
+        match self.streams.entry(ssrc) {
+            Entry::Occupied(stream) => stream.into_mut().packet(seq),
+            Entry::Vacant(place) if !full => {
+                place.insert(Stream::new(seq));
             }
-            None => {}
+            Entry::Vacant(_) => {}
         }
     }
 
@@ -219,7 +221,10 @@ mod tests {
     fn a_long_gap_forgets_what_came_before_it() {
         let after = 1 + 5 * REMEMBERED as u16;
         let tally = tally_of(&[1, after, after - 1]);
-        assert_eq!((tally.received, tally.duplicates, tally.reordered), (3, 0, 1));
+        assert_eq!(
+            (tally.received, tally.duplicates, tally.reordered),
+            (3, 0, 1)
+        );
         assert_eq!(tally.lost, 5 * REMEMBERED - 2);
     }
 

@@ -1,19 +1,23 @@
 //! What a run says, and how far to trust it.
 
 pub(crate) mod table;
-mod warnings;
+mod trust;
 
 use serde::Serialize;
 
+use crate::held::{Held, Moment};
+use crate::measure::freeze::Freezes;
 use crate::measure::histogram::Percentiles;
-use crate::meeting::{Held, Media};
+use crate::media::Media;
 use crate::scenario::{Scenario, Size};
 
 /// A run in figures. Its JSON form is what other tools read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Summary {
     pub(crate) scenario: &'static str,
     pub(crate) target: String,
+    pub(crate) publishers: u16,
+    pub(crate) viewers: u16,
     pub(crate) rooms: u16,
     pub(crate) participants: usize,
     pub(crate) joined: usize,
@@ -21,60 +25,142 @@ pub(crate) struct Summary {
     pub(crate) kbps: u32,
     pub(crate) layers: u8,
     pub(crate) seconds: f64,
-    /// From the open WebSocket until media could flow.
+    /// From the open line until media could flow.
     pub(crate) join_ms: Percentiles,
+    /// From the open line until the first picture.
+    pub(crate) first_picture_ms: Percentiles,
     /// From due at its source until whole at a viewer.
     pub(crate) latency_ms: Percentiles,
-    /// Packets of whole frames that reached viewers.
+    /// The same of voices.
+    pub(crate) voice_latency_ms: Percentiles,
+    /// Where the latency of pictures lies: upper ends of buckets in ms, and how many are in each.
+    pub(crate) latency_histogram: Vec<(f64, u64)>,
+    /// Media packets off the wire at all participants, in the window.
     pub(crate) packets_per_second: f64,
     pub(crate) mbit_per_second: f64,
+    pub(crate) packets_received: u64,
+    /// Of the whole run, before anything was repaired.
+    pub(crate) packets_lost: u64,
+    pub(crate) loss_percent: f64,
+    pub(crate) packets_repeated: u64,
+    pub(crate) packets_reordered: u64,
+    pub(crate) packets_repaired: u64,
+    /// Datagrams that the participants' own networks lost, on the way up and down.
+    pub(crate) lost_on_purpose: (u64, u64),
+    pub(crate) packets_sent: u64,
+    pub(crate) voices: u64,
     pub(crate) pictures_decoded: u64,
     pub(crate) pictures_expected: u64,
     pub(crate) delivered_percent: f64,
     pub(crate) decode_faults: u64,
-    /// Of the whole run, retransmissions counted as received.
-    pub(crate) loss_percent: f64,
-    /// Cores that the target used; none when it is not on this machine.
-    pub(crate) target_cores: Option<f64>,
-    pub(crate) bench_cores: Option<f64>,
+    pub(crate) freezes: Freezes,
+    /// How many were cut off and were to see again, and how many did.
+    pub(crate) cut: usize,
+    pub(crate) came_back: usize,
+    pub(crate) back_ms: Percentiles,
+    /// What the target used in the window; none when it is not on this machine.
+    pub(crate) target_used: Option<Used>,
+    pub(crate) bench_used: Option<Used>,
+    /// Cores that others of this machine used.
+    pub(crate) others_cores: Option<f64>,
+    pub(crate) bench_late_ms: Percentiles,
+    pub(crate) media_late_ms: Percentiles,
+    pub(crate) over_time: Vec<Moment>,
     /// Different reasons for which participants failed.
     pub(crate) failures: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// What was measured besides the target. With any of these it is no result.
+    pub(crate) limited_by: Vec<String>,
     pub(crate) broken_claims: Vec<String>,
+}
+
+/// What a process used in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Used {
+    pub(crate) cores: f64,
+    /// CPU time for each million media packets that participants received.
+    pub(crate) cpu_s_per_million_packets: f64,
+    pub(crate) cpu_s_per_participant_minute: f64,
+    pub(crate) memory_mb: f64,
+    /// More than before anybody came, for each participant; none for the generator.
+    pub(crate) memory_kb_per_participant: Option<f64>,
+    pub(crate) context_switches_per_second: f64,
+    /// Datagrams that its sockets had no room for.
+    pub(crate) socket_drops: u64,
 }
 
 impl Summary {
     pub(crate) fn of(scenario: &dyn Scenario, size: &Size, media: &Media, held: Held) -> Self {
         let seconds = held.measured.as_secs_f64();
+        let freezes = held.freezes();
         let mut failures = held.failures;
         failures.sort();
         failures.dedup();
+        let (wire, whole_run) = (held.seen.wire, held.seen.whole_run);
+        let used = |usage: Option<crate::measure::host::Usage>, before: Option<u64>| {
+            let usage = usage?;
+            let cpu_s = usage.cpu.as_secs_f64();
+            let people = held.participants.max(1) as f64;
+            let more = before.map(|before| usage.memory_bytes.saturating_sub(before));
+            Some(Used {
+                cores: cpu_s / seconds,
+                cpu_s_per_million_packets: cpu_s * 1e6 / (wire.received.max(1) as f64),
+                cpu_s_per_participant_minute: cpu_s * 60.0 / seconds / people,
+                memory_mb: usage.memory_bytes as f64 / 1e6,
+                memory_kb_per_participant: more.map(|more| more as f64 / 1e3 / people),
+                context_switches_per_second: usage.context_switches as f64 / seconds,
+                socket_drops: usage.socket_drops,
+            })
+        };
         let mut summary = Summary {
             scenario: scenario.name(),
-            target: held.target,
+            publishers: size.publishers,
+            viewers: size.viewers,
             rooms: size.rooms,
             participants: held.participants,
             joined: held.joined,
             fps: media.frames_per_second,
             kbps: media.largest_layer_bps / 1000,
-            layers: media.layers,
+            layers: size.layers,
             seconds,
             join_ms: held.join.percentiles(),
+            first_picture_ms: held.first_picture.percentiles(),
             latency_ms: held.seen.latency.percentiles(),
-            packets_per_second: held.seen.packets as f64 / seconds,
-            mbit_per_second: held.seen.bytes as f64 * 8.0 / 1e6 / seconds,
+            voice_latency_ms: held.seen.voice_latency.percentiles(),
+            latency_histogram: held.seen.latency.buckets_ms(),
+            packets_per_second: wire.received as f64 / seconds,
+            mbit_per_second: wire.bytes as f64 * 8.0 / 1e6 / seconds,
+            packets_received: wire.received,
+            packets_lost: whole_run.lost,
+            loss_percent: percent(whole_run.lost, whole_run.lost + whole_run.received),
+            packets_repeated: whole_run.duplicates,
+            packets_reordered: whole_run.reordered,
+            packets_repaired: whole_run.repairs,
+            lost_on_purpose: held.lost_on_purpose,
+            packets_sent: held.packets_sent,
+            voices: held.seen.voices,
             pictures_decoded: held.seen.decoded,
-            pictures_expected: held.expected_pictures,
-            delivered_percent: percent(held.seen.decoded, held.expected_pictures),
+            pictures_expected: held.expected_pictures as u64,
+            delivered_percent: percent(held.seen.decoded, held.expected_pictures as u64),
             decode_faults: held.seen.faults,
-            loss_percent: percent(held.packets_lost, held.packets_lost + held.packets_received),
-            target_cores: held.target_cores,
-            bench_cores: held.own_cores,
+            freezes,
+            cut: held.cut,
+            came_back: held.came_back,
+            back_ms: held.back.percentiles(),
+            target_used: used(held.target_used, held.target_memory_before),
+            bench_used: used(held.own_used, None),
+            others_cores: held.others_cores,
+            bench_late_ms: held.late.percentiles(),
+            media_late_ms: held.media_late.percentiles(),
+            over_time: held.over_time,
+            target: held.target,
             failures,
             warnings: Vec::new(),
+            limited_by: Vec::new(),
             broken_claims: Vec::new(),
         };
-        summary.warnings = warnings::of(&summary, warnings::cores_here());
+        summary.warnings = trust::warnings(&summary);
+        summary.limited_by = trust::limits(&summary, trust::cores_here());
         summary.broken_claims = scenario.broken_claims(&summary);
         summary
     }
@@ -84,11 +170,23 @@ impl Summary {
         self.broken_claims.is_empty()
     }
 
+    /// Whether the figures are the target's, and not the generator's or the machine's.
+    pub(crate) fn is_result(&self) -> bool {
+        self.limited_by.is_empty()
+    }
+
     #[cfg(test)]
     pub(crate) fn example() -> Self {
+        let used = Used {
+            cores: 0.5,
+            cpu_s_per_million_packets: 20.0,
+            ..Used::default()
+        };
         Summary {
             scenario: "fanout",
             target: "http://127.0.0.1:8080".to_owned(),
+            publishers: 1,
+            viewers: 10,
             rooms: 1,
             participants: 11,
             joined: 11,
@@ -96,28 +194,19 @@ impl Summary {
             kbps: 1500,
             layers: 1,
             seconds: 10.0,
-            join_ms: Percentiles::default(),
-            latency_ms: Percentiles::default(),
-            packets_per_second: 2000.0,
-            mbit_per_second: 15.0,
-            pictures_decoded: 3000,
-            pictures_expected: 3000,
             delivered_percent: 100.0,
-            decode_faults: 0,
-            loss_percent: 0.0,
-            target_cores: Some(0.5),
-            bench_cores: Some(0.5),
-            failures: Vec::new(),
-            warnings: Vec::new(),
-            broken_claims: Vec::new(),
+            target_used: Some(used),
+            bench_used: Some(used),
+            others_cores: Some(0.0),
+            ..Summary::default()
         }
     }
 }
 
-/// 0 of 0 is 0: nothing was to be seen, so nothing was delivered.
+/// Nothing of nothing is whole.
 fn percent(part: u64, whole: u64) -> f64 {
     match whole {
         0 => 0.0,
-        whole => part as f64 * 100.0 / whole as f64,
+        _ => 100.0 * part as f64 / whole as f64,
     }
 }

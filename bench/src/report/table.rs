@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Summary;
+use super::{Summary, Used};
 use crate::measure::histogram::Percentiles;
 
 /// One figure a line, then what to know about them.
@@ -15,6 +15,7 @@ pub(crate) fn render(summary: &Summary) -> String {
     let notes = [
         ("failed", &summary.failures),
         ("warning", &summary.warnings),
+        ("NO RESULT", &summary.limited_by),
         ("claim broken", &summary.broken_claims),
     ];
     for (kind, notes) in notes {
@@ -22,13 +23,14 @@ pub(crate) fn render(summary: &Summary) -> String {
             let _ = writeln!(text, "{kind:<14} {note}");
         }
     }
-    if summary.claim_held() {
+    if summary.claim_held() && summary.is_result() {
         text.push_str("claim          holds\n");
     }
     text
 }
 
 fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
+    let watches = summary.pictures_expected > 0;
     let mut lines = vec![
         ("scenario", summary.scenario.to_owned()),
         ("target", summary.target.clone()),
@@ -47,30 +49,81 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
             ),
         ),
         ("join", milliseconds(&summary.join_ms)),
-        ("latency", milliseconds(&summary.latency_ms)),
-        (
-            "received",
-            format!(
-                "{:.0} packets/s, {:.1} Mbit/s for {} s",
-                summary.packets_per_second, summary.mbit_per_second, summary.seconds
-            ),
-        ),
-        (
-            "pictures",
-            format!(
-                "{} of {} decoded ({:.2} %)",
-                summary.pictures_decoded, summary.pictures_expected, summary.delivered_percent
-            ),
-        ),
-        ("loss", format!("{:.3} %", summary.loss_percent)),
     ];
-    if let Some(cores) = summary.target_cores {
-        lines.push(("target used", format!("{cores:.2} cores")));
+    if watches {
+        lines.extend([
+            ("first picture", milliseconds(&summary.first_picture_ms)),
+            ("latency", milliseconds(&summary.latency_ms)),
+        ]);
     }
-    if let Some(cores) = summary.bench_cores {
-        lines.push(("bench used", format!("{cores:.2} cores")));
+    if summary.voices > 0 {
+        lines.push(("voice latency", milliseconds(&summary.voice_latency_ms)));
+    }
+    lines.push((
+        "received",
+        format!(
+            "{:.0} packets/s, {:.1} Mbit/s for {} s",
+            summary.packets_per_second, summary.mbit_per_second, summary.seconds
+        ),
+    ));
+    if watches {
+        lines.extend([
+            (
+                "pictures",
+                format!(
+                    "{} of {} decoded ({:.2} %)",
+                    summary.pictures_decoded, summary.pictures_expected, summary.delivered_percent
+                ),
+            ),
+            (
+                "freezes",
+                format!(
+                    "{}, longest {:.0} ms, {:.1} s in all",
+                    summary.freezes.count,
+                    summary.freezes.longest_ms,
+                    summary.freezes.total_ms / 1_000.0
+                ),
+            ),
+        ]);
+    }
+    lines.push((
+        "wire",
+        format!(
+            "{:.3} % lost, {} reordered, {} twice, {} repairs",
+            summary.loss_percent,
+            summary.packets_reordered,
+            summary.packets_repeated,
+            summary.packets_repaired
+        ),
+    ));
+    if summary.lost_on_purpose != (0, 0) {
+        let (up, down) = summary.lost_on_purpose;
+        lines.push(("own network", format!("lost {up} up and {down} down")));
+    }
+    if summary.cut > 0 {
+        let back = milliseconds(&summary.back_ms);
+        let counted = format!("{} of {}, {back}", summary.came_back, summary.cut);
+        lines.push(("back after cut", counted));
+    }
+    if let Some(used) = &summary.target_used {
+        lines.push(("target used", cost(used)));
+        let people = used.memory_kb_per_participant.unwrap_or(0.0);
+        lines.push((
+            "target memory",
+            format!("{:.0} MB, {people:.0} kB a participant", used.memory_mb),
+        ));
+    }
+    if let Some(used) = &summary.bench_used {
+        lines.push(("bench used", cost(used)));
     }
     lines
+}
+
+fn cost(used: &Used) -> String {
+    format!(
+        "{:.2} cores, {:.1} CPU-s per million packets, {:.0} context switches/s",
+        used.cores, used.cpu_s_per_million_packets, used.context_switches_per_second
+    )
 }
 
 fn milliseconds(of: &Percentiles) -> String {
@@ -90,10 +143,17 @@ mod tests {
         assert!(render(&fine).contains("claim          holds"));
         let broken = Summary {
             broken_claims: vec!["nobody came".to_owned()],
-            ..fine
+            ..fine.clone()
         };
         let text = render(&broken);
         assert!(text.contains("claim broken   nobody came"), "{text}");
+        assert!(!text.contains("holds"), "{text}");
+        let limited = Summary {
+            limited_by: vec!["a full machine".to_owned()],
+            ..fine
+        };
+        let text = render(&limited);
+        assert!(text.contains("NO RESULT      a full machine"), "{text}");
         assert!(!text.contains("holds"), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! Voices without pictures: many speakers, many listeners.
 
-use super::{Part, Plan, Scenario, Size, AUDIO_SLOTS, everyone_in};
+use super::{AUDIO_SLOTS, Part, Plan, Scenario, Size, everyone_in};
 use crate::media::Talking;
 use crate::report::Summary;
 

@@ -35,7 +35,10 @@ impl Scenario for Churn {
                 ..viewer
             })
         });
-        Plan::of(publishers.chain(viewers).chain(comers).collect(), size.rooms)
+        Plan::of(
+            publishers.chain(viewers).chain(comers).collect(),
+            size.rooms,
+        )
     }
 
     fn broken_claims(&self, summary: &Summary) -> Vec<String> {

@@ -51,7 +51,7 @@ use self::quiver::Arrow;
 use self::room::LiveRoom;
 use crate::cli::WhichTarget;
 use crate::target::http::Http;
-use crate::target::{RoomKey, Deployed, deployment::Deployment, spawned::Spawned};
+use crate::target::{Deployed, RoomKey, deployment::Deployment, spawned::Spawned};
 
 /// What a target says of itself that passes.
 pub(crate) const CLAIM: &str = "a million hostile datagrams and 100,000 messages: 0 packets lost by \

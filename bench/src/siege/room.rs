@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sfu_client::driver::{self, DriverError, DriverReport, JoinTarget, Options};
+use sfu_client::media::{AudioFrame, EncodedFrame, MediaSource, NEVER_US};
 use sfu_client::peer::Publication;
 use sfu_client::synthetic::{LayerShape, Shape, Synthetic};
 use sfu_protocol::media::Source;
@@ -15,8 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::captures::Captures;
 use super::ledger::Tally;
 use super::witness::{Sight, Witness};
-use crate::meeting::Nothing;
-use crate::target::{RoomKey, Deployed};
+use crate::target::{Deployed, RoomKey};
 
 /// How long everyone may take to get in before anything flies.
 const EVERYONE_IN: Duration = Duration::from_secs(60);
@@ -225,5 +225,23 @@ pub(super) async fn newcomer(
             (None, _) => Err(format!("not connected after {:?}", began.elapsed())),
         },
         Err(error) => Err(error.to_string()),
+    }
+}
+/// What one who only watches sends.
+struct Nothing;
+
+impl MediaSource for Nothing {
+    fn video(&mut self, _source: Source, _at_us: u64) -> Vec<EncodedFrame> {
+        Vec::new()
+    }
+
+    fn audio(&mut self, _source: Source, _at_us: u64) -> Vec<AudioFrame> {
+        Vec::new()
+    }
+
+    fn request_keyframe(&mut self, _source: Source, _layer: u8) {}
+
+    fn next_at_us(&self) -> u64 {
+        NEVER_US
     }
 }

@@ -128,6 +128,22 @@ impl Http {
     }
 }
 
+/// Posts an offer and answers what was answered (RFC 9725, section 4.2).
+pub(crate) async fn post_sdp(url: &str, bearer: &str, offer: String) -> anyhow::Result<String> {
+    let http = Http::new(url)?;
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header(header::CONTENT_TYPE, "application/sdp");
+    if !bearer.is_empty() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+    }
+    let (status, body) = http.exchange(request.body(Full::from(offer))?).await?;
+    let text = String::from_utf8_lossy(&body).into_owned();
+    anyhow::ensure!(status.is_success(), "POST {url}: {status}: {text}");
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
