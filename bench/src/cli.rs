@@ -11,10 +11,7 @@ use crate::media::Media;
 use crate::report::{Summary, table};
 use crate::scenario::{self, Size};
 use crate::siege::{self, SiegeArguments};
-use crate::target::colloquy::Colloquy;
-use crate::target::deployment::Deployment;
-use crate::target::spawned::Spawned;
-use crate::target::{Deployed, Target};
+use crate::target::{self, Access};
 
 /// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
 /// this one machine measures itself.
@@ -43,7 +40,9 @@ struct RunArguments {
     /// Which scenario; `list` names them.
     scenario: String,
     #[command(flatten)]
-    target: TargetArguments,
+    which: WhichTarget,
+    #[command(flatten)]
+    access: Access,
     /// Participants that publish, in each room.
     #[arg(long, default_value_t = 1)]
     publishers: u16,
@@ -76,7 +75,8 @@ struct RunArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WhichTarget {
-    /// The public URL of a running deployment, such as http://127.0.0.1:8080.
+    /// The public URL of a running deployment, such as http://127.0.0.1:8080, or `colloquy`,
+    /// which is the same as --spawn.
     #[arg(long)]
     pub(crate) target: Option<String>,
     /// Starts a deployment of this program for the run, on loopback, and ends it afterwards.
@@ -84,21 +84,11 @@ pub(crate) struct WhichTarget {
     spawn: bool,
 }
 
-#[derive(Debug, Args)]
-struct TargetArguments {
-    #[command(flatten)]
-    which: WhichTarget,
-    /// Who opens the rooms, with --target.
-    #[arg(long, env = "COLLOQUY_BENCH_EMAIL", default_value = "")]
-    email: String,
-    /// Their password, with --target. Better given by the environment.
-    #[arg(
-        long,
-        env = "COLLOQUY_BENCH_PASSWORD",
-        hide_env_values = true,
-        default_value = ""
-    )]
-    password: String,
+impl WhichTarget {
+    /// What names the target.
+    pub(crate) fn word(&self) -> &str {
+        self.target.as_deref().unwrap_or(target::SPAWNED)
+    }
 }
 
 /// Runs the subcommand.
@@ -135,7 +125,7 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
         (1..=3).contains(&args.layers) && args.fps > 0 && args.seconds > 0,
         "a camera has 1 to 3 layers, and fps and seconds are not 0"
     );
-    let mut target = args.target.open().await?;
+    let mut target = target::open(args.which.word(), &args.access).await?;
     let threads = args.threads.unwrap_or_else(default_threads);
     let how = (size.window, threads);
     let held = held::hold(target.as_mut(), &plan, &media, how, &mut |_| {}).await;
@@ -179,16 +169,6 @@ impl RunArguments {
     }
 }
 
-impl TargetArguments {
-    async fn open(&self) -> anyhow::Result<Box<dyn Target>> {
-        let deployed: Box<dyn Deployed> = match &self.which.target {
-            Some(url) => Box::new(Deployment::sign_in(url, &self.email, &self.password).await?),
-            None => Box::new(Spawned::start().await?),
-        };
-        Ok(Box::new(Colloquy(deployed)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +196,7 @@ mod tests {
             ("bench run fanout --spawn --viewers 3000", "3001"),
             ("bench run meeting --spawn --publishers 1", "1 participants"),
             ("bench run fanout --spawn --layers 4", "layers"),
+            ("bench run fanout --target dance", "dance"),
             (
                 "bench run fanout --target https://127.0.0.1:1",
                 "plain http://",

@@ -4,6 +4,7 @@
 pub(crate) mod colloquy;
 pub(crate) mod deployment;
 pub(crate) mod http;
+mod open;
 pub(crate) mod spawned;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use sfu_client::driver::JoinTarget;
 
 use crate::engine::end::End;
 use crate::scenario::Part;
+pub(crate) use open::{Access, SPAWNED, open};
 
 /// A room that a target holds, by whatever names it there.
 #[derive(Debug, Clone, PartialEq, Eq)]
