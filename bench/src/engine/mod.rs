@@ -4,6 +4,8 @@
 pub(crate) mod end;
 mod lanes;
 mod line;
+#[cfg(test)]
+mod sanity;
 mod seated;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
