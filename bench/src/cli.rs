@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 use crate::held;
 use crate::impair::{self, ImpairArguments};
 use crate::media::Media;
+use crate::report::live::Live;
+use crate::report::outlets::Outlets;
 use crate::report::{Summary, table};
 use crate::scenario::{self, Size};
 use crate::siege::{self, SiegeArguments};
@@ -67,9 +69,8 @@ struct RunArguments {
     /// Threads of the generator; half of the cores, unless it is said.
     #[arg(long)]
     threads: Option<usize>,
-    /// One JSON object on standard output instead of a table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    outlets: Outlets,
 }
 
 #[derive(Debug, Args)]
@@ -125,17 +126,19 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
         (1..=3).contains(&args.layers) && args.fps > 0 && args.seconds > 0,
         "a camera has 1 to 3 layers, and fps and seconds are not 0"
     );
+    args.outlets.check()?;
     let mut target = target::open(args.which.word(), &args.access).await?;
     let threads = args.threads.unwrap_or_else(default_threads);
     let how = (size.window, threads);
-    let held = held::hold(target.as_mut(), &plan, &media, how, &mut |_| {}).await;
+    let title = format!("{} on {}", scenario.name(), target.name());
+    let mut live = Live::new(title, args.outlets.are_quiet());
+    let mut tell = |progress| live.tell(progress);
+    let held = held::hold(target.as_mut(), &plan, &media, how, &mut tell).await;
+    drop(live);
     target.close().await;
     let summary = Summary::of(scenario.as_ref(), &size, &media, held?);
-    if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
-    } else {
-        print!("{}", table::render(&summary));
-    }
+    let table = || table::render(&summary);
+    args.outlets.write(&summary, String::new, table)?;
     anyhow::ensure!(
         summary.claim_held(),
         "the claim of {} does not hold: {}",

@@ -31,10 +31,12 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 /// How a run stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Progress {
-    /// So many of so many were let in.
+    /// So many of so many were sent in.
     Entering(usize, usize),
-    /// So long of so long was measured.
-    Measuring(Duration, Duration),
+    /// So many joined, of so many that are there from the beginning.
+    Joining(usize, usize),
+    /// So long of so long was measured, and what was used when it was looked at last.
+    Measuring(Duration, Duration, Option<Moment>),
     /// Everyone leaves.
     Leaving,
 }
@@ -172,7 +174,7 @@ impl Run<'_> {
                 tell(Progress::Entering(author as usize, all));
             }
         }
-        self.wait_for_all().await;
+        self.wait_for_all(tell).await;
         Ok(later)
     }
 
@@ -191,11 +193,12 @@ impl Run<'_> {
     }
 
     /// Waits until each has joined or failed, but not for ever.
-    async fn wait_for_all(&mut self) {
+    async fn wait_for_all(&mut self, tell: &mut (dyn FnMut(Progress) + Send)) {
         let until = Instant::now() + EVERYONE_IN;
         while Instant::now() < until {
             // Whoever joined and is over again counts twice: it waits a little less, no more.
             let over = self.running.iter().filter(|one| one.task.is_finished());
+            tell(Progress::Joining(self.engine.joined(), self.running.len()));
             if self.engine.joined() + over.count() >= self.running.len() {
                 return;
             }
@@ -240,7 +243,12 @@ impl Run<'_> {
                 over_time.push(moment(&last, &now, from));
                 last = now;
             }
-            tell(Progress::Measuring(from.elapsed().min(length), length));
+            let measured = from.elapsed().min(length);
+            tell(Progress::Measuring(
+                measured,
+                length,
+                over_time.last().copied(),
+            ));
         }
         let after = look();
         let since = |before: Option<Usage>, after: Option<Usage>| Some(after?.since(&before?));

@@ -3,5 +3,6 @@
 pub(crate) mod freeze;
 pub(crate) mod histogram;
 pub(crate) mod host;
+pub(crate) mod machine;
 pub(crate) mod viewer;
 pub(crate) mod wire;

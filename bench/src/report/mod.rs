@@ -1,13 +1,18 @@
 //! What a run says, and how far to trust it.
 
+pub(crate) mod live;
+pub(crate) mod outlets;
 pub(crate) mod table;
 mod trust;
 
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::held::{Held, Moment};
 use crate::measure::freeze::Freezes;
 use crate::measure::histogram::Percentiles;
+use crate::measure::machine::Machine;
 use crate::media::Media;
 use crate::scenario::{Scenario, Size};
 
@@ -15,7 +20,14 @@ use crate::scenario::{Scenario, Size};
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Summary {
     pub(crate) scenario: &'static str,
+    /// What the scenario says of a target that passes.
+    pub(crate) claim: &'static str,
     pub(crate) target: String,
+    /// When, in UTC and as RFC 3339 has it.
+    pub(crate) at: String,
+    /// Of this program.
+    pub(crate) version: &'static str,
+    pub(crate) machine: Machine,
     pub(crate) publishers: u16,
     pub(crate) viewers: u16,
     pub(crate) rooms: u16,
@@ -35,6 +47,8 @@ pub(crate) struct Summary {
     pub(crate) voice_latency_ms: Percentiles,
     /// Where the latency of pictures lies: upper ends of buckets in ms, and how many are in each.
     pub(crate) latency_histogram: Vec<(f64, u64)>,
+    /// The same of voices.
+    pub(crate) voice_latency_histogram: Vec<(f64, u64)>,
     /// Media packets off the wire at all participants, in the window.
     pub(crate) packets_per_second: f64,
     pub(crate) mbit_per_second: f64,
@@ -114,6 +128,10 @@ impl Summary {
         };
         let mut summary = Summary {
             scenario: scenario.name(),
+            claim: scenario.claim(),
+            at: now_utc(),
+            version: env!("CARGO_PKG_VERSION"),
+            machine: Machine::here(),
             publishers: size.publishers,
             viewers: size.viewers,
             rooms: size.rooms,
@@ -128,6 +146,7 @@ impl Summary {
             latency_ms: held.seen.latency.percentiles(),
             voice_latency_ms: held.seen.voice_latency.percentiles(),
             latency_histogram: held.seen.latency.buckets_ms(),
+            voice_latency_histogram: held.seen.voice_latency.buckets_ms(),
             packets_per_second: wire.received as f64 / seconds,
             mbit_per_second: wire.bytes as f64 * 8.0 / 1e6 / seconds,
             packets_received: wire.received,
@@ -184,6 +203,7 @@ impl Summary {
         };
         Summary {
             scenario: "fanout",
+            claim: "everyone sees it",
             target: "http://127.0.0.1:8080".to_owned(),
             publishers: 1,
             viewers: 10,
@@ -201,6 +221,14 @@ impl Summary {
             ..Summary::default()
         }
     }
+}
+
+/// To the second.
+fn now_utc() -> String {
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0);
+    let text = now.map(|now| now.format(&Rfc3339));
+    // Years of five digits have no such form.
+    text.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// Nothing of nothing is whole.
