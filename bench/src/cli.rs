@@ -1,23 +1,15 @@
 //! `colloquy bench`: its subcommands and flags.
 
-use std::time::Duration;
-
-use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::held;
 use crate::impair::{self, ImpairArguments};
-use crate::media::Media;
+use crate::load::LoadArguments;
 use crate::report::live::Live;
 use crate::report::outlets::Outlets;
-use crate::report::{Summary, table};
-use crate::scenario::{self, Size};
+use crate::report::table;
+use crate::scenario;
 use crate::siege::{self, SiegeArguments};
 use crate::target::{self, Access};
-
-/// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
-/// this one machine measures itself.
-const MAX_PARTICIPANTS: usize = 2000;
 
 /// Measures how much a deployment carries.
 #[derive(Debug, Args)]
@@ -45,30 +37,8 @@ struct RunArguments {
     which: WhichTarget,
     #[command(flatten)]
     access: Access,
-    /// Participants that publish, in each room.
-    #[arg(long, default_value_t = 1)]
-    publishers: u16,
-    /// Participants that only watch, in each room. Not every scenario has them.
-    #[arg(long, default_value_t = 10)]
-    viewers: u16,
-    /// Rooms that are held at the same time.
-    #[arg(long, default_value_t = 1)]
-    rooms: u16,
-    /// How long is measured, after everyone is in.
-    #[arg(long, default_value_t = 10)]
-    seconds: u32,
-    /// Frames a second of each camera.
-    #[arg(long, default_value_t = 30)]
-    fps: u32,
-    /// Bitrate of each camera's largest layer.
-    #[arg(long, default_value_t = 1500)]
-    kbps: u32,
-    /// Simulcast layers of each camera: 1 to 3.
-    #[arg(long, default_value_t = 1)]
-    layers: u8,
-    /// Threads of the generator; half of the cores, unless it is said.
-    #[arg(long)]
-    threads: Option<usize>,
+    #[command(flatten)]
+    load: LoadArguments,
     #[command(flatten)]
     outlets: Outlets,
 }
@@ -113,30 +83,16 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
 }
 
 async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
-    let scenario = scenario::by_name(&args.scenario)
-        .with_context(|| format!("no scenario {:?}; `bench list` names them", args.scenario))?;
-    let (size, media) = (args.size(), args.media());
-    let plan = scenario.plan(&size);
-    let participants = plan.participants();
-    anyhow::ensure!(
-        (2..=MAX_PARTICIPANTS).contains(&participants),
-        "{participants} participants: a run has 2 to {MAX_PARTICIPANTS}"
-    );
-    anyhow::ensure!(
-        (1..=3).contains(&args.layers) && args.fps > 0 && args.seconds > 0,
-        "a camera has 1 to 3 layers, and fps and seconds are not 0"
-    );
+    let load = args.load.load(&args.scenario)?;
     args.outlets.check()?;
-    let mut target = target::open(args.which.word(), &args.access).await?;
-    let threads = args.threads.unwrap_or_else(default_threads);
-    let how = (size.window, threads);
-    let title = format!("{} on {}", scenario.name(), target.name());
+    let target = target::open(args.which.word(), &args.access).await?;
+    let title = format!("{} on {}", args.scenario, target.name());
     let mut live = Live::new(title, args.outlets.are_quiet());
-    let mut tell = |progress| live.tell(progress);
-    let held = held::hold(target.as_mut(), &plan, &media, how, &mut tell).await;
+    let summary = load
+        .put_on(target, &mut |progress| live.tell(progress))
+        .await;
     drop(live);
-    target.close().await;
-    let summary = Summary::of(scenario.as_ref(), &size, &media, held?);
+    let summary = summary?;
     let table = || table::render(&summary);
     args.outlets.write(&summary, String::new, table)?;
     anyhow::ensure!(
@@ -146,30 +102,6 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
         summary.broken_claims.join("; ")
     );
     Ok(())
-}
-
-/// Half of the cores: the other half is the target's.
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
-}
-
-impl RunArguments {
-    fn size(&self) -> Size {
-        Size {
-            publishers: self.publishers,
-            viewers: self.viewers,
-            rooms: self.rooms,
-            layers: self.layers,
-            window: Duration::from_secs(self.seconds.into()),
-        }
-    }
-
-    fn media(&self) -> Media {
-        Media {
-            frames_per_second: self.fps,
-            largest_layer_bps: self.kbps.saturating_mul(1000),
-        }
-    }
 }
 
 #[cfg(test)]

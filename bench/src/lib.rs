@@ -17,6 +17,7 @@ mod cli;
 mod engine;
 mod held;
 mod impair;
+mod load;
 mod measure;
 mod media;
 mod report;

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::held::{Held, Moment};
 use crate::measure::freeze::Freezes;
 use crate::measure::histogram::Percentiles;
+use crate::measure::host::Usage;
 use crate::measure::machine::Machine;
 use crate::media::Media;
 use crate::scenario::{Scenario, Size};
@@ -103,6 +104,25 @@ pub(crate) struct Used {
     pub(crate) socket_drops: u64,
 }
 
+impl Used {
+    /// `before`: its memory before anybody came.
+    fn of(usage: &Usage, before: Option<u64>, for_whom: (u64, usize, f64)) -> Self {
+        let (packets, people, seconds) = for_whom;
+        let cpu_s = usage.cpu.as_secs_f64();
+        let people = people.max(1) as f64;
+        let more = before.map(|before| usage.memory_bytes.saturating_sub(before));
+        Used {
+            cores: cpu_s / seconds,
+            cpu_s_per_million_packets: cpu_s * 1e6 / (packets.max(1) as f64),
+            cpu_s_per_participant_minute: cpu_s * 60.0 / seconds / people,
+            memory_mb: usage.memory_bytes as f64 / 1e6,
+            memory_kb_per_participant: more.map(|more| more as f64 / 1e3 / people),
+            context_switches_per_second: usage.context_switches as f64 / seconds,
+            socket_drops: usage.socket_drops,
+        }
+    }
+}
+
 impl Summary {
     pub(crate) fn of(scenario: &dyn Scenario, size: &Size, media: &Media, held: Held) -> Self {
         let seconds = held.measured.as_secs_f64();
@@ -111,20 +131,9 @@ impl Summary {
         failures.sort();
         failures.dedup();
         let (wire, whole_run) = (held.seen.wire, held.seen.whole_run);
-        let used = |usage: Option<crate::measure::host::Usage>, before: Option<u64>| {
-            let usage = usage?;
-            let cpu_s = usage.cpu.as_secs_f64();
-            let people = held.participants.max(1) as f64;
-            let more = before.map(|before| usage.memory_bytes.saturating_sub(before));
-            Some(Used {
-                cores: cpu_s / seconds,
-                cpu_s_per_million_packets: cpu_s * 1e6 / (wire.received.max(1) as f64),
-                cpu_s_per_participant_minute: cpu_s * 60.0 / seconds / people,
-                memory_mb: usage.memory_bytes as f64 / 1e6,
-                memory_kb_per_participant: more.map(|more| more as f64 / 1e3 / people),
-                context_switches_per_second: usage.context_switches as f64 / seconds,
-                socket_drops: usage.socket_drops,
-            })
+        let used = |usage: Option<Usage>, before| {
+            let people = held.participants;
+            usage.map(|usage| Used::of(&usage, before, (wire.received, people, seconds)))
         };
         let mut summary = Summary {
             scenario: scenario.name(),

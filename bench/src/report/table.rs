@@ -29,9 +29,14 @@ pub(crate) fn render(summary: &Summary) -> String {
     text
 }
 
-fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
-    let watches = summary.pictures_expected > 0;
-    let mut lines = vec![
+/// Every figure for a person: its name, and what it is.
+pub(super) fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
+    [held(summary), seen(summary), lost(summary), used(summary)].concat()
+}
+
+/// What was held.
+fn held(summary: &Summary) -> Vec<(&'static str, String)> {
+    vec![
         ("scenario", summary.scenario.to_owned()),
         ("target", summary.target.clone()),
         (
@@ -48,8 +53,13 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
                 summary.fps, summary.kbps, summary.layers
             ),
         ),
-        ("join", milliseconds(&summary.join_ms)),
-    ];
+    ]
+}
+
+/// What participants saw and heard.
+fn seen(summary: &Summary) -> Vec<(&'static str, String)> {
+    let watches = summary.pictures_expected > 0;
+    let mut lines = vec![("join", milliseconds(&summary.join_ms))];
     if watches {
         lines.extend([
             ("first picture", milliseconds(&summary.first_picture_ms)),
@@ -86,7 +96,12 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
             ),
         ]);
     }
-    lines.push((
+    lines
+}
+
+/// What the networks did.
+fn lost(summary: &Summary) -> Vec<(&'static str, String)> {
+    let mut lines = vec![(
         "wire",
         format!(
             "{:.3} % lost, {} reordered, {} twice, {} repairs",
@@ -95,7 +110,7 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
             summary.packets_repeated,
             summary.packets_repaired
         ),
-    ));
+    )];
     if summary.lost_on_purpose != (0, 0) {
         let (up, down) = summary.lost_on_purpose;
         lines.push(("own network", format!("lost {up} up and {down} down")));
@@ -105,6 +120,12 @@ fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
         let counted = format!("{} of {}, {back}", summary.came_back, summary.cut);
         lines.push(("back after cut", counted));
     }
+    lines
+}
+
+/// What the machine paid.
+fn used(summary: &Summary) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
     if let Some(used) = &summary.target_used {
         lines.push(("target used", cost(used)));
         let people = used.memory_kb_per_participant.unwrap_or(0.0);

@@ -1,0 +1,122 @@
+//! What is put on a target: a scenario in a size, and the flags that say it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::held::{self, Progress};
+use crate::media::Media;
+use crate::report::Summary;
+use crate::scenario::{self, Plan, Scenario, Size};
+use crate::target::Target;
+
+/// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
+/// this one machine measures itself.
+const MAX_PARTICIPANTS: usize = 2000;
+
+/// How large a run is, and what its cameras send.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LoadArguments {
+    /// Participants that publish, in each room.
+    #[arg(long, default_value_t = 1)]
+    publishers: u16,
+    /// Participants that only watch, in each room. Not every scenario has them.
+    #[arg(long, default_value_t = 10)]
+    viewers: u16,
+    /// Rooms that are held at the same time.
+    #[arg(long, default_value_t = 1)]
+    rooms: u16,
+    /// How long is measured, after everyone is in.
+    #[arg(long, default_value_t = 10)]
+    seconds: u32,
+    /// Frames a second of each camera.
+    #[arg(long, default_value_t = 30)]
+    fps: u32,
+    /// Bitrate of each camera's largest layer.
+    #[arg(long, default_value_t = 1500)]
+    kbps: u32,
+    /// Simulcast layers of each camera: 1 to 3.
+    #[arg(long, default_value_t = 1)]
+    layers: u8,
+    /// Threads of the generator; half of the cores, unless it is said.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+impl LoadArguments {
+    /// A scenario in the size that the flags say.
+    pub(crate) fn load(&self, scenario: &str) -> anyhow::Result<Load> {
+        let scenario = scenario::by_name(scenario)
+            .with_context(|| format!("no scenario {scenario:?}; `bench list` names them"))?;
+        anyhow::ensure!(
+            (1..=3).contains(&self.layers) && self.fps > 0 && self.seconds > 0,
+            "a camera has 1 to 3 layers, and fps and seconds are not 0"
+        );
+        let load = Load {
+            scenario,
+            size: Size {
+                publishers: self.publishers,
+                viewers: self.viewers,
+                rooms: self.rooms,
+                layers: self.layers,
+                window: Duration::from_secs(self.seconds.into()),
+            },
+            media: Media {
+                frames_per_second: self.fps,
+                largest_layer_bps: self.kbps.saturating_mul(1000),
+            },
+            threads: self.threads.unwrap_or_else(default_threads),
+        };
+        load.check()?;
+        Ok(load)
+    }
+}
+
+/// Half of the cores: the other half is the target's.
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
+/// A scenario in a size.
+pub(crate) struct Load {
+    pub(crate) scenario: Box<dyn Scenario>,
+    pub(crate) size: Size,
+    pub(crate) media: Media,
+    /// Of the generator.
+    pub(crate) threads: usize,
+}
+
+impl Load {
+    /// Who takes part.
+    pub(crate) fn plan(&self) -> Plan {
+        self.scenario.plan(&self.size)
+    }
+
+    /// Refuses what makes no run.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let participants = self.plan().participants();
+        anyhow::ensure!(
+            (2..=MAX_PARTICIPANTS).contains(&participants),
+            "{participants} participants: a run has 2 to {MAX_PARTICIPANTS}"
+        );
+        Ok(())
+    }
+
+    /// Puts it on a target once, and closes the target, whatever comes of it.
+    pub(crate) async fn put_on(
+        &self,
+        mut target: Box<dyn Target>,
+        tell: &mut (dyn FnMut(Progress) + Send),
+    ) -> anyhow::Result<Summary> {
+        let how = (self.size.window, self.threads);
+        let held = held::hold(target.as_mut(), &self.plan(), &self.media, how, tell).await;
+        target.close().await;
+        Ok(Summary::of(
+            self.scenario.as_ref(),
+            &self.size,
+            &self.media,
+            held?,
+        ))
+    }
+}
