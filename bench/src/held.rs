@@ -14,7 +14,7 @@ use crate::measure::host::{self, Usage};
 use crate::measure::viewer::{Origins, Seen, Window};
 use crate::media::Media;
 use crate::scenario::{Part, Plan};
-use crate::target::Target;
+use crate::target::{Recorded, Room, Seat, Target};
 
 /// From the last one in until measuring begins: first keyframes and pictures are through.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -56,6 +56,8 @@ pub(crate) struct Held {
     /// How many were to see again.
     pub(crate) cut: usize,
     pub(crate) came_back: usize,
+    /// Of a scenario that records.
+    pub(crate) recorded: Option<Vec<Recorded>>,
     pub(crate) measured: Duration,
     pub(crate) seen: Seen,
     /// Pictures that were due to be seen in the window.
@@ -105,6 +107,7 @@ struct Run<'a> {
     origins: Arc<Origins>,
     orders: watch::Sender<Order>,
     running: Vec<Running>,
+    rooms: Vec<Room>,
 }
 
 /// Lets everyone in, waits, measures, and lets everyone leave.
@@ -125,16 +128,22 @@ pub(crate) async fn hold(
         origins: Arc::new(Origins::of(plan.participants())),
         orders: watch::channel(Order::default()).0,
         running: Vec::new(),
+        rooms: Vec::new(),
     };
     let mut later = run.let_in(tell).await?;
     later.sort_by_key(|(part, ..)| part.comes_after);
+    let recordings = run.record().await?;
     sleep(WARM_UP).await;
     run.engine.take_late();
     let watched = run.watch(window, later, tell).await?;
     let late = run.engine.take_late();
     tell(Progress::Leaving);
+    for recording in &recordings {
+        run.target.stop_recording(recording).await?;
+    }
     run.orders.send_modify(|order| order.over = true);
     let mut held = run.gather(watched).await;
+    held.verify(target, plan, &recordings).await;
     held.late = late;
     held.target_memory_before = memory_before;
     Ok(held)
@@ -150,7 +159,7 @@ struct Watched {
 }
 
 /// One who comes later: who, to which room, as which author.
-type Later = (Part, usize, u32, crate::target::Seat);
+type Later = (Part, usize, u32, Seat);
 
 impl Run<'_> {
     /// Lets in whoever is there from the beginning; answers who comes later, with their places.
@@ -164,6 +173,7 @@ impl Run<'_> {
         for (number, parts) in self.plan.rooms.iter().enumerate() {
             let publishers = parts.iter().filter(|part| part.publishes()).count();
             let room = self.target.open_room(publishers).await?;
+            self.rooms.push(room.clone());
             for part in parts {
                 let seat = self.target.seat(&room, part, author).await?;
                 match part.comes_after {
@@ -178,7 +188,16 @@ impl Run<'_> {
         Ok(later)
     }
 
-    fn enter(&mut self, part: Part, room: usize, author: u32, seat: crate::target::Seat) {
+    /// Begins to record every room, when the plan says so.
+    async fn record(&mut self) -> anyhow::Result<Vec<String>> {
+        let mut recordings = Vec::new();
+        for room in self.rooms.iter().filter(|_| self.plan.records) {
+            recordings.push(self.target.record(room).await?);
+        }
+        Ok(recordings)
+    }
+
+    fn enter(&mut self, part: Part, room: usize, author: u32, seat: Seat) {
         let role = Role {
             author,
             part,
@@ -285,6 +304,7 @@ impl Run<'_> {
             back: Histogram::default(),
             cut: 0,
             came_back: 0,
+            recorded: None,
             measured: watched.length,
             seen: Seen::default(),
             expected_pictures: 0.0,
@@ -374,6 +394,21 @@ impl Held {
         self.lost_on_purpose.1 += outcome.lost_on_purpose.1;
         self.media_late.merge(&outcome.late);
         self.seen.merge(&outcome.seen);
+    }
+
+    /// Reads every recording again. One that is not whole is a failure.
+    async fn verify(&mut self, target: &mut dyn Target, plan: &Plan, recordings: &[String]) {
+        if !plan.records {
+            return;
+        }
+        let mut whole = Vec::new();
+        for recording in recordings {
+            match target.verify_recording(recording).await {
+                Ok(recorded) => whole.push(recorded),
+                Err(problem) => self.failures.push(format!("{problem:#}")),
+            }
+        }
+        self.recorded = Some(whole);
     }
 
     /// Whose pictures stood still.

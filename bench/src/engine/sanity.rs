@@ -1,7 +1,6 @@
 //! What is measured is what happened: two ends talk over lanes with a virtual clock, so that
 //! everything that was sent and lost is known.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

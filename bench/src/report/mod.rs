@@ -16,6 +16,7 @@ use crate::measure::host::Usage;
 use crate::measure::machine::Machine;
 use crate::media::Media;
 use crate::scenario::{Scenario, Size};
+use crate::target::Recorded;
 
 /// A run in figures. Its JSON form is what other tools read.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -73,6 +74,8 @@ pub(crate) struct Summary {
     pub(crate) cut: usize,
     pub(crate) came_back: usize,
     pub(crate) back_ms: Percentiles,
+    /// Of a scenario that records.
+    pub(crate) recorded: Option<Recordings>,
     /// What the target used in the window; none when it is not on this machine.
     pub(crate) target_used: Option<Used>,
     pub(crate) bench_used: Option<Used>,
@@ -87,6 +90,35 @@ pub(crate) struct Summary {
     /// What was measured besides the target. With any of these it is no result.
     pub(crate) limited_by: Vec<String>,
     pub(crate) broken_claims: Vec<String>,
+}
+
+/// Recordings that were read again and are whole, all together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Recordings {
+    pub(crate) ready: u64,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) packets: u64,
+    pub(crate) entries_missing: u64,
+    pub(crate) gaps: u64,
+    /// Of the one that took longest, since it was waited for.
+    pub(crate) ready_after_s: f64,
+}
+
+impl Recordings {
+    fn of(recorded: &[Recorded]) -> Self {
+        let mut all = Recordings::default();
+        for one in recorded {
+            all.ready += 1;
+            all.files += one.files;
+            all.bytes += one.bytes;
+            all.packets += one.packets;
+            all.entries_missing += one.entries_missing;
+            all.gaps += one.gaps;
+            all.ready_after_s = all.ready_after_s.max(one.ready_after.as_secs_f64());
+        }
+        all
+    }
 }
 
 /// What a process used in the window.
@@ -175,6 +207,7 @@ impl Summary {
             cut: held.cut,
             came_back: held.came_back,
             back_ms: held.back.percentiles(),
+            recorded: held.recorded.as_deref().map(Recordings::of),
             target_used: used(held.target_used, held.target_memory_before),
             bench_used: used(held.own_used, None),
             others_cores: held.others_cores,

@@ -120,6 +120,18 @@ fn lost(summary: &Summary) -> Vec<(&'static str, String)> {
         let counted = format!("{} of {}, {back}", summary.came_back, summary.cut);
         lines.push(("back after cut", counted));
     }
+    if let Some(recorded) = &summary.recorded {
+        let told = format!(
+            "{} whole, {} files, {:.1} MB, {} packets, {} missing, {} gaps",
+            recorded.ready,
+            recorded.files,
+            recorded.bytes as f64 / 1e6,
+            recorded.packets,
+            recorded.entries_missing,
+            recorded.gaps
+        );
+        lines.push(("recordings", told));
+    }
     lines
 }
 

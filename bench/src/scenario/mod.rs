@@ -7,6 +7,7 @@ mod join_storm;
 mod lossy;
 mod meeting;
 mod reconnect;
+mod record;
 mod rooms;
 
 use std::time::Duration;
@@ -103,6 +104,8 @@ pub(crate) struct Plan {
     pub(crate) network: path::Line,
     /// When all connections are cut, after the window opened.
     pub(crate) cut_after: Option<Duration>,
+    /// Whether every room is recorded.
+    pub(crate) records: bool,
 }
 
 impl Plan {
@@ -112,6 +115,7 @@ impl Plan {
             rooms: vec![room; rooms.into()],
             network: path::Line::CLEAR,
             cut_after: None,
+            records: false,
         }
     }
 
@@ -147,6 +151,7 @@ pub(crate) fn all() -> Vec<Box<dyn Scenario>> {
         Box::new(churn::Churn),
         Box::new(lossy::Lossy),
         Box::new(reconnect::Reconnect),
+        Box::new(record::Record),
     ]
 }
 

@@ -11,7 +11,7 @@ use sfu_client::peer::{Counters, PeerConfig, Publication};
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{Envelope, Show, Want};
 
-use super::{Deployed, Line, Room, RoomKey, Seat, Target};
+use super::{Deployed, Line, Recorded, Room, RoomKey, Seat, Target, recordings};
 use crate::engine::end::{End, Event, Output};
 use crate::scenario::Part;
 
@@ -53,6 +53,18 @@ impl Target for Colloquy {
             sockets: 1,
             make: Box::new(move |locals, now| Ok(Box::new(Guest::new(part, grant, locals, now)?))),
         })
+    }
+
+    async fn record(&mut self, room: &Room) -> anyhow::Result<String> {
+        recordings::begin(self.0.http(), &room.id).await
+    }
+
+    async fn stop_recording(&mut self, recording: &str) -> anyhow::Result<()> {
+        recordings::stop(self.0.http(), recording).await
+    }
+
+    async fn verify_recording(&mut self, recording: &str) -> anyhow::Result<Recorded> {
+        recordings::verify(self.0.http(), recording).await
     }
 
     async fn close(self: Box<Self>) {

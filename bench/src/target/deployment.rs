@@ -56,6 +56,10 @@ impl Deployed for Deployment {
         None
     }
 
+    fn http(&self) -> &Http {
+        &self.http
+    }
+
     async fn open_room(&mut self) -> anyhow::Result<RoomKey> {
         let title = json!({ "title": "Bench" });
         let opened: Opened = self.http.post("/api/rooms", &title).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use aws_lc_rs::digest::{self, SHA256};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode, header};
@@ -57,6 +58,34 @@ impl Http {
     pub(crate) async fn text(&self, path: &str) -> anyhow::Result<String> {
         let answer = self.ask(Method::GET, path, None, false).await?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// Gets as whoever signed in.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let answer = self.ask(Method::GET, path, None, true).await?;
+        serde_json::from_slice(&answer).with_context(|| format!("the answer of GET {path}"))
+    }
+
+    /// Length and SHA-256, in hexadecimal, of what is behind a link: its own credentials are in it.
+    pub(crate) async fn digest(&self, url: &str) -> anyhow::Result<(u64, String)> {
+        let url = match url.strip_prefix('/') {
+            Some(path) => format!("{}/{path}", self.base),
+            None => url.to_owned(),
+        };
+        let request = Request::builder().uri(url).body(Full::default())?;
+        let response = timeout(PATIENCE, self.client.request(request)).await;
+        let response = response.context("a file does not come")??;
+        let status = response.status();
+        anyhow::ensure!(status.is_success(), "a file is answered {status}");
+        let mut body = response.into_body();
+        let (mut bytes, mut hash) = (0, digest::Context::new(&SHA256));
+        while let Some(frame) = timeout(PATIENCE, body.frame()).await? {
+            if let Ok(piece) = frame?.into_data() {
+                bytes += piece.len() as u64;
+                hash.update(&piece);
+            }
+        }
+        Ok((bytes, hex::encode(hash.finish())))
     }
 
     /// Posts as whoever signed in.

@@ -5,10 +5,11 @@ pub(crate) mod colloquy;
 pub(crate) mod deployment;
 pub(crate) mod http;
 mod open;
+mod recordings;
 pub(crate) mod spawned;
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sfu_client::driver::JoinTarget;
@@ -76,8 +77,39 @@ pub(crate) trait Target: Send {
     /// Gets a place for one who does `part`. Refuses a part that the target has no way for.
     async fn seat(&mut self, room: &Room, part: &Part, author: u32) -> anyhow::Result<Seat>;
 
+    /// Begins to record a room; answers what names the recording.
+    async fn record(&mut self, _room: &Room) -> anyhow::Result<String> {
+        anyhow::bail!("{} does not record for the bench", self.name())
+    }
+
+    /// Ends a recording.
+    async fn stop_recording(&mut self, _recording: &str) -> anyhow::Result<()> {
+        anyhow::bail!("{} does not record for the bench", self.name())
+    }
+
+    /// Waits until a recording is ready and reads all of it.
+    async fn verify_recording(&mut self, _recording: &str) -> anyhow::Result<Recorded> {
+        anyhow::bail!("{} does not record for the bench", self.name())
+    }
+
     /// Ends what was started for the run.
     async fn close(self: Box<Self>);
+}
+
+/// A recording that was read again and is whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// After it was asked for.
+    pub(crate) ready_after: Duration,
+    pub(crate) duration_ms: u64,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    /// On the tapes.
+    pub(crate) packets: u64,
+    /// That the server received and the tapes do not have.
+    pub(crate) entries_missing: u64,
+    /// Stretches without media that were not a mute.
+    pub(crate) gaps: u64,
 }
 
 /// A room of a deployment.
@@ -103,6 +135,9 @@ pub(crate) trait Deployed: Send {
 
     /// Opens a room.
     async fn open_room(&mut self) -> anyhow::Result<RoomKey>;
+
+    /// Its HTTP side, signed in.
+    fn http(&self) -> &http::Http;
 
     /// Gets a participant's way in.
     async fn admit(&mut self, room: &RoomKey, name: &str) -> anyhow::Result<JoinTarget>;

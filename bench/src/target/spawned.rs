@@ -158,6 +158,10 @@ impl Deployed for Spawned {
         self.child.id()
     }
 
+    fn http(&self) -> &Http {
+        self.deployment.http()
+    }
+
     async fn open_room(&mut self) -> anyhow::Result<RoomKey> {
         self.deployment.open_room().await
     }
