@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use crate::find::{self, FindArguments};
 use crate::impair::{self, ImpairArguments};
 use crate::load::LoadArguments;
 use crate::report::live::Live;
@@ -24,6 +25,7 @@ enum Command {
     List,
     /// Holds a scenario and reports what its participants saw.
     Run(RunArguments),
+    Find(FindArguments),
     /// Stands between clients and a deployment as a bad network, led by JSON lines.
     Impair(ImpairArguments),
     Siege(SiegeArguments),
@@ -77,6 +79,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run(args) => run_scenario(args).await,
+        Command::Find(args) => find::run(args).await,
         Command::Impair(args) => impair::run(args).await,
         Command::Siege(args) => siege::run(args).await,
     }

@@ -15,6 +15,7 @@
 
 mod cli;
 mod engine;
+mod find;
 mod held;
 mod impair;
 mod load;

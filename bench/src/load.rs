@@ -47,13 +47,20 @@ pub(crate) struct LoadArguments {
 impl LoadArguments {
     /// A scenario in the size that the flags say.
     pub(crate) fn load(&self, scenario: &str) -> anyhow::Result<Load> {
+        let load = self.unchecked(scenario)?;
+        load.check()?;
+        Ok(load)
+    }
+
+    /// The same, though nobody may take part in it yet: its size is to be raised.
+    pub(crate) fn unchecked(&self, scenario: &str) -> anyhow::Result<Load> {
         let scenario = scenario::by_name(scenario)
             .with_context(|| format!("no scenario {scenario:?}; `bench list` names them"))?;
         anyhow::ensure!(
             (1..=3).contains(&self.layers) && self.fps > 0 && self.seconds > 0,
             "a camera has 1 to 3 layers, and fps and seconds are not 0"
         );
-        let load = Load {
+        Ok(Load {
             scenario,
             size: Size {
                 publishers: self.publishers,
@@ -67,9 +74,7 @@ impl LoadArguments {
                 largest_layer_bps: self.kbps.saturating_mul(1000),
             },
             threads: self.threads.unwrap_or_else(default_threads),
-        };
-        load.check()?;
-        Ok(load)
+        })
     }
 }
 
