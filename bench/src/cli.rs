@@ -7,7 +7,7 @@ use crate::impair::{self, ImpairArguments};
 use crate::load::LoadArguments;
 use crate::report::live::Live;
 use crate::report::outlets::Outlets;
-use crate::report::table;
+use crate::report::{html, table};
 use crate::scenario;
 use crate::siege::{self, SiegeArguments};
 use crate::target::{self, Access};
@@ -97,7 +97,8 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
     drop(live);
     let summary = summary?;
     let table = || table::render(&summary);
-    args.outlets.write(&summary, String::new, table)?;
+    args.outlets
+        .write(&summary, || html::run(&summary), table)?;
     anyhow::ensure!(
         summary.claim_held(),
         "the claim of {} does not hold: {}",

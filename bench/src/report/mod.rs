@@ -1,5 +1,6 @@
 //! What a run says, and how far to trust it.
 
+pub(crate) mod html;
 pub(crate) mod live;
 pub(crate) mod outlets;
 pub(crate) mod table;

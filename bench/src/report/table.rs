@@ -42,8 +42,11 @@ fn held(summary: &Summary) -> Vec<(&'static str, String)> {
         (
             "participants",
             format!(
-                "{} of {} in {} rooms",
-                summary.joined, summary.participants, summary.rooms
+                "{} of {} in {} {}",
+                summary.joined,
+                summary.participants,
+                summary.rooms,
+                if summary.rooms == 1 { "room" } else { "rooms" }
             ),
         ),
         (
