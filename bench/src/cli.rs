@@ -8,6 +8,7 @@ use crate::load::LoadArguments;
 use crate::report::live::Live;
 use crate::report::outlets::Outlets;
 use crate::report::{html, table};
+use crate::rivals::{self, RivalsArguments};
 use crate::scenario;
 use crate::siege::{self, SiegeArguments};
 use crate::target::{self, Access};
@@ -28,6 +29,7 @@ enum Command {
     Find(FindArguments),
     /// Stands between clients and a deployment as a bad network, led by JSON lines.
     Impair(ImpairArguments),
+    Rivals(RivalsArguments),
     Siege(SiegeArguments),
 }
 
@@ -48,8 +50,8 @@ struct RunArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WhichTarget {
-    /// The public URL of a running deployment, such as http://127.0.0.1:8080, or `colloquy`,
-    /// which is the same as --spawn.
+    /// The public URL of a running deployment, such as http://127.0.0.1:8080; or `colloquy`, which
+    /// is the same as --spawn; or `janus`, `janus-loops` (two event loops), `whip-whep`.
     #[arg(long)]
     pub(crate) target: Option<String>,
     /// Starts a deployment of this program for the run, on loopback, and ends it afterwards.
@@ -81,6 +83,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
         Command::Run(args) => run_scenario(args).await,
         Command::Find(args) => find::run(args).await,
         Command::Impair(args) => impair::run(args).await,
+        Command::Rivals(args) => rivals::run(&args),
         Command::Siege(args) => siege::run(args).await,
     }
 }
@@ -88,6 +91,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
 async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
     let load = args.load.load(&args.scenario)?;
     args.outlets.check()?;
+    target::enter(&[args.which.word()], &args.access)?;
     let target = target::open(args.which.word(), &args.access).await?;
     let title = format!("{} on {}", args.scenario, target.name());
     let mut live = Live::new(title, args.outlets.are_quiet());

@@ -7,7 +7,8 @@
 //!
 //! | folder | one file each |
 //! |---|---|
-//! | `target` | who is measured: a deployment by its URL, one spawned for the run |
+//! | `target` | who is measured: a deployment by its URL, one spawned for the run, a rival |
+//! | `rivals` | the ground on which rivals stand beside us |
 //! | `scenario` | what is held, and the claim that it fails when it is not met |
 //! | `measure` | histogram, what a viewer saw, a process's CPU time |
 //! | `report` | a table, JSON, warnings |
@@ -22,6 +23,7 @@ mod load;
 mod measure;
 mod media;
 mod report;
+mod rivals;
 mod scenario;
 mod siege;
 mod target;

@@ -29,14 +29,14 @@ const WAITING: usize = 256;
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// An open line. It ends when it is dropped.
-pub(super) struct Line {
+pub(crate) struct Line {
     say: mpsc::Sender<String>,
     heard: mpsc::Receiver<anyhow::Result<String>>,
     task: JoinHandle<()>,
 }
 
 impl Line {
-    pub(super) async fn open(target: &target::Line) -> anyhow::Result<Line> {
+    pub(crate) async fn open(target: &target::Line) -> anyhow::Result<Line> {
         let (say, said) = mpsc::channel(WAITING);
         let (tell, heard) = mpsc::channel(WAITING);
         let task = match target {
@@ -52,12 +52,12 @@ impl Line {
     }
 
     /// Says something. When the line is broken [`Line::hear`] tells so.
-    pub(super) async fn say(&self, text: String) {
+    pub(crate) async fn say(&self, text: String) {
         let _ = self.say.send(text).await;
     }
 
     /// What comes next; an error when the line is broken.
-    pub(super) async fn hear(&mut self) -> anyhow::Result<String> {
+    pub(crate) async fn hear(&mut self) -> anyhow::Result<String> {
         let heard = self.heard.recv().await;
         heard.unwrap_or_else(|| Err(anyhow::anyhow!("the line was closed")))
     }

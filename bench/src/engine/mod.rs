@@ -3,7 +3,7 @@
 
 pub(crate) mod end;
 mod lanes;
-mod line;
+pub(crate) mod line;
 #[cfg(test)]
 mod sanity;
 mod seated;

@@ -4,9 +4,11 @@
 pub(crate) mod colloquy;
 pub(crate) mod deployment;
 pub(crate) mod http;
+pub(crate) mod janus;
 mod open;
 mod recordings;
 pub(crate) mod spawned;
+mod whip_whep;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use sfu_client::driver::JoinTarget;
 
 use crate::engine::end::End;
 use crate::scenario::Part;
-pub(crate) use open::{Access, SPAWNED, open};
+pub(crate) use open::{Access, SPAWNED, enter, open};
 
 /// A room that a target holds, by whatever names it there.
 #[derive(Debug, Clone, PartialEq, Eq)]

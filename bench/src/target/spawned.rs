@@ -179,7 +179,7 @@ impl Deployed for Spawned {
 }
 
 /// Asks it to stop as an operator does.
-fn terminate(child: &Child) {
+pub(super) fn terminate(child: &Child) {
     if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
         // Should it fail, dropping the child ends it.
         let _ = kill(Pid::from_raw(id), Signal::SIGTERM);

@@ -1,0 +1,354 @@
+//! What is said to a Janus and what its words mean, without IO: a session with a handle in the
+//! lobby of a video room, which publishes, and one that watches the others on one connection.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sfu_protocol::media::Kind;
+
+/// The plugin that all of this is about.
+pub(super) const PLUGIN: &str = "janus.plugin.videoroom";
+
+/// Most publishers that are kept in mind; no run has more.
+const MAX_FEEDS: usize = 2_000;
+
+/// What a session is for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Errand {
+    pub(super) room: u64,
+    /// The offer of what it publishes.
+    pub(super) offer: Option<String>,
+    /// How many cameras it watches at most.
+    pub(super) cameras: usize,
+    /// How many voices it hears at most.
+    pub(super) voices: usize,
+    /// How many others publish before it begins to watch. None watches nobody.
+    pub(super) others: usize,
+}
+
+/// What comes of what was heard.
+#[derive(Debug, PartialEq)]
+pub(super) enum Told {
+    /// Say this.
+    Say(Value),
+    /// The answer to what it publishes.
+    Answered(String),
+    /// An offer of what it watches; [`Session::answer`] follows.
+    Offered(String),
+    /// Janus said goodbye.
+    Over,
+    /// It cannot go on.
+    Failed(String),
+}
+
+/// How far the watching handle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watching {
+    /// Nothing was subscribed to yet.
+    Not,
+    /// An offer is on its way, or its answer.
+    Between,
+    Standing,
+}
+
+/// Streams of one publisher, by their mid.
+type Streams = Vec<(Kind, String)>;
+
+/// See the module's head.
+#[derive(Debug)]
+pub(super) struct Session {
+    errand: Errand,
+    id: Option<u64>,
+    lobby: Option<u64>,
+    watcher: Option<u64>,
+    watching: Watching,
+    feeds: BTreeMap<u64, Streams>,
+    /// Kinds of the streams that are watched, by their publisher.
+    watched: BTreeMap<u64, Vec<Kind>>,
+    told: VecDeque<Told>,
+}
+
+/// What Janus says.
+#[derive(Debug, Deserialize)]
+struct Heard {
+    janus: String,
+    transaction: Option<String>,
+    sender: Option<u64>,
+    data: Option<Made>,
+    plugindata: Option<OfPlugin>,
+    jsep: Option<Jsep>,
+    error: Option<Refused>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Made {
+    id: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refused {
+    code: i64,
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Jsep {
+    #[serde(rename = "type")]
+    kind: String,
+    sdp: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct OfPlugin {
+    data: OfRoom,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OfRoom {
+    videoroom: String,
+    publishers: Vec<Publisher>,
+    /// Of another its number, of oneself a word.
+    leaving: Value,
+    unpublished: Value,
+    started: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Publisher {
+    id: u64,
+    #[serde(default)]
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Stream {
+    #[serde(rename = "type")]
+    kind: String,
+    mid: String,
+    #[serde(default)]
+    disabled: bool,
+}
+
+impl Session {
+    /// Begins; its first words wait to be said.
+    pub(super) fn new(errand: Errand) -> Self {
+        let mut session = Session {
+            errand,
+            id: None,
+            lobby: None,
+            watcher: None,
+            watching: Watching::Not,
+            feeds: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            told: VecDeque::new(),
+        };
+        session.say(json!({ "janus": "create", "transaction": "create" }));
+        session
+    }
+
+    /// What comes next.
+    pub(super) fn next(&mut self) -> Option<Told> {
+        self.told.pop_front()
+    }
+
+    /// Says that it is still there; Janus forgets a session after a minute of silence.
+    pub(super) fn keep_alive(&mut self) {
+        self.say(json!({
+            "janus": "keepalive", "transaction": "keepalive", "session_id": self.id,
+        }));
+    }
+
+    /// Says goodbye: the handles and their connections go with the session.
+    pub(super) fn leave(&mut self) {
+        self.say(json!({ "janus": "destroy", "transaction": "destroy", "session_id": self.id }));
+    }
+
+    /// Answers an offer of what it watches.
+    pub(super) fn answer(&mut self, sdp: &str) {
+        let body = json!({ "request": "start" });
+        self.message(self.watcher, "start", body, Some(("answer", sdp)));
+    }
+
+    /// # Errors
+    /// When it is no message of Janus.
+    pub(super) fn hear(&mut self, text: &str) -> anyhow::Result<()> {
+        let heard: Heard = serde_json::from_str(text).context("a message of Janus")?;
+        match heard.janus.as_str() {
+            "success" => self.made(&heard),
+            "event" => self.happened(heard),
+            "error" => {
+                let why = heard.error.map(|it| format!("{} ({})", it.reason, it.code));
+                self.fail(why);
+            }
+            "hangup" => {
+                let why = heard.reason.unwrap_or_default();
+                self.fail(Some(format!("it hung up: {why}")));
+            }
+            "timeout" => self.told.push_back(Told::Over),
+            // `ack`, `webrtcup`, `media`, `slowlink`, `detached`.
+            _ => {}
+        }
+        self.watch_more();
+        Ok(())
+    }
+
+    fn made(&mut self, heard: &Heard) {
+        let id = heard.data.as_ref().map(|made| made.id);
+        match heard.transaction.as_deref() {
+            Some("create") => {
+                self.id = id;
+                self.attach("lobby");
+                if self.errand.others > 0 {
+                    self.attach("watcher");
+                }
+            }
+            Some("lobby") => {
+                self.lobby = id;
+                self.enter();
+            }
+            Some("watcher") => self.watcher = id,
+            Some("destroy") => self.told.push_back(Told::Over),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self) {
+        let room = self.errand.room;
+        let offer = self.errand.offer.take();
+        let request = match offer {
+            Some(_) => "joinandconfigure",
+            None => "join",
+        };
+        let body = json!({ "request": request, "ptype": "publisher", "room": room });
+        let offer = offer.as_deref().map(|sdp| ("offer", sdp));
+        self.message(self.lobby, "join", body, offer);
+    }
+
+    fn happened(&mut self, heard: Heard) {
+        let from_watcher = heard.sender.is_some() && heard.sender == self.watcher;
+        let room = heard.plugindata.map(|it| it.data).unwrap_or_default();
+        if let Some(why) = room.error {
+            self.fail(Some(why));
+            return;
+        }
+        for publisher in room.publishers {
+            if self.feeds.len() < MAX_FEEDS {
+                self.feeds.insert(publisher.id, streams(publisher.streams));
+            }
+        }
+        if !from_watcher {
+            let gone = [&room.leaving, &room.unpublished];
+            for id in gone.into_iter().filter_map(Value::as_u64) {
+                self.feeds.remove(&id);
+                // The offer without them comes unasked.
+                self.watched.remove(&id);
+            }
+        }
+        let changed = room.started.is_some() || room.videoroom == "updated";
+        match heard.jsep {
+            Some(jsep) if jsep.kind == "offer" => {
+                self.watching = Watching::Between;
+                self.told.push_back(Told::Offered(jsep.sdp));
+            }
+            Some(jsep) => self.told.push_back(Told::Answered(jsep.sdp)),
+            None if from_watcher && changed => self.watching = Watching::Standing,
+            None => {}
+        }
+    }
+
+    /// Subscribes to whatever there is room for.
+    fn watch_more(&mut self) {
+        if self.watcher.is_none() || self.watching == Watching::Between {
+            return;
+        }
+        let first = self.watching == Watching::Not;
+        if first && self.feeds.len() < self.errand.others {
+            return;
+        }
+        let streams = self.take_streams();
+        if streams.is_empty() {
+            return;
+        }
+        let body = if first {
+            let room = self.errand.room;
+            json!({ "request": "join", "ptype": "subscriber", "room": room, "streams": streams })
+        } else {
+            json!({ "request": "update", "subscribe": streams })
+        };
+        self.watching = Watching::Between;
+        self.message(self.watcher, "watch", body, None);
+    }
+
+    /// Streams that are not watched and for which there is room.
+    fn take_streams(&mut self) -> Vec<Value> {
+        let held: Vec<_> = self.watched.values().flatten().copied().collect();
+        let held = |kind| held.iter().filter(|&&it| it == kind).count();
+        let mut cameras = self.errand.cameras - held(Kind::Video);
+        let mut voices = self.errand.voices - held(Kind::Audio);
+        let mut taken = Vec::new();
+        for (&feed, streams) in &self.feeds {
+            if self.watched.contains_key(&feed) {
+                continue;
+            }
+            let mut kinds = Vec::new();
+            for (kind, mid) in streams {
+                let room = match kind {
+                    Kind::Video => &mut cameras,
+                    Kind::Audio => &mut voices,
+                };
+                if *room > 0 {
+                    *room -= 1;
+                    kinds.push(*kind);
+                    taken.push(json!({ "feed": feed, "mid": mid }));
+                }
+            }
+            if !kinds.is_empty() {
+                self.watched.insert(feed, kinds);
+            }
+        }
+        taken
+    }
+
+    fn attach(&mut self, what: &str) {
+        let session = self.id;
+        self.say(json!({
+            "janus": "attach", "plugin": PLUGIN, "transaction": what, "session_id": session,
+        }));
+    }
+
+    fn message(&mut self, handle: Option<u64>, what: &str, body: Value, sdp: Option<(&str, &str)>) {
+        let mut message = json!({
+            "janus": "message", "transaction": what, "body": body,
+            "session_id": self.id, "handle_id": handle,
+        });
+        if let Some((kind, sdp)) = sdp {
+            message["jsep"] = json!({ "type": kind, "sdp": sdp, "trickle": false });
+        }
+        self.say(message);
+    }
+
+    fn say(&mut self, message: Value) {
+        self.told.push_back(Told::Say(message));
+    }
+
+    fn fail(&mut self, why: Option<String>) {
+        let why = why.unwrap_or_else(|| "it does not say why".to_owned());
+        self.told.push_back(Told::Failed(format!("Janus: {why}")));
+    }
+}
+
+/// Those that can be watched.
+fn streams(told: Vec<Stream>) -> Streams {
+    let usable = told.into_iter().filter(|stream| !stream.disabled);
+    let known = usable.filter_map(|stream| match stream.kind.as_str() {
+        "audio" => Some((Kind::Audio, stream.mid)),
+        "video" => Some((Kind::Video, stream.mid)),
+        _ => None,
+    });
+    known.collect()
+}
