@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use crate::compare::{self, CompareArguments};
 use crate::find::{self, FindArguments};
 use crate::impair::{self, ImpairArguments};
 use crate::load::LoadArguments;
@@ -27,6 +28,8 @@ enum Command {
     /// Holds a scenario and reports what its participants saw.
     Run(RunArguments),
     Find(FindArguments),
+    /// Puts two targets under the same load, in turns, and says their ratios.
+    Compare(CompareArguments),
     /// Stands between clients and a deployment as a bad network, led by JSON lines.
     Impair(ImpairArguments),
     Rivals(RivalsArguments),
@@ -35,7 +38,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct RunArguments {
-    /// Which scenario; `list` names them.
+    /// Which scenario; `list` names them. A size may stand behind it instead of in flags:
+    /// `meeting:8`, `fanout:1x50` (publishers, viewers), `rooms:10x1x10` (rooms first).
     scenario: String,
     #[command(flatten)]
     which: WhichTarget,
@@ -82,6 +86,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
         }
         Command::Run(args) => run_scenario(args).await,
         Command::Find(args) => find::run(args).await,
+        Command::Compare(args) => compare::run(args).await,
         Command::Impair(args) => impair::run(args).await,
         Command::Rivals(args) => rivals::run(&args),
         Command::Siege(args) => siege::run(args).await,
@@ -129,6 +134,11 @@ mod tests {
         assert!(parsed("bench run fanout").is_err());
         assert!(parsed("bench run fanout --spawn --target http://127.0.0.1:1").is_err());
         assert!(parsed("bench run fanout --spawn --viewers 3 --json").is_ok());
+        for outlets in ["--json", "--json -", "--json f --html f", "--html -"] {
+            assert!(parsed(&format!("bench run fanout --spawn {outlets}")).is_ok());
+        }
+        assert!(parsed("bench compare colloquy other --scenario a --scenario b").is_ok());
+        assert!(parsed("bench compare colloquy other").is_err());
         assert!(parsed("bench list").is_ok());
     }
 
@@ -144,6 +154,11 @@ mod tests {
                 "bench run fanout --target https://127.0.0.1:1",
                 "plain http://",
             ),
+            (
+                "bench compare colloquy colloquy --scenario fanout --rounds 0",
+                "rounds",
+            ),
+            ("bench compare colloquy colloquy --scenario dance", "dance"),
         ] {
             let program = Program::try_parse_from(line.split(' ')).expect("parses");
             let problem = run(program.bench).await.expect_err(line).to_string();

@@ -15,6 +15,7 @@
 //! | `siege` | a live room under attack: its own scenario, measure and report |
 
 mod cli;
+mod compare;
 mod engine;
 mod find;
 mod held;

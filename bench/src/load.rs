@@ -45,8 +45,30 @@ pub(crate) struct LoadArguments {
 }
 
 impl LoadArguments {
-    /// A scenario in the size that the flags say.
-    pub(crate) fn load(&self, scenario: &str) -> anyhow::Result<Load> {
+    /// A scenario in the size that the flags say, or that stands behind its name.
+    pub(crate) fn load(&self, shape: &str) -> anyhow::Result<Load> {
+        let Some((scenario, size)) = shape.split_once(':') else {
+            return self.sized(shape);
+        };
+        let numbers = size.split('x').map(str::parse);
+        let numbers: Result<Vec<u16>, _> = numbers.collect();
+        let mut sized = self.clone();
+        match numbers.as_deref() {
+            Ok([publishers]) => sized.publishers = *publishers,
+            Ok([publishers, viewers]) => {
+                (sized.publishers, sized.viewers) = (*publishers, *viewers);
+            }
+            Ok([rooms, publishers, viewers]) => {
+                (sized.rooms, sized.publishers, sized.viewers) = (*rooms, *publishers, *viewers);
+            }
+            _ => anyhow::bail!(
+                "no size {size:?}: it is PUBLISHERS, PUBLISHERSxVIEWERS or ROOMSxPUBLISHERSxVIEWERS"
+            ),
+        }
+        sized.sized(scenario)
+    }
+
+    fn sized(&self, scenario: &str) -> anyhow::Result<Load> {
         let load = self.unchecked(scenario)?;
         load.check()?;
         Ok(load)
@@ -123,5 +145,43 @@ impl Load {
             &self.media,
             held?,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        load: LoadArguments,
+    }
+
+    #[test]
+    fn a_size_behind_the_name_counts_more_than_the_flags() {
+        let flags = Program::parse_from(["bench", "--publishers=2", "--viewers=3", "--rooms=4"]);
+        for (shape, expected) in [
+            ("fanout", (4, 2, 3)),
+            ("meeting:8", (4, 8, 3)),
+            ("fanout:1x50", (4, 1, 50)),
+            ("rooms:10x1x11", (10, 1, 11)),
+        ] {
+            let size = flags.load.load(shape).expect(shape).size;
+            assert_eq!((size.rooms, size.publishers, size.viewers), expected);
+        }
+        for (shape, word) in [
+            ("fanout:", "no size"),
+            ("fanout:1x2x3x4", "no size"),
+            ("fanout:-1", "no size"),
+            ("dance:2", "dance"),
+            ("fanout:1x0", "1 participants"),
+            ("rooms:100x1x100", "10100"),
+        ] {
+            let one = Program::parse_from(["bench", "--rooms=1"]);
+            let problem = one.load.load(shape).err().expect(shape).to_string();
+            assert!(problem.contains(word), "{problem}");
+        }
     }
 }

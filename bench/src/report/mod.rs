@@ -1,5 +1,6 @@
 //! What a run says, and how far to trust it.
 
+pub(crate) mod comparison;
 pub(crate) mod html;
 pub(crate) mod live;
 pub(crate) mod outlets;
@@ -235,6 +236,23 @@ impl Summary {
     /// Whether the figures are the target's, and not the generator's or the machine's.
     pub(crate) fn is_result(&self) -> bool {
         self.limited_by.is_empty()
+    }
+
+    /// Of pictures, or of voices where nobody watches; none when there was nothing.
+    pub(crate) fn latency(&self) -> Option<&Percentiles> {
+        match (self.pictures_decoded, self.voices) {
+            (0, 0) => None,
+            (0, _) => Some(&self.voice_latency_ms),
+            (_, _) => Some(&self.latency_ms),
+        }
+    }
+
+    /// Where that latency lies.
+    pub(crate) fn latency_buckets(&self) -> &[(f64, u64)] {
+        match self.pictures_decoded {
+            0 => &self.voice_latency_histogram,
+            _ => &self.latency_histogram,
+        }
     }
 
     #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A deployment of this very program, started for the run on loopback with a fresh data
 //! directory, and ended after it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -49,8 +49,7 @@ const LOG_FILE: &str = "log";
 impl Spawned {
     /// Starts `serve` and waits until it is ready.
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let directory = TempDir::new().context("a data directory for the run")?;
-        Self::start_in(directory, Stdio::inherit(), &[]).await
+        Self::start_logged(&[]).await
     }
 
     /// Starts `serve` with further settings, as environment variables. Its log goes into a file;
@@ -103,7 +102,9 @@ impl Spawned {
             .kill_on_drop(true)
             .spawn()
             .context("this program could not be started again")?;
-        wait_until_ready(&mut child, &Http::new(&url)?).await?;
+        wait_until_ready(&mut child, &Http::new(&url)?)
+            .await
+            .with_context(|| last_words(directory.path()))?;
         let deployment = Deployment::sign_in(&url, OWNER_EMAIL, &password).await?;
         Ok(Spawned {
             child,
@@ -112,6 +113,15 @@ impl Spawned {
             relay: (Ipv4Addr::LOCALHOST, turn_port).into(),
             directory,
         })
+    }
+}
+
+/// What the log of one that does not start ends with.
+fn last_words(directory: &Path) -> String {
+    let log = fs::read_to_string(directory.join(LOG_FILE)).unwrap_or_default();
+    match log.lines().rfind(|line| !line.trim().is_empty()) {
+        Some(line) => format!("the last line of its log: {}", line.trim()),
+        None => "its log is empty".to_owned(),
     }
 }
 

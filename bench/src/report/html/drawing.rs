@@ -195,7 +195,7 @@ impl Drawing {
             self.path(class, &[(x, 16.0), (x + 26.0, 16.0)]);
             self.text("", (x + 32.0, 20.5), "start", name);
             // About as wide as its letters are.
-            x += 50.0 + 7.2 * name.chars().count() as f64;
+            x += 48.0 + 7.8 * name.chars().count() as f64;
         }
     }
 

@@ -5,13 +5,16 @@
 //! | `markup` | escaping, tables, lists |
 //! | `drawing` | scales, axes and lines as SVG |
 //! | `latency`, `usage` | what is drawn of a run |
+//! | `comparison` | the page of two targets beside each other |
 //! | `page.css` | looks, in light and dark |
 
+mod comparison;
 mod drawing;
 mod latency;
 pub(crate) mod markup;
 mod usage;
 
+pub(crate) use self::comparison::page_of as comparison;
 use self::markup::{Verdict, escape, facts, keys, list, number, page, table};
 use super::{Summary, table as terminal};
 
@@ -19,7 +22,7 @@ use super::{Summary, table as terminal};
 pub(crate) fn run(summary: &Summary) -> String {
     let title = format!("{} on {}", summary.scenario, summary.target);
     let mut body = format!(
-        "<header>\n<h1>{}, {} participants</h1>\n<p class=\"soft\">on {}, {}</p>\n</header>\n<main>\n",
+        "<header>\n<h1>{}, {} participants</h1>\n<p class=\"soft\">Colloquy bench on {}, {}</p>\n</header>\n<main>\n",
         escape(summary.scenario),
         summary.participants,
         escape(&summary.target),
@@ -87,7 +90,7 @@ fn verdict(summary: &Summary) -> Verdict {
     Verdict {
         class: "good",
         words: "The claim holds".to_owned(),
-        reasons: vec![summary.claim.to_owned()],
+        reasons: vec![claim_in_words(summary)],
     }
 }
 
@@ -102,14 +105,12 @@ fn key_figures(summary: &Summary) -> Vec<(&'static str, String, &'static str)> {
         ),
         ("join, p95", number(summary.join_ms.p95), "ms"),
     ];
-    let latency = match summary.pictures_expected {
-        0 => &summary.voice_latency_ms,
-        _ => &summary.latency_ms,
-    };
-    keys.extend([
-        ("latency, p50", number(latency.p50), "ms"),
-        ("latency, p99", number(latency.p99), "ms"),
-    ]);
+    if let Some(latency) = summary.latency() {
+        keys.extend([
+            ("latency, p50", number(latency.p50), "ms"),
+            ("latency, p99", number(latency.p99), "ms"),
+        ]);
+    }
     if summary.pictures_expected > 0 {
         keys.extend([
             (
@@ -169,7 +170,7 @@ fn latencies(summary: &Summary) -> String {
 fn what_was_run(summary: &Summary) -> Vec<(&'static str, String)> {
     vec![
         ("scenario", summary.scenario.to_owned()),
-        ("claim", summary.claim.to_owned()),
+        ("claim", claim_in_words(summary)),
         ("size", size_in_words(summary)),
         ("media", media_in_words(summary)),
         ("measured", format!("{} s", number(summary.seconds))),
@@ -190,6 +191,19 @@ fn where_it_ran(summary: &Summary) -> Vec<(&'static str, String)> {
         ("date", moment_in_words(&summary.at)),
         ("program", format!("colloquy {}", summary.version)),
     ]
+}
+
+/// The claim, with the numbers in it instead of the flags that said them.
+fn claim_in_words(summary: &Summary) -> String {
+    let flags = [
+        ("--publishers", summary.publishers),
+        ("--viewers", summary.viewers),
+        ("--rooms", summary.rooms),
+    ];
+    let claim = summary.claim.to_owned();
+    flags.iter().fold(claim, |claim, (flag, number)| {
+        claim.replace(flag, &number.to_string())
+    })
 }
 
 /// Who took part.

@@ -25,6 +25,13 @@ fn thinned(moments: &[Moment], most: usize) -> Vec<Moment> {
     groups.collect()
 }
 
+/// When the target used how many cores.
+pub(super) fn of_target(summary: &Summary) -> Vec<(f64, f64)> {
+    let moments = thinned(&summary.over_time, MOST_POINTS);
+    let points = moments.iter().map(|one| (one.at_s, one.target_cores));
+    points.collect()
+}
+
 /// One line of a drawing.
 struct Course {
     class: &'static str,
