@@ -23,8 +23,8 @@ const MAX_ROUNDS: u8 = 50;
 /// Two targets, and what both are put under.
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// A target: `colloquy`, started for each run, another word that `run --target` knows, or the
-    /// URL of a deployment.
+    /// A target: `colloquy`, `janus`, `janus-loops` (each started for each run), `whip-whep`, or
+    /// the URL of a deployment.
     a: String,
     /// What it is compared with.
     b: String,
@@ -52,6 +52,7 @@ pub(crate) async fn run(args: CompareArguments) -> anyhow::Result<()> {
     let loads = args.scenarios.iter().map(|shape| args.load.load(shape));
     let loads = loads.collect::<anyhow::Result<Vec<Load>>>()?;
     args.outlets.check()?;
+    target::enter(&[&args.a, &args.b], &args.access)?;
     let mut shapes = Vec::new();
     for (name, load) in args.scenarios.iter().zip(&loads) {
         shapes.push(compare(&args, name, load).await?);
