@@ -2,6 +2,7 @@
 //! on which it stands; each run starts one of its own and stops it.
 
 mod end;
+mod heard;
 mod rooms;
 mod session;
 

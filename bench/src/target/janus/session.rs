@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::Context;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use sfu_protocol::media::Kind;
+
+use super::heard::{Heard, Streams};
 
 /// The plugin that all of this is about.
 pub(super) const PLUGIN: &str = "janus.plugin.videoroom";
@@ -53,9 +54,6 @@ enum Watching {
     Standing,
 }
 
-/// Streams of one publisher, by their mid.
-type Streams = Vec<(Kind, String)>;
-
 /// See the module's head.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -68,70 +66,6 @@ pub(super) struct Session {
     /// Kinds of the streams that are watched, by their publisher.
     watched: BTreeMap<u64, Vec<Kind>>,
     told: VecDeque<Told>,
-}
-
-/// What Janus says.
-#[derive(Debug, Deserialize)]
-struct Heard {
-    janus: String,
-    transaction: Option<String>,
-    sender: Option<u64>,
-    data: Option<Made>,
-    plugindata: Option<OfPlugin>,
-    jsep: Option<Jsep>,
-    error: Option<Refused>,
-    reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Made {
-    id: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Refused {
-    code: i64,
-    reason: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Jsep {
-    #[serde(rename = "type")]
-    kind: String,
-    sdp: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct OfPlugin {
-    data: OfRoom,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct OfRoom {
-    videoroom: String,
-    publishers: Vec<Publisher>,
-    /// Of another its number, of oneself a word.
-    leaving: Value,
-    unpublished: Value,
-    started: Option<String>,
-    error: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Publisher {
-    id: u64,
-    #[serde(default)]
-    streams: Vec<Stream>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Stream {
-    #[serde(rename = "type")]
-    kind: String,
-    mid: String,
-    #[serde(default)]
-    disabled: bool,
 }
 
 impl Session {
@@ -238,7 +172,7 @@ impl Session {
         }
         for publisher in room.publishers {
             if self.feeds.len() < MAX_FEEDS {
-                self.feeds.insert(publisher.id, streams(publisher.streams));
+                self.feeds.insert(publisher.id, publisher.watchable());
             }
         }
         if !from_watcher {
@@ -342,13 +276,5 @@ impl Session {
     }
 }
 
-/// Those that can be watched.
-fn streams(told: Vec<Stream>) -> Streams {
-    let usable = told.into_iter().filter(|stream| !stream.disabled);
-    let known = usable.filter_map(|stream| match stream.kind.as_str() {
-        "audio" => Some((Kind::Audio, stream.mid)),
-        "video" => Some((Kind::Video, stream.mid)),
-        _ => None,
-    });
-    known.collect()
-}
+#[cfg(test)]
+mod tests;
