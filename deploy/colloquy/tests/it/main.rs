@@ -1,5 +1,6 @@
 //! The program as an operator meets it: started, asked, stopped.
 
+mod bench;
 mod disk;
 mod limits;
 mod meeting;
