@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::target::http::post_sdp;
@@ -101,7 +101,8 @@ async fn talk(
             },
             message = websocket.next() => match message {
                 Some(Ok(Message::Text(text))) => Ok(text.as_str().to_owned()),
-                Some(Ok(Message::Close(_))) | None => Err(anyhow::anyhow!("the target closed the WebSocket")),
+                Some(Ok(Message::Close(why))) => Err(closed(why)),
+                None => Err(closed(None)),
                 Some(Ok(_)) => continue,
                 Some(Err(error)) => Err(error.into()),
             },
@@ -110,6 +111,18 @@ async fn talk(
         if tell.send(told).await.is_err() || broken {
             return;
         }
+    }
+}
+
+/// Says it as the target said it.
+fn closed(why: Option<CloseFrame>) -> anyhow::Error {
+    match why {
+        Some(why) => anyhow::anyhow!(
+            "the target closed the WebSocket: {} {}",
+            why.code,
+            why.reason
+        ),
+        None => anyhow::anyhow!("the target closed the WebSocket"),
     }
 }
 

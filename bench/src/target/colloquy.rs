@@ -76,6 +76,8 @@ impl Target for Colloquy {
 struct Guest {
     participant: Participant,
     grant: String,
+    /// Where it is now, until it is back in the room: before, nobody listens to an offer.
+    moved_to: Option<SocketAddr>,
     /// In which height pictures are wanted, until it was said.
     max_height: Option<u16>,
 }
@@ -101,6 +103,7 @@ impl Guest {
         Ok(Guest {
             participant,
             grant,
+            moved_to: None,
             max_height: Some(part.max_height),
         })
     }
@@ -183,8 +186,15 @@ impl End for Guest {
                     self.say_heights();
                     continue;
                 }
-                participant::Event::Joined
-                | participant::Event::PathLost(_)
+                participant::Event::Joined => {
+                    if let Some(moved_to) = self.moved_to.take()
+                        && let Err(problem) = self.participant.restart_ice(Some(moved_to))
+                    {
+                        return Some(Output::Event(Event::Failed(problem.to_string())));
+                    }
+                    continue;
+                }
+                participant::Event::PathLost(_)
                 | participant::Event::MutedByHost(_)
                 | participant::Event::Packet(_) => continue,
             };
@@ -216,8 +226,8 @@ impl End for Guest {
 
     fn returns(&mut self, locals: &[SocketAddr]) -> bool {
         self.participant.join(self.grant.clone());
-        let moved_to = locals.first().copied();
-        self.participant.restart_ice(moved_to).is_ok()
+        self.moved_to = locals.first().copied();
+        true
     }
 
     fn counters(&self) -> Counters {
