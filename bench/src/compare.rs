@@ -61,12 +61,14 @@ pub(crate) async fn run(args: CompareArguments) -> anyhow::Result<()> {
     let html = || html::comparison(&comparison);
     args.outlets
         .write(&comparison, html, || comparison.table())?;
-    anyhow::ensure!(
-        comparison.is_result(),
-        "this is no comparison: {}",
-        comparison.none_because.join("; ")
-    );
-    Ok(())
+    match comparison.none_because.as_slice() {
+        [] => Ok(()),
+        [one] => anyhow::bail!("this is no comparison: {one}"),
+        [one, more @ ..] => anyhow::bail!(
+            "this is no comparison: {one}; and {} more runs are no result",
+            more.len()
+        ),
+    }
 }
 
 async fn compare(args: &CompareArguments, name: &str, load: &Load) -> anyhow::Result<Shape> {

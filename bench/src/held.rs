@@ -35,6 +35,8 @@ pub(crate) enum Progress {
     Entering(usize, usize),
     /// So many joined, of so many that are there from the beginning.
     Joining(usize, usize),
+    /// Whoever joins has joined, so many of so many: first pictures come through.
+    WarmingUp(usize, usize),
     /// So long of so long was measured, and what was used when it was looked at last.
     Measuring(Duration, Duration, Option<Moment>),
     /// Everyone leaves.
@@ -133,6 +135,7 @@ pub(crate) async fn hold(
     let mut later = run.let_in(tell).await?;
     later.sort_by_key(|(part, ..)| part.comes_after);
     let recordings = run.record().await?;
+    tell(Progress::WarmingUp(run.engine.joined(), run.running.len()));
     sleep(WARM_UP).await;
     run.engine.take_late();
     let watched = run.watch(window, later, tell).await?;

@@ -154,9 +154,14 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     pub(crate) fn of(a: &str, b: &str, shapes: Vec<Shape>) -> Self {
+        // Who is compared with itself is told apart.
+        let [a, b] = match a == b {
+            true => [format!("{a} (A)"), format!("{b} (B)")],
+            false => [a.to_owned(), b.to_owned()],
+        };
         let mut comparison = Comparison {
-            a: a.to_owned(),
-            b: b.to_owned(),
+            a,
+            b,
             shapes,
             none_because: Vec::new(),
         };
@@ -190,7 +195,10 @@ impl Comparison {
             for (number, round) in shape.rounds.iter().enumerate() {
                 for (who, run) in [(&self.a, &round.a), (&self.b, &round.b)] {
                     let whose = format!("{}, round {}, {who}", shape.name, number + 1);
-                    said.extend(say(run).iter().map(|what| format!("{whose}: {what}")));
+                    let what = say(run);
+                    if !what.is_empty() {
+                        said.push(format!("{whose}: {}", what.join("; ")));
+                    }
                 }
             }
         }

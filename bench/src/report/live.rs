@@ -38,7 +38,8 @@ pub(crate) struct Live {
     title: String,
     manner: Manner,
     began: Instant,
-    last: Option<Instant>,
+    /// When something was shown, and of which step.
+    last: Option<(Instant, &'static str)>,
     /// Lines that stand on the terminal.
     drawn: usize,
 }
@@ -71,10 +72,14 @@ impl Live {
             Manner::Lines => LINE_EVERY,
             Manner::Block => REDRAW_EVERY,
         };
-        if self.last.is_some_and(|last| now - last < every) {
+        let step = Stand::of(progress).step;
+        let last = self.last.replace((now, step));
+        // A new step is drawn at once: nothing else may be told for a while.
+        let is_new = self.manner == Manner::Block && last.is_none_or(|last| last.1 != step);
+        if !is_new && last.is_some_and(|last| now - last.0 < every) {
+            self.last = last;
             return;
         }
-        self.last = Some(now);
         let elapsed = now - self.began;
         let text = if self.manner == Manner::Block {
             let lines = block(&self.title, progress, elapsed);
@@ -114,6 +119,10 @@ impl Stand {
             Progress::Joining(some, all) => {
                 let words = format!("{some} of {all} joined");
                 ("joining", share(some as f64, all as f64), words, None)
+            }
+            Progress::WarmingUp(some, all) => {
+                let words = format!("{some} of {all} joined");
+                ("warming up", share(some as f64, all as f64), words, None)
             }
             Progress::Measuring(some, all, used) => {
                 let (some, all) = (some.as_secs_f64(), all.as_secs_f64());
@@ -172,7 +181,7 @@ mod tests {
         live
     }
 
-    fn every_progress() -> [Progress; 6] {
+    fn every_progress() -> [Progress; 7] {
         let used = Moment {
             target_cores: 123.456,
             target_memory_mb: 123_456.0,
@@ -182,6 +191,7 @@ mod tests {
             Progress::Entering(2_000, 2_000),
             Progress::Joining(0, 0),
             Progress::Joining(1_999, 2_000),
+            Progress::WarmingUp(2_000, 2_000),
             Progress::Measuring(S * 86_399, S * 86_400, Some(used)),
             Progress::Measuring(S * 2, S, None),
             Progress::Leaving,
@@ -231,9 +241,13 @@ mod tests {
         let mut out = Vec::new();
         let began = live.began;
         live.say(began, Progress::Joining(1, 2), &mut out);
-        live.say(began + S, Progress::Joining(2, 2), &mut out);
+        live.say(began, Progress::Joining(2, 2), &mut out);
+        live.say(began, Progress::WarmingUp(2, 2), &mut out);
+        live.say(began + S, Progress::WarmingUp(2, 2), &mut out);
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(text.matches("\x1b[2A\r\x1b[J").count(), 1, "{text:?}");
+        let blocks: Vec<&str> = text.split("\x1b[2A\r\x1b[J").collect();
+        assert_eq!(blocks.len(), 3, "{text:?}");
+        assert!(blocks[0].contains("1 of 2") && blocks[1].contains("warming up"));
         live.drawn = 0;
     }
 

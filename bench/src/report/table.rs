@@ -52,8 +52,15 @@ fn held(summary: &Summary) -> Vec<(&'static str, String)> {
         (
             "camera",
             format!(
-                "{} frames/s, {} kbit/s, {} layers",
-                summary.fps, summary.kbps, summary.layers
+                "{} frames/s, {} kbit/s, {} {}",
+                summary.fps,
+                summary.kbps,
+                summary.layers,
+                if summary.layers == 1 {
+                    "layer"
+                } else {
+                    "layers"
+                }
             ),
         ),
     ]

@@ -14,7 +14,11 @@ use crate::report::comparison::{Comparison, Ratio, Shape, words};
 const LEAST_REACH: f64 = 2.0;
 
 /// Height of a ratio in the drawing.
-const ROW: f64 = 36.0;
+const ROW: f64 = 28.0;
+
+/// Where its name ends and where its value begins.
+const NAMES_UNTIL: f64 = 172.0;
+const VALUES_FROM: f64 = RIGHT - 62.0;
 
 /// Letters of a target's name that a drawing has room for.
 const NAME_LETTERS: usize = 18;
@@ -81,6 +85,14 @@ fn verdict(comparison: &Comparison) -> Verdict {
 
 fn shape_html(comparison: &Comparison, shape: &Shape, number: usize) -> String {
     let mut html = format!("<h2>{}</h2>\n", escape(&shape.name));
+    html += "<div class=\"card\">\n";
+    html += &side_by_side(comparison, shape);
+    html += "</div>\n<div class=\"pair spaced\">\n";
+    let names = [clip(&comparison.a), clip(&comparison.b)];
+    let names = names.each_ref().map(String::as_str);
+    html += &ratios(&format!("ratios-{number}"), names, &shape.ratios);
+    html += &tails(&format!("tails-{number}"), names, shape);
+    html += &processors(&format!("processors-{number}"), names, shape);
     if let Some(round) = shape.rounds.first() {
         html += &facts(&[
             ("claim", claim_in_words(&round.a)),
@@ -96,12 +108,6 @@ fn shape_html(comparison: &Comparison, shape: &Shape, number: usize) -> String {
             ),
         ]);
     }
-    let names = [clip(&comparison.a), clip(&comparison.b)];
-    let names = names.each_ref().map(String::as_str);
-    html += "<div class=\"pair spaced\">\n";
-    html += &ratios(&format!("ratios-{number}"), names, &shape.ratios);
-    html += &tails(&format!("tails-{number}"), names, shape);
-    html += &processors(&format!("processors-{number}"), names, shape);
     html += "</div>\n<div class=\"card spaced\">\n";
     html += &every_run(comparison, shape);
     html + "</div>\n"
@@ -109,6 +115,26 @@ fn shape_html(comparison: &Comparison, shape: &Shape, number: usize) -> String {
 
 fn clip(name: &str) -> String {
     name.chars().take(NAME_LETTERS).collect()
+}
+
+/// What one compares for: both, and their ratio.
+fn side_by_side(comparison: &Comparison, shape: &Shape) -> String {
+    let rows = shape.ratios.iter().map(|ratio| {
+        vec![
+            format!("{}, {}", ratio.measure, ratio.unit),
+            words(ratio.a.as_ref()),
+            words(ratio.b.as_ref()),
+            words(ratio.a_over_b.as_ref()),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    let head = ["", &comparison.a, &comparison.b, "ratio"];
+    table(
+        "counted",
+        "Median of the rounds (least to most)",
+        &head,
+        &rows,
+    )
 }
 
 /// Each ratio as a point with its spread, left and right of 1.
@@ -120,45 +146,38 @@ fn ratios(id: &str, [a, b]: [&str; 2], ratios: &[Ratio]) -> String {
         .map(|value| value.max(1.0 / value))
         .fold(LEAST_REACH, f64::max);
     let reach = farthest * 1.15;
-    let across = Scale::logarithmic(1.0 / reach, reach, (LEFT, RIGHT));
+    let across = Scale::logarithmic(1.0 / reach, reach, (NAMES_UNTIL, VALUES_FROM));
     let (top, bottom) = (30.0, 30.0 + ROW * ratios.len() as f64);
     let says = format!(
         "Left of 1, {a} needs less than {b}; right of 1, more. The bar is the spread over the rounds."
     );
     let mut drawing = Drawing::tall(id, "Ratios", &says, bottom + 44.0);
     let one = across.at(1.0);
-    drawing.text("", (one - 10.0, 16.0), "end", "◂ needs less");
-    drawing.text("", (one + 10.0, 16.0), "start", "needs more ▸");
-    drawing.line("axis", (one, top - 8.0), (one, bottom));
+    drawing.text("", (one - 10.0, 16.0), "end", "◂ less");
+    drawing.text("", (one + 10.0, 16.0), "start", "more ▸");
     for (row, ratio) in ratios.iter().enumerate() {
-        let y = top + ROW * row as f64 + 26.0;
-        drawing.line("grid", (LEFT, y), (RIGHT, y));
-        let median = ratio
-            .a_over_b
-            .map_or("no ratio".to_owned(), |all| number(all.median));
+        let y = top + ROW * (row as f64 + 0.5);
+        drawing.line("grid", (NAMES_UNTIL, y), (VALUES_FROM, y));
         if let Some(all) = ratio.a_over_b {
-            drawing.line("whisker", (across.at(all.min), y), (across.at(all.max), y));
+            let ends = [all.min, all.max].map(|end| (across.at(end), y));
+            drawing.line("whisker", ends[0], ends[1]);
             drawing.dot("dot-one", (across.at(all.median), y));
         }
-        drawing.text("", (LEFT, y - 9.0), "start", ratio.measure);
-        drawing.text("mark", (RIGHT, y - 9.0), "end", &median);
+        let median = ratio
+            .a_over_b
+            .map_or("–".to_owned(), |all| number(all.median));
+        drawing.text("", (0.0, y + 4.5), "start", ratio.measure);
+        drawing.text("mark", (RIGHT, y + 4.5), "end", &median);
     }
+    drawing.line("axis", (one, top - 8.0), (one, bottom));
     drawing.across(&across, bottom, &format!("{a} over {b}, logarithmic"));
     let rows = ratios.iter().map(|ratio| {
-        vec![
-            format!("{}, {}", ratio.measure, ratio.unit),
-            words(ratio.a.as_ref()),
-            words(ratio.b.as_ref()),
-            words(ratio.a_over_b.as_ref()),
-        ]
+        let of = ratio.a_over_b.as_ref();
+        vec![ratio.measure.to_owned(), words(of)]
     });
     let rows: Vec<_> = rows.collect();
-    let table = table(
-        "counted",
-        "Median (least to most)",
-        &["", a, b, "ratio"],
-        &rows,
-    );
+    let head = ["", "median (least to most)"];
+    let table = table("counted", "Ratios", &head, &rows);
     figure("Ratios", &says, &drawing.done(), &table)
 }
 

@@ -9,7 +9,7 @@ const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 270.0;
 
 /// Where its axes cross, and where they end.
-pub(super) const LEFT: f64 = 46.0;
+pub(super) const LEFT: f64 = 52.0;
 pub(super) const RIGHT: f64 = WIDTH - 14.0;
 pub(super) const TOP: f64 = 62.0;
 pub(super) const BOTTOM: f64 = HEIGHT - 42.0;
@@ -164,13 +164,14 @@ impl Drawing {
 
     /// The horizontal axis, with its ticks below and what it counts.
     pub(super) fn across(&mut self, scale: &Scale, bottom: f64, counts: &str) {
-        self.line("axis", (LEFT, bottom), (RIGHT, bottom));
+        let (left, right) = scale.ends;
+        self.line("axis", (left, bottom), (right, bottom));
         for value in scale.ticks() {
             let x = scale.at(value);
             self.line("axis", (x, bottom), (x, bottom + 4.0));
             self.text("", (x, bottom + 18.0), "middle", &tick(value));
         }
-        let middle = f64::midpoint(LEFT, RIGHT);
+        let middle = f64::midpoint(left, right);
         self.text("", (middle, bottom + 36.0), "middle", counts);
     }
 
@@ -179,7 +180,7 @@ impl Drawing {
         for value in scale.ticks() {
             self.level(scale.at(value), &tick(value));
         }
-        self.text("", (4.0, TOP - 12.0), "start", counts);
+        self.text("", (4.0, TOP - 17.0), "start", counts);
     }
 
     /// One thin line across, with its word.
