@@ -1,6 +1,7 @@
 //! `colloquy bench`: its subcommands and flags.
 
 use clap::{Args, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compare::{self, CompareArguments};
 use crate::find::{self, FindArguments};
@@ -84,12 +85,23 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
             println!("{:<10} {}", "siege", siege::CLAIM);
             Ok(())
         }
-        Command::Run(args) => run_scenario(args).await,
-        Command::Find(args) => find::run(args).await,
-        Command::Compare(args) => compare::run(args).await,
+        Command::Run(args) => unless_stopped(run_scenario(args)).await,
+        Command::Find(args) => unless_stopped(find::run(args)).await,
+        Command::Compare(args) => unless_stopped(compare::run(args)).await,
         Command::Impair(args) => impair::run(args).await,
         Command::Rivals(args) => rivals::run(&args),
         Command::Siege(args) => siege::run(args).await,
+    }
+}
+
+/// Drops a run when it is interrupted or terminated: what it started ends with it.
+async fn unless_stopped(run: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = run => done,
+        _ = interrupted.recv() => anyhow::bail!("interrupted"),
+        _ = terminated.recv() => anyhow::bail!("terminated"),
     }
 }
 

@@ -46,8 +46,9 @@ pub(super) fn remove() -> anyhow::Result<()> {
 
 /// Whether this process is in it.
 pub(super) fn is_inside() -> anyhow::Result<bool> {
-    let missing = || format!("the network namespace {NAME} is missing: run `bench rivals up`");
-    let named = fs::metadata(path()).with_context(missing)?;
+    let Ok(named) = fs::metadata(path()) else {
+        anyhow::bail!("the network namespace {NAME} is missing: run `bench rivals up`");
+    };
     let own = fs::metadata("/proc/self/ns/net").context("/proc")?;
     Ok((named.dev(), named.ino()) == (own.dev(), own.ino()))
 }

@@ -6,11 +6,12 @@ use anyhow::Context;
 use aws_lc_rs::digest::{self, SHA256};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, Uri, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longest answer that is read.
@@ -52,6 +53,19 @@ impl Http {
     /// Whether a GET is answered with success.
     pub(crate) async fn is_ok(&self, path: &str) -> bool {
         self.ask(Method::GET, path, None, false).await.is_ok()
+    }
+
+    /// Whether somebody listens there.
+    pub(crate) async fn reach(&self) -> anyhow::Result<()> {
+        let uri: Uri = self.base.parse().context("no URL")?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let connecting = TcpStream::connect((host, uri.port_u16().unwrap_or(80)));
+        let connected = timeout(PATIENCE, connecting).await;
+        let connected = connected.map_err(anyhow::Error::from);
+        connected
+            .and_then(|tried| tried.map_err(anyhow::Error::from))
+            .with_context(|| format!("{} cannot be reached", self.base))?;
+        Ok(())
     }
 
     /// The text of a GET.
@@ -176,6 +190,54 @@ pub(crate) async fn post_sdp(url: &str, bearer: &str, offer: String) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Hears one request and says `answer` to it; answers what it heard.
+    async fn hear_one(listener: tokio::net::TcpListener, answer: &str) -> String {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"v=0 ours") {
+            let read = stream.read_buf(&mut heard).await.expect("readable");
+            assert!(read > 0, "the request ended early");
+        }
+        stream
+            .write_all(answer.as_bytes())
+            .await
+            .expect("loopback takes it");
+        String::from_utf8(heard).expect("text")
+    }
+
+    #[tokio::test]
+    async fn an_offer_is_posted_with_its_bearer_and_the_answer_or_the_refusal_is_told() {
+        for (status, bearer, told) in [
+            ("201 Created", "token", Ok("theirs")),
+            ("201 Created", "", Ok("theirs")),
+            ("403 Forbidden", "other", Err("403 Forbidden: theirs")),
+        ] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+                .await
+                .expect("a free port");
+            let address = listener.local_addr().expect("bound");
+            let url = format!("http://{address}/whip/1");
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 6\r\n\r\ntheirs");
+            let (heard, answered) = tokio::join!(
+                hear_one(listener, &answer),
+                post_sdp(&url, bearer, "v=0 ours".to_owned())
+            );
+            let heard = heard.to_lowercase();
+            assert!(heard.starts_with("post /whip/1 "), "{heard}");
+            assert!(heard.contains("content-type: application/sdp"), "{heard}");
+            let sent = format!("authorization: bearer {bearer}");
+            assert_eq!(heard.contains(&sent), !bearer.is_empty(), "{heard}");
+            match (answered, told) {
+                (Ok(answer), Ok(told)) => assert_eq!(answer, told),
+                (Err(problem), Err(told)) => {
+                    assert!(problem.to_string().ends_with(told), "{problem}");
+                }
+                (answered, _) => panic!("{answered:?} with {status}"),
+            }
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_never_answers_is_not_waited_for_without_end() {

@@ -74,11 +74,8 @@ pub(crate) async fn open(word: &str, access: &Access) -> anyhow::Result<Box<dyn 
         return Ok(Box::new(Colloquy(Box::new(Spawned::start().await?))));
     }
     if word == whip_whep::WORD {
-        return Ok(Box::new(WhipWhep::new(
-            &access.whip,
-            &access.whep,
-            &access.bearer,
-        )?));
+        let (whip, whep) = (&access.whip, &access.whep);
+        return Ok(Box::new(WhipWhep::open(whip, whep, &access.bearer).await?));
     }
     anyhow::ensure!(
         word.contains("://"),

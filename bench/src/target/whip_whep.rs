@@ -30,14 +30,16 @@ pub(crate) struct WhipWhep {
 }
 
 impl WhipWhep {
-    /// Nothing is asked of the server before somebody comes.
-    pub(crate) fn new(whip: &str, whep: &str, bearer: &str) -> anyhow::Result<Self> {
+    /// Sees that the server is there; nothing is asked of it before somebody comes.
+    pub(crate) async fn open(whip: &str, whep: &str, bearer: &str) -> anyhow::Result<Self> {
         anyhow::ensure!(
             !whip.is_empty() && !whep.is_empty(),
             "{WORD} needs two URLs: --whip and --whep"
         );
-        Http::new(whip)?;
-        Http::new(whep)?;
+        for url in [whip, whep] {
+            // Only a part of the path may stand for a room.
+            Http::new(&url.replace(ROOM, "1"))?.reach().await?;
+        }
         Ok(WhipWhep {
             whip: whip.to_owned(),
             whep: whep.to_owned(),
@@ -212,5 +214,165 @@ impl End for Poster {
 
     fn repair_types(&self) -> u128 {
         self.peer.repair_types()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use sfu_client::media::MediaSource;
+    use sfu_client::synthetic::Synthetic;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use crate::media::Media;
+
+    const OURS: &str = "127.0.0.1:5001";
+    const THEIRS: &str = "127.0.0.1:5002";
+
+    /// A room of a target at nobody's URLs, and the target.
+    async fn room(whip: &str, whep: &str) -> (WhipWhep, Room) {
+        let mut target = WhipWhep {
+            whip: whip.to_owned(),
+            whep: whep.to_owned(),
+            bearer: "token".to_owned(),
+            rooms: 0,
+        };
+        let room = target.open_room(1).await.expect("one publisher");
+        (target, room)
+    }
+
+    /// Lets a poster and a server that answers it talk, on a clock of their own, until `done`.
+    fn talk(poster: &mut Poster, done: impl Fn(&[Event], &[peer::Event]) -> bool) {
+        let [ours, theirs] = [OURS, THEIRS].map(|it| it.parse::<SocketAddr>().expect("address"));
+        let mut now = Instant::now();
+        let media = Media {
+            frames_per_second: 30,
+            largest_layer_bps: 500_000,
+        };
+        let mut source = Synthetic::new(media.shape(7, &Part::publisher(1)));
+        let mut server = None;
+        let (mut seen, mut served) = (Vec::new(), Vec::new());
+        for step in 0..1_000u64 {
+            while let Some(output) = poster.poll() {
+                match output {
+                    Output::Say(offer) => {
+                        let config = PeerConfig::new(theirs);
+                        let (peer, answer) =
+                            Peer::answering(&config, now, &offer).expect("an offer");
+                        server = Some(peer);
+                        poster.hear(now, &answer).expect("an answer");
+                    }
+                    Output::Datagram { bytes, .. } => {
+                        if let Some(server) = &mut server {
+                            server.receive(now, ours, &bytes);
+                        }
+                    }
+                    Output::Event(Event::KeyframeWanted { source: of, layer }) => {
+                        source.request_keyframe(of, layer);
+                    }
+                    Output::Event(event) => seen.push(event),
+                }
+            }
+            let server = server.as_mut().expect("the offer is the first thing said");
+            while let Some(output) = server.poll() {
+                match output {
+                    peer::Output::Datagram { bytes, .. } => poster.receive(now, 0, theirs, &bytes),
+                    peer::Output::Event(event) => served.push(event),
+                }
+            }
+            if done(&seen, &served) {
+                return;
+            }
+            now += Duration::from_millis(10);
+            poster.tick(now);
+            server.tick(now);
+            for frame in source.video(Source::Camera, step * 10_000) {
+                poster.send_video(now, now, Source::Camera, &frame);
+            }
+        }
+        panic!("ten seconds were not enough: {seen:?}");
+    }
+
+    #[test]
+    fn what_is_published_comes_out_at_whoever_answered() {
+        let locals = [OURS.parse().expect("an address")];
+        let made = Poster::new(&Part::publisher(1), &locals, Instant::now());
+        talk(&mut made.expect("made"), |seen, served| {
+            let frames = served
+                .iter()
+                .filter(|it| matches!(it, peer::Event::Frame(_)));
+            seen.iter().any(|it| matches!(it, Event::Connected)) && frames.count() > 10
+        });
+    }
+
+    #[test]
+    fn whoever_watches_offers_one_camera_and_one_voice_and_connects() {
+        let locals = [OURS.parse().expect("an address")];
+        let made = Poster::new(&Part::viewer(3), &locals, Instant::now());
+        let mut poster = made.expect("made");
+        let offer = poster.offer.clone().expect("an offer");
+        assert_eq!(offer.matches("a=recvonly").count(), 2, "{offer}");
+        talk(&mut poster, |seen, _| {
+            seen.iter().any(|it| matches!(it, Event::Connected))
+        });
+    }
+
+    #[tokio::test]
+    async fn each_seat_leads_to_the_room_by_its_number() {
+        let (mut target, room) = room("http://h/{room}/whip", "http://h/{room}/whep").await;
+        let second = target.open_room(1).await.expect("rooms have numbers");
+        for (room, part, leads) in [
+            (&room, Part::publisher(1), "http://h/1/whip"),
+            (&room, Part::viewer(1), "http://h/1/whep"),
+            (&second, Part::viewer(1), "http://h/2/whep"),
+        ] {
+            let seat = target.seat(room, &part, 0).await.expect("a seat");
+            let Line::Post { url, bearer } = seat.line else {
+                panic!("{:?}", seat.line);
+            };
+            assert_eq!((url.as_str(), bearer.as_str()), (leads, "token"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_no_way_there_is_refused_in_one_line() {
+        let (mut target, room) = room("http://h/whip", "http://h/whep").await;
+        let both = Part {
+            video_slots: 1,
+            ..Part::publisher(1)
+        };
+        let neither = Part::default();
+        for part in [both, neither] {
+            let refused = target.seat(&room, &part, 0).await;
+            let problem = refused.err().expect("refused").to_string();
+            assert!(problem.contains("either publishes or watches"), "{problem}");
+        }
+        let problem = target.open_room(2).await.expect_err("two publishers");
+        assert!(problem.to_string().contains("one publisher"), "{problem}");
+        let problem = target.open_room(1).await.expect_err("no {room}");
+        assert!(problem.to_string().contains(ROOM), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_told_before_anybody_comes() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let there = format!("http://{}/{ROOM}", taken.local_addr().expect("bound"));
+        WhipWhep::open(&there, &there, "").await.expect("it is");
+        // Bound, so that nobody else is there, and deaf.
+        let deaf = TcpSocket::new_v4().expect("a socket");
+        deaf.bind("127.0.0.1:0".parse().expect("an address"))
+            .expect("a free port");
+        let nowhere = format!("http://{}/", deaf.local_addr().expect("bound"));
+        for (whip, whep, word) in [
+            (&there, &nowhere, "cannot be reached"),
+            (&there, &String::new(), "--whep"),
+            (&"https://h/".to_owned(), &there, "plain http://"),
+        ] {
+            let refused = WhipWhep::open(whip, whep, "").await;
+            let problem = format!("{:#}", refused.err().expect("refused"));
+            assert!(problem.contains(word), "{problem}");
+        }
     }
 }
