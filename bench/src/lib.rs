@@ -5,13 +5,19 @@
 //! UDP. Their pictures carry marks, so a viewer knows which frame it decoded and how long it
 //! took. What was seen becomes a `report`, with warnings where it should not be trusted.
 //!
-//! | folder | one file each |
+//! | folder or file | what it decides |
 //! |---|---|
-//! | `target` | who is measured: a deployment by its URL, one spawned for the run, a rival |
+//! | `target` | who is measured, a file each: a Colloquy (by its URL, or spawned), a Janus, any WHIP and WHEP server |
 //! | `rivals` | the ground on which rivals stand beside us |
-//! | `scenario` | what is held, and the claim that it fails when it is not met |
-//! | `measure` | histogram, what a viewer saw, a process's CPU time |
-//! | `report` | a table, JSON, warnings |
+//! | `scenario` | what is held, and the claim that it fails when it is not met, a file each |
+//! | `load` | a scenario in a size, put on a target once |
+//! | `held` | who enters when, and what was used meanwhile |
+//! | `engine` | the generator: a task for each participant, whatever signalling its target speaks |
+//! | `measure` | histogram, packets and freezes, what a viewer saw, a process's cost, the machine |
+//! | `report` | a summary and how far to trust it; table, JSON, page, live view; ratios of two targets |
+//! | `compare` | two targets under the same load, in turns |
+//! | `find` | the largest load that holds |
+//! | `impair` | a bad network between clients and a deployment |
 //! | `siege` | a live room under attack: its own scenario, measure and report |
 
 mod cli;

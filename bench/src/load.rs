@@ -18,9 +18,9 @@ const MAX_PARTICIPANTS: usize = 2000;
 /// How large a run is, and what its cameras send.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArguments {
-    /// Participants that publish, in each room.
-    #[arg(long, default_value_t = 1)]
-    publishers: u16,
+    /// Participants that publish, in each room; 1, or as many as the scenario needs.
+    #[arg(long)]
+    publishers: Option<u16>,
     /// Participants that only watch, in each room. Not every scenario has them.
     #[arg(long, default_value_t = 10)]
     viewers: u16,
@@ -54,12 +54,13 @@ impl LoadArguments {
         let numbers: Result<Vec<u16>, _> = numbers.collect();
         let mut sized = self.clone();
         match numbers.as_deref() {
-            Ok([publishers]) => sized.publishers = *publishers,
+            Ok([publishers]) => sized.publishers = Some(*publishers),
             Ok([publishers, viewers]) => {
-                (sized.publishers, sized.viewers) = (*publishers, *viewers);
+                (sized.publishers, sized.viewers) = (Some(*publishers), *viewers);
             }
             Ok([rooms, publishers, viewers]) => {
-                (sized.rooms, sized.publishers, sized.viewers) = (*rooms, *publishers, *viewers);
+                (sized.rooms, sized.publishers, sized.viewers) =
+                    (*rooms, Some(*publishers), *viewers);
             }
             _ => anyhow::bail!(
                 "no size {size:?}: it is PUBLISHERS, PUBLISHERSxVIEWERS or ROOMSxPUBLISHERSxVIEWERS"
@@ -82,10 +83,11 @@ impl LoadArguments {
             (1..=3).contains(&self.layers) && self.fps > 0 && self.seconds > 0,
             "a camera has 1 to 3 layers, and fps and seconds are not 0"
         );
+        let usual = scenario.usual_publishers();
         Ok(Load {
             scenario,
             size: Size {
-                publishers: self.publishers,
+                publishers: self.publishers.unwrap_or(usual),
                 viewers: self.viewers,
                 rooms: self.rooms,
                 layers: self.layers,
@@ -171,6 +173,11 @@ mod tests {
             let size = flags.load.load(shape).expect(shape).size;
             assert_eq!((size.rooms, size.publishers, size.viewers), expected);
         }
+        let plain = Program::parse_from(["bench"]);
+        for (scenario, publishers) in [("fanout", 1), ("meeting", 4)] {
+            let size = plain.load.load(scenario).expect(scenario).size;
+            assert_eq!(size.publishers, publishers);
+        }
         for (shape, word) in [
             ("fanout:", "no size"),
             ("fanout:1x2x3x4", "no size"),
@@ -179,8 +186,7 @@ mod tests {
             ("fanout:1x0", "1 participants"),
             ("rooms:100x1x100", "10100"),
         ] {
-            let one = Program::parse_from(["bench", "--rooms=1"]);
-            let problem = one.load.load(shape).err().expect(shape).to_string();
+            let problem = plain.load.load(shape).err().expect(shape).to_string();
             assert!(problem.contains(word), "{problem}");
         }
     }

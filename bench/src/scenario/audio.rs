@@ -19,6 +19,10 @@ impl Scenario for Audio {
         "--publishers speakers and --viewers listeners hear the loudest four: 95 % of the voice within 100 ms, 0.1 % lost at most"
     }
 
+    fn usual_publishers(&self) -> u16 {
+        8
+    }
+
     fn plan(&self, size: &Size) -> Plan {
         let speaker = Part {
             speaks: true,

@@ -29,6 +29,10 @@ impl Scenario for Lossy {
         "--publishers people lose 5 % of the datagrams each way, 20 to 60 ms late, 4 Mbit/s: 90 % of the frames are decoded"
     }
 
+    fn usual_publishers(&self) -> u16 {
+        4
+    }
+
     fn plan(&self, size: &Size) -> Plan {
         Plan {
             network: Line { up: BAD, down: BAD },

@@ -15,6 +15,10 @@ impl Scenario for Meeting {
         "--publishers people see each other: 99 % of the frames, 95 % of them within 150 ms"
     }
 
+    fn usual_publishers(&self) -> u16 {
+        4
+    }
+
     fn plan(&self, size: &Size) -> Plan {
         Plan::of(circle(size), size.rooms)
     }

@@ -133,6 +133,11 @@ pub(crate) trait Scenario {
     /// What it says of a target that passes, in a sentence.
     fn claim(&self) -> &'static str;
 
+    /// How many publish in a room, unless it is said.
+    fn usual_publishers(&self) -> u16 {
+        1
+    }
+
     /// Who takes part and what happens.
     fn plan(&self, size: &Size) -> Plan;
 

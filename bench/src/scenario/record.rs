@@ -15,6 +15,10 @@ impl Scenario for Record {
         "--rooms meetings are recorded: nothing is missing on the tapes, every file is what it is said to be, and the meeting is as without"
     }
 
+    fn usual_publishers(&self) -> u16 {
+        4
+    }
+
     fn plan(&self, size: &Size) -> Plan {
         Plan {
             records: true,
