@@ -1,6 +1,7 @@
 //! `bench find`: how much a machine holds, in words.
 
 mod answer;
+mod page;
 mod search;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use self::answer::{Answer, Tried, words};
 use self::search::Search;
 use crate::cli::WhichTarget;
 use crate::load::{Load, LoadArguments};
+use crate::measure::machine::Machine;
 use crate::report::live::Live;
 use crate::report::outlets::Outlets;
 use crate::target::{self, Access};
@@ -130,8 +132,11 @@ pub(crate) async fn run(args: FindArguments) -> anyhow::Result<()> {
         words: words(&args.raise.shape(&load), held, &tried, args.most),
         tried,
     };
-    args.outlets
-        .write(&answer, String::new, || format!("{}\n", answer.words))?;
+    args.outlets.write(
+        &answer,
+        || page::page_of(&answer, &Machine::here()),
+        || format!("{}\n", answer.words),
+    )?;
     (held > 0)
         .then_some(())
         .context("not even the smallest load holds")

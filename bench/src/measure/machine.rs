@@ -30,6 +30,17 @@ impl Machine {
             memory_bytes: memory_bytes(&read("/proc/meminfo")),
         }
     }
+
+    /// In words: each name, and what it is.
+    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+        let memory_gb = self.memory_bytes as f64 / 1e9;
+        vec![
+            ("processor", self.cpu_model.clone()),
+            ("cores", self.cores.to_string()),
+            ("memory", format!("{memory_gb:.1} GB")),
+            ("kernel", self.kernel.clone()),
+        ]
+    }
 }
 
 /// The first processor's name. Processors that tell none are called by their architecture.

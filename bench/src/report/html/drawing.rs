@@ -9,17 +9,17 @@ const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 270.0;
 
 /// Where its axes cross, and where they end.
-pub(super) const LEFT: f64 = 52.0;
-pub(super) const RIGHT: f64 = WIDTH - 14.0;
-pub(super) const TOP: f64 = 62.0;
-pub(super) const BOTTOM: f64 = HEIGHT - 42.0;
+pub(crate) const LEFT: f64 = 52.0;
+pub(crate) const RIGHT: f64 = WIDTH - 14.0;
+pub(crate) const TOP: f64 = 62.0;
+pub(crate) const BOTTOM: f64 = HEIGHT - 42.0;
 
 /// Fewest ticks of a linear axis.
 const FEWEST_TICKS: f64 = 3.0;
 
 /// Where a value lies on an axis.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     from: f64,
     to: f64,
     logarithmic: bool,
@@ -28,7 +28,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn linear(from: f64, to: f64, ends: (f64, f64)) -> Self {
+    pub(crate) fn linear(from: f64, to: f64, ends: (f64, f64)) -> Self {
         let to = if to > from { to } else { from + 1.0 };
         Scale {
             from,
@@ -39,14 +39,14 @@ impl Scale {
     }
 
     /// Both are above 0.
-    pub(super) fn logarithmic(from: f64, to: f64, ends: (f64, f64)) -> Self {
+    pub(crate) fn logarithmic(from: f64, to: f64, ends: (f64, f64)) -> Self {
         let mut scale = Scale::linear(from, to, ends);
         scale.logarithmic = true;
         scale
     }
 
     /// Values outside of the axis are at its end.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let value = value.clamp(self.from, self.to);
         let share = if self.logarithmic {
             (value / self.from).ln() / (self.to / self.from).ln()
@@ -57,7 +57,7 @@ impl Scale {
     }
 
     /// Round values on the axis.
-    pub(super) fn ticks(&self) -> Vec<f64> {
+    pub(crate) fn ticks(&self) -> Vec<f64> {
         if !self.logarithmic {
             return linear_ticks(self.from, self.to);
         }
@@ -88,7 +88,7 @@ fn linear_ticks(from: f64, to: f64) -> Vec<f64> {
 }
 
 /// A tick in as few figures as it has.
-pub(super) fn tick(value: f64) -> String {
+pub(crate) fn tick(value: f64) -> String {
     match value {
         _ if value >= 1_000.0 => number(value),
         _ => format!("{}", (value * 1e6).round() / 1e6),
@@ -96,18 +96,18 @@ pub(super) fn tick(value: f64) -> String {
 }
 
 /// A drawing that grows.
-pub(super) struct Drawing {
+pub(crate) struct Drawing {
     svg: String,
 }
 
 impl Drawing {
     /// `id` is another for each drawing of a page; `says` is for whoever cannot see it.
-    pub(super) fn new(id: &str, title: &str, says: &str) -> Self {
+    pub(crate) fn new(id: &str, title: &str, says: &str) -> Self {
         Drawing::tall(id, title, says, HEIGHT)
     }
 
     /// One of another height.
-    pub(super) fn tall(id: &str, title: &str, says: &str, height: f64) -> Self {
+    pub(crate) fn tall(id: &str, title: &str, says: &str, height: f64) -> Self {
         let (title, says) = (escape(title), escape(says));
         Drawing {
             svg: format!(
@@ -118,7 +118,7 @@ impl Drawing {
         }
     }
 
-    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let _ = writeln!(
             self.svg,
             "<line class=\"{class}\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
@@ -126,7 +126,7 @@ impl Drawing {
         );
     }
 
-    pub(super) fn bar(&mut self, class: &str, corner: (f64, f64), size: (f64, f64)) {
+    pub(crate) fn bar(&mut self, class: &str, corner: (f64, f64), size: (f64, f64)) {
         let _ = writeln!(
             self.svg,
             "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
@@ -134,7 +134,7 @@ impl Drawing {
         );
     }
 
-    pub(super) fn dot(&mut self, class: &str, at: (f64, f64)) {
+    pub(crate) fn dot(&mut self, class: &str, at: (f64, f64)) {
         let (x, y) = at;
         let _ = writeln!(
             self.svg,
@@ -143,7 +143,7 @@ impl Drawing {
     }
 
     /// `anchor` is `start`, `middle` or `end`.
-    pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: &str, text: &str) {
+    pub(crate) fn text(&mut self, class: &str, at: (f64, f64), anchor: &str, text: &str) {
         let ((x, y), text) = (at, escape(text));
         let _ = writeln!(
             self.svg,
@@ -152,7 +152,7 @@ impl Drawing {
     }
 
     /// A line through all of them.
-    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub(crate) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         let points = points.iter().map(|(x, y)| format!("{x:.1},{y:.1} "));
         let points: String = points.collect();
         let _ = writeln!(
@@ -163,7 +163,7 @@ impl Drawing {
     }
 
     /// The horizontal axis, with its ticks below and what it counts.
-    pub(super) fn across(&mut self, scale: &Scale, bottom: f64, counts: &str) {
+    pub(crate) fn across(&mut self, scale: &Scale, bottom: f64, counts: &str) {
         let (left, right) = scale.ends;
         self.line("axis", (left, bottom), (right, bottom));
         for value in scale.ticks() {
@@ -176,7 +176,7 @@ impl Drawing {
     }
 
     /// The vertical axis, a thin line for each tick.
-    pub(super) fn upwards(&mut self, scale: &Scale, counts: &str) {
+    pub(crate) fn upwards(&mut self, scale: &Scale, counts: &str) {
         for value in scale.ticks() {
             self.level(scale.at(value), &tick(value));
         }
@@ -184,13 +184,13 @@ impl Drawing {
     }
 
     /// One thin line across, with its word.
-    pub(super) fn level(&mut self, y: f64, word: &str) {
+    pub(crate) fn level(&mut self, y: f64, word: &str) {
         self.line("grid", (LEFT, y), (RIGHT, y));
         self.text("", (LEFT - 6.0, y + 4.5), "end", word);
     }
 
     /// What each line is: class, name.
-    pub(super) fn legend(&mut self, lines: &[(&str, &str)]) {
+    pub(crate) fn legend(&mut self, lines: &[(&str, &str)]) {
         let mut x = LEFT;
         for (class, name) in lines {
             self.path(class, &[(x, 16.0), (x + 26.0, 16.0)]);
@@ -200,7 +200,7 @@ impl Drawing {
         }
     }
 
-    pub(super) fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         self.svg + "</svg>\n"
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 const STYLE: &str = include_str!("page.css");
 
 /// Text as it stands in HTML, also inside quotes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -24,7 +24,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A whole page that needs nothing beside it. `body` is HTML.
-pub(super) fn page(title: &str, body: &str) -> String {
+pub(crate) fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -57,7 +57,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Names and what they stand for.
-pub(super) fn facts(rows: &[(&str, String)]) -> String {
+pub(crate) fn facts(rows: &[(&str, String)]) -> String {
     let mut html = "<dl class=\"facts card\">\n".to_owned();
     for (name, value) in rows {
         let (name, value) = (escape(name), escape(value));
@@ -67,7 +67,7 @@ pub(super) fn facts(rows: &[(&str, String)]) -> String {
 }
 
 /// The figures that one looks at first: name, value, unit.
-pub(super) fn keys(rows: &[(&str, String, &str)]) -> String {
+pub(crate) fn keys(rows: &[(&str, String, &str)]) -> String {
     let mut html = "<dl class=\"keys\">\n".to_owned();
     for (name, value, unit) in rows {
         let (name, value, unit) = (escape(name), escape(value), escape(unit));
@@ -80,7 +80,7 @@ pub(super) fn keys(rows: &[(&str, String, &str)]) -> String {
 }
 
 /// A table. The first cell of each row names it. `class` is `counted` where the rest are figures.
-pub(super) fn table(class: &str, caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(class: &str, caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
     let caption = escape(caption);
     let mut html = format!(
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\
@@ -105,7 +105,7 @@ pub(super) fn table(class: &str, caption: &str, head: &[&str], rows: &[Vec<Strin
 }
 
 /// A drawing with its table, which is folded away. Both are HTML.
-pub(super) fn figure(heading: &str, caption: &str, drawing: &str, table: &str) -> String {
+pub(crate) fn figure(heading: &str, caption: &str, drawing: &str, table: &str) -> String {
     let (heading, caption) = (escape(heading), escape(caption));
     format!(
         "<figure>\n<h3>{heading}</h3>\n{drawing}<figcaption>{caption}</figcaption>\n\
@@ -114,15 +114,15 @@ pub(super) fn figure(heading: &str, caption: &str, drawing: &str, table: &str) -
 }
 
 /// How a run or a comparison came out.
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     /// `good`, `bad` or `none`.
-    pub(super) class: &'static str,
-    pub(super) words: String,
-    pub(super) reasons: Vec<String>,
+    pub(crate) class: &'static str,
+    pub(crate) words: String,
+    pub(crate) reasons: Vec<String>,
 }
 
 impl Verdict {
-    pub(super) fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let mut html = format!(
             "<section class=\"verdict {}\" aria-label=\"Verdict\">\n<strong>{}</strong>\n",
             self.class,
@@ -134,7 +134,7 @@ impl Verdict {
 }
 
 /// Nothing, when there is nothing to list.
-pub(super) fn list(items: &[String]) -> String {
+pub(crate) fn list(items: &[String]) -> String {
     if items.is_empty() {
         return String::new();
     }

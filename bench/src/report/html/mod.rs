@@ -9,7 +9,7 @@
 //! | `page.css` | looks, in light and dark |
 
 mod comparison;
-mod drawing;
+pub(crate) mod drawing;
 mod latency;
 pub(crate) mod markup;
 mod usage;
@@ -179,18 +179,12 @@ fn what_was_run(summary: &Summary) -> Vec<(&'static str, String)> {
 }
 
 fn where_it_ran(summary: &Summary) -> Vec<(&'static str, String)> {
-    let machine = &summary.machine;
-    vec![
-        ("processor", machine.cpu_model.clone()),
-        ("cores", machine.cores.to_string()),
-        (
-            "memory",
-            format!("{:.1} GB", machine.memory_bytes as f64 / 1e9),
-        ),
-        ("kernel", machine.kernel.clone()),
+    let mut facts = summary.machine.facts();
+    facts.extend([
         ("date", moment_in_words(&summary.at)),
         ("program", format!("colloquy {}", summary.version)),
-    ]
+    ]);
+    facts
 }
 
 /// The claim, with the numbers in it instead of the flags that said them.
@@ -259,4 +253,4 @@ fn notes(summary: &Summary) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
