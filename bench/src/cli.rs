@@ -108,7 +108,7 @@ async fn unless_stopped(run: impl Future<Output = anyhow::Result<()>>) -> anyhow
 async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
     let load = args.load.load(&args.scenario)?;
     args.outlets.check()?;
-    target::enter(&[args.which.word()], &args.access)?;
+    target::enter(&[args.which.word()], &args.access).await?;
     let target = target::open(args.which.word(), &args.access).await?;
     let title = format!("{} on {}", args.scenario, target.name());
     let mut live = Live::new(title, args.outlets.are_quiet());

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: CompareArguments) -> anyhow::Result<()> {
     let loads = args.scenarios.iter().map(|shape| args.load.load(shape));
     let loads = loads.collect::<anyhow::Result<Vec<Load>>>()?;
     args.outlets.check()?;
-    target::enter(&[&args.a, &args.b], &args.access)?;
+    target::enter(&[&args.a, &args.b], &args.access).await?;
     let mut shapes = Vec::new();
     for (name, load) in args.scenarios.iter().zip(&loads) {
         shapes.push(compare(&args, name, load).await?);

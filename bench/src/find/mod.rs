@@ -94,7 +94,7 @@ impl Unit {
 pub(crate) async fn run(args: FindArguments) -> anyhow::Result<()> {
     args.outlets.check()?;
     let mut load = args.load.unchecked(&args.scenario)?;
-    target::enter(&[args.which.word()], &args.access)?;
+    target::enter(&[args.which.word()], &args.access).await?;
     let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
     let mut search = Search::up_to(args.most);
     let mut tried = Vec::new();

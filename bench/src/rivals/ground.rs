@@ -146,12 +146,12 @@ pub(super) fn end_leftover(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The process that the folder names, if it is a Janus.
+/// The process that the folder names, if it is a Janus. One that has ended has no program.
 fn running(folder: &Path) -> Option<i32> {
     let id = fs::read_to_string(folder.join(PROCESS_FILE)).ok()?;
     let id: i32 = id.trim().parse().ok()?;
-    let name = fs::read_to_string(format!("/proc/{id}/comm")).ok()?;
-    (name.trim_end() == "janus").then_some(id)
+    let program = fs::read_link(format!("/proc/{id}/exe")).ok()?;
+    (program.file_name()? == "janus").then_some(id)
 }
 
 /// Where a plugin was installed, whichever architecture this is.

@@ -7,14 +7,23 @@ pub(crate) mod ground;
 mod namespace;
 mod packages;
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Child;
 
 /// Tells a program that it was started again within the namespace.
 const INSIDE: &str = "COLLOQUY_BENCH_INSIDE";
+
+/// How long that one may take to stop what it started.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it has.
+const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Makes the ground for measuring others beside Colloquy: Janus
 #[derive(Debug, Args)]
@@ -73,12 +82,12 @@ fn down(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Goes where the rivals are: this program starts again in place, within their namespace. Does
-/// nothing when it is there already. Call it before anything was started.
+/// Goes where the rivals are: this program is started again within their namespace, and this one
+/// ends with it. Does nothing when it is there already. Call it before anything was started.
 ///
 /// # Errors
 /// When it is not root, or `bench rivals up` was not done.
-pub(crate) fn enter(folder: &Path) -> anyhow::Result<()> {
+pub(crate) async fn enter(folder: &Path) -> anyhow::Result<()> {
     need_root("a run beside janus")?;
     ground::ensure_made(folder)?;
     if namespace::is_inside()? {
@@ -90,12 +99,32 @@ pub(crate) fn enter(folder: &Path) -> anyhow::Result<()> {
         namespace::NAME
     );
     let program = std::env::current_exe().context("the path of this program")?;
-    // It only returns when it fails.
-    let problem = namespace::command(&program)
+    // A child, for replacing a program while its threads start others goes wrong.
+    let child = namespace::command(&program)
         .args(std::env::args_os().skip(1))
         .env(INSIDE, "1")
-        .exec();
-    Err(problem).context("ip cannot be started")
+        .spawn()
+        .context("ip cannot be started")?;
+    let status = Again(child).0.wait().await?;
+    // It did and said everything.
+    std::process::exit(status.code().unwrap_or(1))
+}
+
+/// This program, started again. Dropped before its end, it is asked to stop and waited for.
+struct Again(Child);
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) else {
+            return;
+        };
+        // Should it be gone, there is nothing to wait for.
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        let until = Instant::now() + STOP_DEADLINE;
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(ASK_EVERY);
+        }
+    }
 }
 
 /// Whether a rival can be started here and now.

@@ -54,8 +54,8 @@ pub(super) fn is_inside() -> anyhow::Result<bool> {
 }
 
 /// Starts a program in it.
-pub(super) fn command(program: &Path) -> Command {
-    let mut command = Command::new("ip");
+pub(super) fn command(program: &Path) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new("ip");
     command.args(["netns", "exec", NAME]).arg(program);
     command
 }

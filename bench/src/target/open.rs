@@ -48,14 +48,15 @@ pub(crate) struct Access {
     pub(crate) rivals_folder: Option<PathBuf>,
 }
 
-/// Goes to where the targets of these words can be measured: for a rival this program starts
-/// again in place, within the rivals' network namespace. Call it before anything is started.
+/// Goes to where the targets of these words can be measured: for a rival this program is
+/// started again within the rivals' network namespace, and this one ends with it. Call it before
+/// anything is started.
 ///
 /// # Errors
 /// When it cannot go there.
-pub(crate) fn enter(words: &[&str], access: &Access) -> anyhow::Result<()> {
+pub(crate) async fn enter(words: &[&str], access: &Access) -> anyhow::Result<()> {
     match words.iter().any(|word| threads_of(word).is_some()) {
-        true => rivals::enter(&ground::folder(access.rivals_folder.as_deref())?),
+        true => rivals::enter(&ground::folder(access.rivals_folder.as_deref())?).await,
         false => Ok(()),
     }
 }

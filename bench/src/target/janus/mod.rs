@@ -119,6 +119,12 @@ impl Janus {
             // It may hang in its threads; a run leaves nothing behind.
             let _ = self.child.kill().await;
         }
+    }
+}
+
+impl Drop for Janus {
+    fn drop(&mut self) {
+        // Its child ends with it.
         let _ = std::fs::remove_file(&self.process_file);
     }
 }
