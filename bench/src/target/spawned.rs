@@ -24,6 +24,9 @@ use super::{Deployed, RoomKey};
 /// How long it may take until it is ready: a first start makes its secrets and its database.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Most participants of a room, as many as a run may have.
+const MOST_IN_A_ROOM: &str = "2000";
+
 /// How often it is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
@@ -92,6 +95,8 @@ impl Spawned {
             .env("COLLOQUY__DATA__DIR", directory.path())
             .env("COLLOQUY__SFU__UDP_PORT", udp_port.to_string())
             .env("COLLOQUY__TURN__PORT", turn_port.to_string())
+            // What the machine holds is asked, not what a setting allows.
+            .env("COLLOQUY__SFU__PARTICIPANTS_PER_ROOM", MOST_IN_A_ROOM)
             .env("COLLOQUY__SETUP__OWNER_EMAIL", OWNER_EMAIL)
             .env("COLLOQUY__SETUP__OWNER_PASSWORD", &password)
             .envs(settings.iter().copied())

@@ -189,7 +189,11 @@ impl Order {
         let pieces = std::mem::replace(&mut self.held, after);
         let begin = &pieces[&first];
         let head = read_payload(&begin.payload);
-        let payloads = pieces.values().filter_map(|p| read_payload(&p.payload));
+        let bytes = pieces.values().map(|p| p.payload.len()).sum();
+        let mut data = Vec::with_capacity(bytes);
+        for payload in pieces.values().filter_map(|p| read_payload(&p.payload)) {
+            data.extend_from_slice(payload.piece);
+        }
         self.next = Some(last + 1);
         self.floor = last + 1;
         Whole {
@@ -199,7 +203,7 @@ impl Order {
             keyframe: head.is_some_and(|p| p.starts_keyframe),
             picture_id: head.and_then(|p| p.picture_id),
             tl0_pic_idx: head.and_then(|p| p.tl0_pic_idx),
-            data: payloads.flat_map(|p| p.piece).copied().collect(),
+            data,
         }
     }
 
