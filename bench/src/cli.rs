@@ -7,6 +7,7 @@ use crate::compare::{self, CompareArguments};
 use crate::find::{self, FindArguments};
 use crate::impair::{self, ImpairArguments};
 use crate::load::LoadArguments;
+use crate::relay::{self, TurnArguments};
 use crate::report::live::Live;
 use crate::report::outlets::Outlets;
 use crate::report::{html, table};
@@ -50,13 +51,16 @@ struct RunArguments {
     load: LoadArguments,
     #[command(flatten)]
     outlets: Outlets,
+    #[command(flatten)]
+    turn: TurnArguments,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct WhichTarget {
     /// The public URL of a running deployment, such as http://127.0.0.1:8080; or `colloquy`, which
-    /// is the same as --spawn; or `janus`, `janus-loops` (two event loops), `whip-whep`.
+    /// is the same as --spawn; or `janus`, `janus-loops` (two event loops), `whip-whep`. Of `turn`
+    /// any relay: turn:udp:HOST:PORT or turn:tcp:HOST:PORT.
     #[arg(long)]
     pub(crate) target: Option<String>,
     /// Starts a deployment of this program for the run, on loopback, and ends it afterwards.
@@ -82,6 +86,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
             for scenario in scenario::all() {
                 println!("{:<10} {}", scenario.name(), scenario.claim());
             }
+            println!("{:<10} {}", relay::NAME, relay::CLAIM);
             println!("{:<10} {}", "siege", siege::CLAIM);
             Ok(())
         }
@@ -106,6 +111,10 @@ async fn unless_stopped(run: impl Future<Output = anyhow::Result<()>>) -> anyhow
 }
 
 async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
+    if args.scenario == relay::NAME {
+        let (word, seconds) = (args.which.word(), args.load.seconds());
+        return relay::run(word, seconds, &args.outlets, &args.turn).await;
+    }
     let load = args.load.load(&args.scenario)?;
     args.outlets.check()?;
     target::enter(&[args.which.word()], &args.access).await?;

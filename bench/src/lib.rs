@@ -18,6 +18,7 @@
 //! | `compare` | two targets under the same load, in turns |
 //! | `find` | the largest load that holds |
 //! | `impair` | a bad network between clients and a deployment |
+//! | `relay` | a TURN relay under load: its own clients, measure and report |
 //! | `siege` | a live room under attack: its own scenario, measure and report |
 
 mod cli;
@@ -29,6 +30,7 @@ mod impair;
 mod load;
 mod measure;
 mod media;
+mod relay;
 mod report;
 mod rivals;
 mod scenario;

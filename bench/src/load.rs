@@ -45,6 +45,11 @@ pub(crate) struct LoadArguments {
 }
 
 impl LoadArguments {
+    /// How long is measured.
+    pub(crate) fn seconds(&self) -> u32 {
+        self.seconds
+    }
+
     /// A scenario in the size that the flags say, or that stands behind its name.
     pub(crate) fn load(&self, shape: &str) -> anyhow::Result<Load> {
         let Some((scenario, size)) = shape.split_once(':') else {

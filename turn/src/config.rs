@@ -1,6 +1,6 @@
 //! Settings of the relay: `[turn]`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,14 @@ pub struct Config {
     pub allocations: usize,
     /// Most allocations of one participant: a browser makes a few while it connects. Default: 12.
     pub allocations_per_participant: usize,
+    /// Places that clients may reach through it besides this deployment's own media, each
+    /// address:port: nodes elsewhere, the peer of a measurement. Whoever may join a room can send to
+    /// them. Default: none.
+    pub further_peers: Vec<SocketAddr>,
 }
+
+/// Most entries of `further_peers`: with a node's own ports they stay below what a policy holds.
+const MAX_FURTHER_PEERS: usize = 256;
 
 impl Default for Config {
     fn default() -> Self {
@@ -41,6 +48,7 @@ impl Default for Config {
             last_relay_port: 65_535,
             allocations: 4_096,
             allocations_per_participant: 12,
+            further_peers: Vec::new(),
         }
     }
 }
@@ -71,7 +79,19 @@ impl Config {
         if self.allocations == 0 || self.allocations_per_participant == 0 {
             return Err(("turn.allocations", "must be at least 1".to_owned()));
         }
-        Ok(())
+        self.check_further_peers()
+    }
+
+    fn check_further_peers(&self) -> Result<(), (&'static str, String)> {
+        let setting = "turn.further_peers";
+        if self.further_peers.len() > MAX_FURTHER_PEERS {
+            return Err((setting, format!("has at most {MAX_FURTHER_PEERS} places")));
+        }
+        let nowhere = |peer: &&SocketAddr| peer.ip().is_unspecified() || peer.port() == 0;
+        match self.further_peers.iter().find(nowhere) {
+            Some(peer) => Err((setting, format!("{peer} is no place"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -105,5 +125,13 @@ mod tests {
             ..Config::default()
         };
         assert!(none.check().is_err());
+        for peer in ["0.0.0.0:7", "127.0.0.1:0"] {
+            let nowhere = Config {
+                further_peers: vec![peer.parse().expect("an address")],
+                ..Config::default()
+            };
+            let (setting, _) = nowhere.check().expect_err("no place");
+            assert_eq!(setting, "turn.further_peers");
+        }
     }
 }

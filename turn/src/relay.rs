@@ -36,7 +36,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Opens the client socket and starts the loop. Only `media` can be reached through it.
+    /// Opens the client socket and starts the loop. Only `media` and the further
+    /// peers of the settings can be reached through it.
     ///
     /// # Errors
     /// When the port is taken, the configuration contradicts itself, or a metric exists already.
@@ -62,11 +63,13 @@ impl Relay {
             allocations: config.allocations,
             allocations_per_user: config.allocations_per_participant,
         };
+        let further = config.further_peers.iter().copied().map(Allowed::exactly);
+        let reachable = PeerPolicy::only(media.into_iter().chain(further));
         let authority = Authority::new(&secrets.shared, random()?);
         let metrics = Metrics::register(registry).context("the relay's metrics")?;
         let (inbox, peers) = mpsc::channel(MAX_WAITING);
         let work = Work {
-            server: Server::new(authority, PeerPolicy::only(media), limits, random()?),
+            server: Server::new(authority, reachable, limits, random()?),
             clients,
             sockets: Sockets::new(relay_ip, inbox, metrics.dropped.clone()),
             metrics,

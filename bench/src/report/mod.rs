@@ -5,7 +5,7 @@ pub(crate) mod html;
 pub(crate) mod live;
 pub(crate) mod outlets;
 pub(crate) mod table;
-mod trust;
+pub(crate) mod trust;
 
 use serde::Serialize;
 use time::OffsetDateTime;

@@ -47,6 +47,11 @@ impl Outlets {
         Ok(())
     }
 
+    /// Whether a page was asked for.
+    pub(crate) fn want_a_page(&self) -> bool {
+        self.html.is_some()
+    }
+
     /// Whether standard output is another program's to read, who wants no words beside it.
     pub(crate) fn are_quiet(&self) -> bool {
         is_standard_output(&self.json) || is_standard_output(&self.html)

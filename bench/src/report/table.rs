@@ -169,7 +169,8 @@ fn cost(used: &Used) -> String {
     )
 }
 
-fn milliseconds(of: &Percentiles) -> String {
+/// Percentiles in a line.
+pub(crate) fn milliseconds(of: &Percentiles) -> String {
     format!(
         "p50 {:.1}  p95 {:.1}  p99 {:.1}  max {:.1} ms",
         of.p50, of.p95, of.p99, of.max

@@ -17,12 +17,12 @@ const MOST_OTHERS_CORES: f64 = 0.3;
 const MOST_LATE_MS: f64 = 10.0;
 
 /// How many cores this machine has.
-pub(super) fn cores_here() -> f64 {
+pub(crate) fn cores_here() -> f64 {
     thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
 }
 
 /// What a reader of the figures must know.
-pub(super) fn warnings(summary: &Summary) -> Vec<String> {
+pub(crate) fn warnings(summary: &Summary) -> Vec<String> {
     let mut warnings = Vec::new();
     if summary.seconds < SHORTEST_SECONDS {
         warnings.push(format!(
@@ -47,7 +47,7 @@ pub(super) fn warnings(summary: &Summary) -> Vec<String> {
 }
 
 /// What was measured instead of the target.
-pub(super) fn limits(summary: &Summary, cores: f64) -> Vec<String> {
+pub(crate) fn limits(summary: &Summary, cores: f64) -> Vec<String> {
     let mut limits = Vec::new();
     let used = [summary.bench_used, summary.target_used];
     let ours: f64 = used.iter().flatten().map(|used| used.cores).sum();

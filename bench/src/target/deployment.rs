@@ -1,6 +1,7 @@
 //! A running deployment, by its public URL. Rooms and grants come from its API as anybody's do,
 //! so a run measures what people get.
 
+use anyhow::Context;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
@@ -39,6 +40,36 @@ impl Deployment {
         let SignedIn { access_token } = http.post("/api/auth/login", &who).await?;
         http.sign_with(access_token);
         Ok(Deployment { http })
+    }
+}
+
+/// A server of `RTCConfiguration`.
+#[derive(Deserialize)]
+struct IceServer {
+    urls: Vec<String>,
+    username: Option<String>,
+    credential: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Reachable {
+    ice_servers: Vec<IceServer>,
+}
+
+impl Deployment {
+    /// User name and password of the first relay that a guest of the room is told of.
+    pub(crate) async fn relay_credential(
+        &self,
+        room: &RoomKey,
+    ) -> anyhow::Result<(String, String)> {
+        let path = format!("/api/rooms/{}/join", room.id);
+        let guest = json!({ "name": "Bench", "invite": room.invite });
+        let Reachable { ice_servers } = self.http.post_as_guest(&path, &guest).await?;
+        let is_relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
+        let relay = ice_servers.into_iter().find(is_relay);
+        relay
+            .and_then(|relay| Some((relay.username?, relay.credential?)))
+            .context("no relay is told of")
     }
 }
 

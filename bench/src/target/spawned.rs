@@ -78,6 +78,12 @@ impl Spawned {
         self.relay
     }
 
+    /// User name and password for its relay, as a guest of one of its rooms is told.
+    pub(crate) async fn relay_credential(&mut self) -> anyhow::Result<(String, String)> {
+        let room = self.deployment.open_room().await?;
+        self.deployment.relay_credential(&room).await
+    }
+
     async fn start_in(
         directory: TempDir,
         log: Stdio,

@@ -11,4 +11,5 @@ mod serving;
 mod siege;
 mod stopping;
 mod strict;
+mod turn;
 mod visitor;

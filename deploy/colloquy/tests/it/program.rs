@@ -22,6 +22,8 @@ pub(crate) struct Place {
     pub(crate) folder: TempDir,
     /// Where its media is.
     pub(crate) udp_port: u16,
+    /// Where its relay is.
+    pub(crate) turn_port: u16,
     settings: Vec<(String, String)>,
 }
 
@@ -37,6 +39,7 @@ impl Place {
             settings: Vec::new(),
             folder,
             udp_port: port(udp.local_addr()),
+            turn_port: port(turn.local_addr()),
         };
         place.set(
             "HTTP__LISTEN",
@@ -44,7 +47,7 @@ impl Place {
         );
         place.set("SFU__UDP_PORT", &place.udp_port.to_string());
         place.set("SFU__SHARDS", "1");
-        place.set("TURN__PORT", &port(turn.local_addr()).to_string());
+        place.set("TURN__PORT", &place.turn_port.to_string());
         place
     }
 

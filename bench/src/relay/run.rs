@@ -1,0 +1,221 @@
+//! Holds a load on a relay: everyone allocates, then everyone sends, then everyone gives back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, sleep_until, timeout_at};
+
+use super::carry::{Flow, Load, Order, Outcome, Role, carry};
+use super::client::Credential;
+use super::echo::Echo;
+use crate::measure::host::{self, Usage};
+
+/// How many allocations are made at the same time.
+const AT_ONCE: usize = 64;
+
+/// From the last allocation until the first payload.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long what is under way may take after the last payload. What has not come by then is lost.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether all has come.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long all may take to give their allocations back.
+const EVERYONE_OUT: Duration = Duration::from_secs(10);
+
+/// Files that this process has open besides its allocations.
+const OTHER_FILES: u64 = 64;
+
+/// What came of a run.
+pub(super) struct Held {
+    pub(super) outcomes: Vec<Outcome>,
+    /// Relayed in the window, both crossings counted: to the peer, and back.
+    pub(super) relayed: u64,
+    /// What came out of the relay at the peer, in the whole run.
+    pub(super) reached_peer: u64,
+    /// How long the window was, in truth.
+    pub(super) measured: Duration,
+    pub(super) relay_used: Option<Usage>,
+    /// Its memory before the first allocation.
+    pub(super) relay_memory_before: Option<u64>,
+    pub(super) own_used: Option<Usage>,
+    pub(super) others_cores: Option<f64>,
+}
+
+/// What processes used so far, and what was relayed.
+struct Look {
+    at: Instant,
+    relay: Option<Usage>,
+    own: Option<Usage>,
+    machine: Option<(Duration, Duration)>,
+    relayed: u64,
+}
+
+/// The run's shared ends.
+struct Ground<'a> {
+    load: Arc<Load>,
+    flow: Arc<Flow>,
+    echo: &'a Echo,
+    relay: &'a [u32],
+    orders: watch::Sender<Order>,
+    running: Vec<JoinHandle<Outcome>>,
+}
+
+/// Lets everyone allocate, send and give back. Fails when not everyone gets a channel.
+pub(super) async fn hold(
+    load: Load,
+    who: Vec<Credential>,
+    echo: &Echo,
+    relay: &[u32],
+) -> anyhow::Result<Held> {
+    enough_files(load.allocations)?;
+    let memory_before = host::usage(relay).map(|usage| usage.memory_bytes);
+    let load = Arc::new(load);
+    let mut ground = Ground {
+        flow: Arc::default(),
+        echo,
+        relay,
+        orders: watch::channel(Order::Wait).0,
+        running: Vec::with_capacity(load.allocations),
+        load,
+    };
+    let told = ground.begin(who);
+    let bound = ground.all_bound(told).await;
+    let watched = match &bound {
+        Ok(()) => Some(ground.watch().await),
+        Err(_) => None,
+    };
+    ground.orders.send_replace(Order::Over);
+    let outcomes = gather(ground.running).await;
+    bound?;
+    let (before, after) = watched.context("it was watched")?;
+    let since = |before: Option<Usage>, after: Option<Usage>| Some(after?.since(&before?));
+    let relay_used = since(before.relay, after.relay);
+    let own_used = since(before.own, after.own);
+    let measured = after.at - before.at;
+    let ours: Duration = [relay_used, own_used]
+        .iter()
+        .flatten()
+        .map(|used| used.cpu)
+        .sum();
+    let others = before.machine.zip(after.machine).map(|(before, after)| {
+        let busy = after.0.saturating_sub(before.0);
+        busy.saturating_sub(ours).as_secs_f64() / measured.as_secs_f64()
+    });
+    Ok(Held {
+        outcomes,
+        relayed: after.relayed - before.relayed,
+        reached_peer: echo.came(),
+        measured,
+        relay_used,
+        relay_memory_before: memory_before,
+        own_used,
+        others_cores: others,
+    })
+}
+
+impl Ground<'_> {
+    fn begin(&mut self, who: Vec<Credential>) -> mpsc::Receiver<Result<(), String>> {
+        let (tell, told) = mpsc::channel(self.load.allocations);
+        let (epoch, door) = (Instant::now(), Arc::new(Semaphore::new(AT_ONCE)));
+        for (number, who) in who.into_iter().enumerate() {
+            let role = Role {
+                number,
+                load: Arc::clone(&self.load),
+                who,
+                seed: fastrand::u64(..),
+                epoch,
+                flow: Arc::clone(&self.flow),
+                door: Arc::clone(&door),
+                told: tell.clone(),
+                orders: self.orders.subscribe(),
+            };
+            self.running.push(tokio::spawn(carry(role)));
+        }
+        told
+    }
+
+    /// Waits until each has its channel. Each tells within the bounds of its client.
+    async fn all_bound(&self, mut told: mpsc::Receiver<Result<(), String>>) -> anyhow::Result<()> {
+        let all = self.load.allocations;
+        for bound in 0..all {
+            let one = told.recv().await.context("the allocations have ended")?;
+            if let Err(problem) = one {
+                anyhow::bail!("{problem}; {bound} of {all} allocations were made");
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the window and looks on.
+    async fn watch(&self) -> (Look, Look) {
+        let before = self.look();
+        let from = Instant::now() + PAUSE;
+        self.orders.send_replace(Order::Send(from));
+        let end = from + self.load.window;
+        sleep_until(end.into()).await;
+        let after = self.look();
+        let all = self.load.allocations as u64
+            * u64::from(self.load.packets_per_second)
+            * self.load.window.as_secs();
+        while end.elapsed() < SETTLE && self.flow.received.load(Ordering::Relaxed) < all {
+            sleep(LOOK_EVERY).await;
+        }
+        (before, after)
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            at: Instant::now(),
+            relay: host::usage(self.relay),
+            own: host::usage(&[std::process::id()]),
+            machine: host::machine(),
+            relayed: self.echo.came() + self.flow.received.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn gather(running: Vec<JoinHandle<Outcome>>) -> Vec<Outcome> {
+    let until = tokio::time::Instant::now() + EVERYONE_OUT;
+    let mut outcomes = Vec::with_capacity(running.len());
+    for mut task in running {
+        let outcome = match timeout_at(until, &mut task).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Outcome {
+                failure: Some(panic.to_string()),
+                ..Outcome::default()
+            },
+            Err(_) => {
+                task.abort();
+                Outcome {
+                    failure: Some("did not give its allocation back".to_owned()),
+                    ..Outcome::default()
+                }
+            }
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// Sees to it that each allocation can have its socket.
+fn enough_files(allocations: usize) -> anyhow::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit of open files")?;
+    let wanted = allocations as u64 + OTHER_FILES;
+    anyhow::ensure!(
+        wanted <= hard,
+        "{allocations} allocations need {wanted} open files, and this user may have {hard} \
+         (ulimit -n)"
+    );
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("the limit of open files")?;
+    }
+    Ok(())
+}
