@@ -53,6 +53,11 @@ pub(crate) async fn run(args: CompareArguments) -> anyhow::Result<()> {
     let loads = loads.collect::<anyhow::Result<Vec<Load>>>()?;
     args.outlets.check()?;
     target::enter(&[&args.a, &args.b], &args.access).await?;
+    // Whoever cannot be reached is told before the other is measured for minutes.
+    for word in [&args.a, &args.b] {
+        let opened = target::open(word, &args.access).await;
+        opened.with_context(|| word.clone())?.close().await;
+    }
     let mut shapes = Vec::new();
     for (name, load) in args.scenarios.iter().zip(&loads) {
         shapes.push(compare(&args, name, load).await?);

@@ -10,7 +10,7 @@ const HEIGHT: f64 = 270.0;
 
 /// Where its axes cross, and where they end.
 pub(crate) const LEFT: f64 = 52.0;
-pub(crate) const RIGHT: f64 = WIDTH - 14.0;
+pub(crate) const RIGHT: f64 = WIDTH - 20.0;
 pub(crate) const TOP: f64 = 62.0;
 pub(crate) const BOTTOM: f64 = HEIGHT - 42.0;
 
