@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// Tell what this machine lacks
     Doctor,
     /// Measure what a server can hold
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
     /// Act on accounts without signing in
     Admin {
         #[command(subcommand)]

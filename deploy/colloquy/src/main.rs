@@ -78,7 +78,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let settings = Settings::load(&flags)?;
             return Ok(runtime()?.block_on(doctor::examine(&settings)));
         }
-        Command::Bench(arguments) => runtime()?.block_on(bench::run(arguments))?,
+        Command::Bench(arguments) => runtime()?.block_on(bench::run(*arguments))?,
         Command::Admin { action } => {
             let AdminAction::CreateOwner { email, name } = action;
             let settings = Settings::load(&flags)?;
