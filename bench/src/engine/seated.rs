@@ -354,7 +354,11 @@ impl Seated {
         }
     }
 
+    /// How late the source's media leaves, in the window.
     fn note_late(&mut self, now: Instant, captured: Instant) {
+        if !self.window.is_open_at(now) {
+            return;
+        }
         let late_us = (now - captured).as_micros();
         self.outcome
             .late
