@@ -8,7 +8,6 @@ use crate::find::{self, FindArguments};
 use crate::impair::{self, ImpairArguments};
 use crate::load::LoadArguments;
 use crate::relay::{self, TurnArguments};
-use crate::report::live::Live;
 use crate::report::outlets::Outlets;
 use crate::report::{html, table};
 use crate::rivals::{self, RivalsArguments};
@@ -118,14 +117,10 @@ async fn run_scenario(args: RunArguments) -> anyhow::Result<()> {
     let load = args.load.load(&args.scenario)?;
     args.outlets.check()?;
     target::enter(&[args.which.word()], &args.access).await?;
-    let target = target::open(args.which.word(), &args.access).await?;
-    let title = format!("{} on {}", args.scenario, target.name());
-    let mut live = Live::new(title, args.outlets.are_quiet());
-    let summary = load
-        .put_on(target, &mut |progress| live.tell(progress))
-        .await;
-    drop(live);
-    let summary = summary?;
+    let word = args.which.word();
+    let title = format!("{} on {word}", args.scenario);
+    let shown = (title, args.outlets.are_quiet());
+    let summary = load.measure((word, &args.access), shown).await?;
     let table = || table::render(&summary);
     args.outlets
         .write(&summary, || html::run(&summary), table)?;

@@ -10,7 +10,6 @@ use crate::load::{Load, LoadArguments};
 use crate::report::Summary;
 use crate::report::comparison::{Comparison, Round, Shape};
 use crate::report::html;
-use crate::report::live::Live;
 use crate::report::outlets::Outlets;
 use crate::target::{self, Access};
 
@@ -97,11 +96,7 @@ async fn measure(
     load: &Load,
 ) -> anyhow::Result<Summary> {
     let title = format!("{round}: {word}");
-    let mut live = Live::new(title.clone(), args.outlets.are_quiet());
-    let measured = async {
-        let target = target::open(word, &args.access).await?;
-        load.put_on(target, &mut |progress| live.tell(progress))
-            .await
-    };
-    measured.await.context(title)
+    let shown = (title.clone(), args.outlets.are_quiet());
+    let measured = load.measure((word, &args.access), shown).await;
+    measured.context(title)
 }

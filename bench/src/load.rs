@@ -8,8 +8,9 @@ use clap::Args;
 use crate::held::{self, Progress};
 use crate::media::Media;
 use crate::report::Summary;
+use crate::report::live::Live;
 use crate::scenario::{self, Plan, Scenario, Size};
-use crate::target::Target;
+use crate::target::{self, Access, Target};
 
 /// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
 /// this one machine measures itself.
@@ -137,8 +138,20 @@ impl Load {
         Ok(())
     }
 
+    /// Opens a target, puts it on it once, shows how that goes, and closes the target.
+    pub(crate) async fn measure(
+        &self,
+        (word, access): (&str, &Access),
+        (title, quiet): (String, bool),
+    ) -> anyhow::Result<Summary> {
+        let mut live = Live::new(title, quiet);
+        let target = target::open(word, access).await?;
+        self.put_on(target, &mut |progress| live.tell(progress))
+            .await
+    }
+
     /// Puts it on a target once, and closes the target, whatever comes of it.
-    pub(crate) async fn put_on(
+    async fn put_on(
         &self,
         mut target: Box<dyn Target>,
         tell: &mut (dyn FnMut(Progress) + Send),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use sfu_client::media::{AudioFrame, EncodedFrame};
-use sfu_client::peer::Counters;
+use sfu_client::peer::{self, Counters};
 use sfu_protocol::media::{Codec, Source};
 use sfu_protocol::signal::SlotId;
 
@@ -41,6 +41,26 @@ pub(crate) enum Event {
     Ended,
     /// It cannot go on; nothing follows.
     Failed(String),
+}
+
+impl Event {
+    /// What an event of the peer connection on a socket means; most mean nothing to a run.
+    pub(crate) fn of_peer(socket: usize, event: peer::Event) -> Option<Event> {
+        match event {
+            peer::Event::Connected => Some(Event::Connected),
+            peer::Event::KeyframeWanted { source, layer } => {
+                Some(Event::KeyframeWanted { source, layer })
+            }
+            peer::Event::Frame(frame) => Some(Event::Frame {
+                socket,
+                slot: frame.slot,
+                codec: frame.codec,
+                data: frame.data,
+            }),
+            peer::Event::Failed(why) => Some(Event::Failed(why)),
+            peer::Event::PathLost(_) | peer::Event::Packet(_) => None,
+        }
+    }
 }
 
 /// See the module's head. Poll it until it is quiet after every call.

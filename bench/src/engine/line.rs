@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::target;
 use crate::target::http::post_sdp;
-use crate::target::{self};
 
 /// How long a line may take to open, and a posted offer to be answered.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@ pub(crate) mod line;
 #[cfg(test)]
 mod sanity;
 mod seated;
+mod ways;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sfu_client::impair::path::Path;
-use sfu_client::media::{MediaSource, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
+use sfu_client::media::{MediaSource, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, captured};
 use sfu_client::peer::{Event, Output, Peer, PeerConfig, Publication};
 use sfu_client::synthetic::{LayerShape, Shape, Synthetic};
 use sfu_protocol::media::Source;
@@ -103,17 +103,14 @@ impl World {
             return;
         };
         let at_us = (self.now - began).as_micros() as u64;
-        let captured = |timestamp, clock_hz| {
-            began + Duration::from_micros(timestamp_to_us(timestamp, clock_hz))
-        };
         for frame in self.source.video(Source::Camera, at_us) {
-            let captured = captured(frame.timestamp, VIDEO_CLOCK_HZ).min(self.now);
+            let captured = captured(began, self.now, frame.timestamp, VIDEO_CLOCK_HZ);
             let source = Source::Camera;
             self.publisher
                 .send_video(self.now, captured, source, &frame);
         }
         for frame in self.source.audio(Source::Microphone, at_us) {
-            let captured = captured(frame.timestamp, OPUS_CLOCK_HZ).min(self.now);
+            let captured = captured(began, self.now, frame.timestamp, OPUS_CLOCK_HZ);
             let source = Source::Microphone;
             self.publisher
                 .send_audio(self.now, captured, source, &frame);

@@ -1,28 +1,23 @@
 //! One participant: whatever happens first is given to its end, then everything that waits in it
 //! leaves.
 
-use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use sfu_client::impair::path;
-use sfu_client::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
+use sfu_client::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, captured};
 use sfu_client::peer::Counters;
 use sfu_client::synthetic::Synthetic;
 use sfu_protocol::media::Source;
-use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::Order;
 use super::end::{End, Event, Output};
 use super::lanes::Lanes;
-use super::line::Line;
+use super::ways::{Ways, readable};
 use crate::measure::histogram::Histogram;
 use crate::measure::viewer::{Origins, Seen, Viewer, Window};
 use crate::media::{Media, Talk};
@@ -37,9 +32,6 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Largest datagram that is read: more than any path carries.
 const DATAGRAM_BYTES: usize = 2_048;
-
-/// The kernel's receive buffer: what comes while this task waits for a core is not lost.
-const RECEIVE_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 /// Most datagrams taken before the participant's other business goes on.
 const DATAGRAMS_AT_ONCE: usize = 64;
@@ -93,49 +85,6 @@ pub(super) async fn take_part(
             ..Outcome::default()
         },
     }
-}
-
-/// What comes and goes by.
-struct Ways {
-    line: Line,
-    sockets: Vec<UdpSocket>,
-}
-
-impl Ways {
-    async fn open(line: &target::Line, bind: Option<IpAddr>, count: usize) -> anyhow::Result<Ways> {
-        let address = match bind {
-            Some(address) => address,
-            None => route_to(line).await?,
-        };
-        let mut sockets = Vec::new();
-        for _ in 0..count {
-            let socket = UdpSocket::bind((address, 0))
-                .await
-                .context("a UDP socket")?;
-            // The kernel may grant less; what does not fit is counted as dropped.
-            let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
-            sockets.push(socket);
-        }
-        let line = Line::open(line).await?;
-        Ok(Ways { line, sockets })
-    }
-
-    fn locals(&self) -> anyhow::Result<Vec<SocketAddr>> {
-        let locals = self.sockets.iter().map(|socket| Ok(socket.local_addr()?));
-        locals.collect()
-    }
-}
-
-/// Which socket has something.
-async fn readable(sockets: &[UdpSocket]) -> usize {
-    poll_fn(|context| {
-        let ready = |socket: &UdpSocket| socket.poll_recv_ready(context).is_ready();
-        match sockets.iter().position(ready) {
-            Some(socket) => Poll::Ready(socket),
-            None => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// Everything that one participation holds, but for its ways.
@@ -356,7 +305,7 @@ impl Seated {
 
     /// How late the source's media leaves, in the window.
     fn note_late(&mut self, now: Instant, captured: Instant) {
-        if !self.window.is_open_at(now) {
+        if self.window.inside(now).is_none() {
             return;
         }
         let late_us = (now - captured).as_micros();
@@ -434,30 +383,4 @@ impl Seated {
             ..self.outcome
         }
     }
-}
-
-/// When a frame was captured; never in the future, for str0m dates its sender reports by it.
-fn captured(began: Instant, now: Instant, timestamp: u64, clock_hz: u64) -> Instant {
-    (began + Duration::from_micros(timestamp_to_us(timestamp, clock_hz))).min(now)
-}
-
-/// The address from which a target is reached: ICE needs a real one.
-async fn route_to(line: &target::Line) -> anyhow::Result<IpAddr> {
-    let (target::Line::WebSocket { url, .. } | target::Line::Post { url, .. }) = line;
-    let uri: Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
-    let host = uri.host().with_context(|| format!("{url:?} has no host"))?;
-    let host = host.trim_matches(['[', ']']);
-    let found = tokio::net::lookup_host((host, uri.port_u16().unwrap_or(80))).await;
-    let there = found
-        .with_context(|| format!("{url:?} leads nowhere"))?
-        .next();
-    let there = there.with_context(|| format!("{url:?} has no address"))?;
-    let any = match there.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    // Connecting a UDP socket sends nothing; it makes the kernel choose the route.
-    let probe = UdpSocket::bind((any, 0)).await?;
-    probe.connect(there).await?;
-    Ok(probe.local_addr()?.ip())
 }

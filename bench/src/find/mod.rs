@@ -12,7 +12,6 @@ use self::search::Search;
 use crate::cli::WhichTarget;
 use crate::load::{Load, LoadArguments};
 use crate::measure::machine::Machine;
-use crate::report::live::Live;
 use crate::report::outlets::Outlets;
 use crate::target::{self, Access};
 
@@ -106,15 +105,12 @@ pub(crate) async fn run(args: FindArguments) -> anyhow::Result<()> {
             search.tell(count, false);
             continue;
         }
-        let target = target::open(args.which.word(), &args.access).await?;
-        name = target.name();
         let title = format!("{} {} of {}", count, args.raise.name(), args.scenario);
-        let mut live = Live::new(title, args.outlets.are_quiet());
-        let summary = load
-            .put_on(target, &mut |progress| live.tell(progress))
-            .await;
-        drop(live);
-        let one = Tried::of(count, &summary?, cores);
+        let shown = (title, args.outlets.are_quiet());
+        let place = (args.which.word(), &args.access);
+        let summary = load.measure(place, shown).await?;
+        let one = Tried::of(count, &summary, cores);
+        name = summary.target;
         if !args.outlets.are_quiet() {
             eprintln!("{}", one.line());
         }

@@ -32,13 +32,8 @@ impl Window {
         self.0.get().copied()
     }
 
-    /// Whether something that happens then is measured.
-    pub(crate) fn is_open_at(&self, at: Instant) -> bool {
-        self.inside(at).is_some()
-    }
-
     /// Its begin, for what happens inside it.
-    fn inside(&self, at: Instant) -> Option<Instant> {
+    pub(crate) fn inside(&self, at: Instant) -> Option<Instant> {
         let (from, to) = self.bounds()?;
         (from..to).contains(&at).then_some(from)
     }

@@ -54,7 +54,7 @@ struct Look {
     at: Instant,
     relay: Option<Usage>,
     own: Option<Usage>,
-    machine: Option<(Duration, Duration)>,
+    busy: Option<Duration>,
     relayed: u64,
 }
 
@@ -105,8 +105,8 @@ pub(super) async fn hold(
         .flatten()
         .map(|used| used.cpu)
         .sum();
-    let others = before.machine.zip(after.machine).map(|(before, after)| {
-        let busy = after.0.saturating_sub(before.0);
+    let others = before.busy.zip(after.busy).map(|(before, after)| {
+        let busy = after.saturating_sub(before);
         busy.saturating_sub(ours).as_secs_f64() / measured.as_secs_f64()
     });
     Ok(Held {
@@ -176,7 +176,7 @@ impl Ground<'_> {
             at: Instant::now(),
             relay: host::usage(self.relay),
             own: host::usage(&[std::process::id()]),
-            machine: host::machine(),
+            busy: host::machine_busy(),
             relayed: self.echo.came() + self.flow.received.load(Ordering::Relaxed),
         }
     }

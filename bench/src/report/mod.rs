@@ -160,7 +160,6 @@ impl Used {
 impl Summary {
     pub(crate) fn of(scenario: &dyn Scenario, size: &Size, media: &Media, held: Held) -> Self {
         let seconds = held.measured.as_secs_f64();
-        let freezes = held.freezes();
         let mut failures = held.failures;
         failures.sort();
         failures.dedup();
@@ -205,7 +204,7 @@ impl Summary {
             pictures_expected: held.expected_pictures as u64,
             delivered_percent: percent(held.seen.decoded, held.expected_pictures as u64),
             decode_faults: held.seen.faults,
-            freezes,
+            freezes: held.seen.freezes,
             cut: held.cut,
             came_back: held.came_back,
             back_ms: held.back.percentiles(),

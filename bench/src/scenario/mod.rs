@@ -13,6 +13,8 @@ mod rooms;
 use std::time::Duration;
 
 use sfu_client::impair::path;
+use sfu_client::peer::Publication;
+use sfu_protocol::media::Source;
 
 use crate::media::{LAYER_HEIGHTS, Talking};
 use crate::report::Summary;
@@ -87,6 +89,17 @@ impl Part {
             audio_slots: AUDIO_SLOTS,
             ..Part::default()
         }
+    }
+
+    /// What it sends.
+    pub(crate) fn publications(&self) -> Vec<Publication> {
+        let camera = self
+            .camera_layers
+            .map(|layers| Publication::live(Source::Camera, layers));
+        let microphone = self
+            .speaks
+            .then(|| Publication::live(Source::Microphone, 1));
+        camera.into_iter().chain(microphone).collect()
     }
 
     /// Whether it sends anything.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::measure::host;
+
 /// How often memory is read for one figure; the middle one counts.
 const READINGS: usize = 7;
 
@@ -41,12 +43,7 @@ impl Resident {
     }
 
     fn parse(status: &str) -> Option<Self> {
-        let bytes = |name: &str| {
-            let mut lines = status.lines();
-            let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-            let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-            Some(kib * 1024)
-        };
+        let bytes = |name: &str| Some(host::field(status, name)? * 1024);
         Some(Resident {
             bytes: bytes("VmRSS")?,
             anon_bytes: bytes("RssAnon"),

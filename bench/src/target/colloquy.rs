@@ -7,7 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use sfu_client::media::{AudioFrame, EncodedFrame};
 use sfu_client::participant::{self, Input, Participant};
-use sfu_client::peer::{Counters, PeerConfig, Publication};
+use sfu_client::peer::{Counters, PeerConfig};
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{Envelope, Show, Want};
 
@@ -85,15 +85,8 @@ struct Guest {
 impl Guest {
     fn new(part: Part, grant: String, locals: &[SocketAddr], now: Instant) -> anyhow::Result<Self> {
         let local = locals.first().context("a socket")?;
-        let mut publish = Vec::new();
-        if let Some(layers) = part.camera_layers {
-            publish.push(Publication::live(Source::Camera, layers));
-        }
-        if part.speaks {
-            publish.push(Publication::live(Source::Microphone, 1));
-        }
         let config = PeerConfig {
-            publish,
+            publish: part.publications(),
             audio_slots: part.audio_slots,
             video_slots: part.video_slots,
             ..PeerConfig::new(*local)

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use async_trait::async_trait;
 use sfu_client::media::{AudioFrame, EncodedFrame};
-use sfu_client::peer::{self, Counters, Peer, PeerConfig, Publication};
+use sfu_client::peer::{self, Counters, Peer, PeerConfig};
 use sfu_protocol::media::Source;
 
 use super::http::Http;
@@ -109,13 +109,8 @@ struct Poster {
 impl Poster {
     fn new(part: &Part, locals: &[SocketAddr], now: Instant) -> anyhow::Result<Self> {
         let local = *locals.first().context("a socket")?;
-        let camera = part.camera_layers;
-        let camera = camera.map(|layers| Publication::live(Source::Camera, layers));
-        let microphone = part
-            .speaks
-            .then(|| Publication::live(Source::Microphone, 1));
         let config = PeerConfig {
-            publish: camera.into_iter().chain(microphone).collect(),
+            publish: part.publications(),
             // Only one publishes: one camera and one voice.
             audio_slots: part.audio_slots.min(1),
             video_slots: part.video_slots.min(1),
@@ -153,7 +148,7 @@ impl End for Poster {
             return Some(Output::Event(Event::Ended));
         }
         loop {
-            let told = match self.peer.poll()? {
+            match self.peer.poll()? {
                 peer::Output::Datagram { destination, bytes } => {
                     return Some(Output::Datagram {
                         socket: 0,
@@ -161,23 +156,12 @@ impl End for Poster {
                         bytes,
                     });
                 }
-                peer::Output::Event(event) => event,
-            };
-            let told = match told {
-                peer::Event::Connected => Event::Connected,
-                peer::Event::KeyframeWanted { source, layer } => {
-                    Event::KeyframeWanted { source, layer }
+                peer::Output::Event(event) => {
+                    if let Some(event) = Event::of_peer(0, event) {
+                        return Some(Output::Event(event));
+                    }
                 }
-                peer::Event::Frame(frame) => Event::Frame {
-                    socket: 0,
-                    slot: frame.slot,
-                    codec: frame.codec,
-                    data: frame.data,
-                },
-                peer::Event::Failed(why) => Event::Failed(why),
-                peer::Event::PathLost(_) | peer::Event::Packet(_) => continue,
-            };
-            return Some(Output::Event(told));
+            }
         }
     }
 

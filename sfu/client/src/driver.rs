@@ -18,6 +18,8 @@ use crate::media::MediaSource;
 use crate::participant::{Event, Roster};
 use crate::peer::{Counters, PeerConfig, PeerError, Publication};
 
+pub use run::open_udp;
+
 /// How long connecting the WebSocket may take.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,8 @@
 //! What a source of encoded frames is. Encoding happens elsewhere: real frames come from files,
 //! test frames from [`crate::synthetic`].
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use sfu_protocol::media::Source;
 
@@ -91,6 +93,12 @@ pub fn us_to_timestamp(at_us: u64, clock_hz: u64) -> u64 {
     let seconds = at_us / 1_000_000;
     let rest = at_us % 1_000_000;
     seconds * clock_hz + (rest * clock_hz + 500_000) / 1_000_000
+}
+
+/// When a frame was captured of a source that began at `began`; never in the future, for str0m
+/// dates its sender reports by it.
+pub fn captured(began: Instant, now: Instant, timestamp: u64, clock_hz: u64) -> Instant {
+    (began + Duration::from_micros(timestamp_to_us(timestamp, clock_hz))).min(now)
 }
 
 #[cfg(test)]

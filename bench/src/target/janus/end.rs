@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sfu_client::media::{AudioFrame, EncodedFrame};
-use sfu_client::peer::{self, Counters, Peer, PeerConfig, Publication};
+use sfu_client::peer::{self, Counters, Peer, PeerConfig};
 use sfu_protocol::media::Source;
 
 use super::session::{Errand, Session, Told};
@@ -144,38 +144,21 @@ impl Attendee {
                 }
                 peer::Output::Event(event) => event,
             };
-            let told = match told {
-                peer::Event::Connected if self.stands() && !self.connected => {
-                    self.connected = true;
-                    Event::Connected
+            match Event::of_peer(socket, told) {
+                None => {}
+                Some(Event::Connected) if self.connected || !self.stands() => {}
+                Some(event) => {
+                    self.connected |= matches!(event, Event::Connected);
+                    return Some(Output::Event(event));
                 }
-                peer::Event::KeyframeWanted { source, layer } => {
-                    Event::KeyframeWanted { source, layer }
-                }
-                peer::Event::Frame(frame) => Event::Frame {
-                    socket,
-                    slot: frame.slot,
-                    codec: frame.codec,
-                    data: frame.data,
-                },
-                peer::Event::Failed(why) => Event::Failed(why),
-                peer::Event::Connected | peer::Event::PathLost(_) | peer::Event::Packet(_) => {
-                    continue;
-                }
-            };
-            return Some(Output::Event(told));
+            }
         }
     }
 }
 
 fn publisher(part: &Part, local: SocketAddr) -> PeerConfig {
-    let camera = part.camera_layers;
-    let camera = camera.map(|layers| Publication::live(Source::Camera, layers));
-    let microphone = part
-        .speaks
-        .then(|| Publication::live(Source::Microphone, 1));
     PeerConfig {
-        publish: camera.into_iter().chain(microphone).collect(),
+        publish: part.publications(),
         audio_slots: 0,
         video_slots: 0,
         ..PeerConfig::new(local)

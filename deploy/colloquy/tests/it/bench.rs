@@ -58,6 +58,7 @@ fn the_list_explains_every_scenario() {
         "lossy",
         "reconnect",
         "record",
+        "turn",
         "siege",
     ] {
         let line = list.lines().find(|line| line.starts_with(scenario));

@@ -19,7 +19,7 @@ use super::{
     CONNECT_PATIENCE, DriverError, DriverReport, JOIN_PATIENCE, JoinTarget, LEAVE_PATIENCE,
     Observer, Options, PING_EVERY,
 };
-use crate::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, timestamp_to_us};
+use crate::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, captured};
 use crate::participant::{Event, Input, Output, Participant};
 use crate::peer::{PeerConfig, Publication};
 
@@ -348,11 +348,6 @@ impl<S: MediaSource> Driver<S> {
     }
 }
 
-/// When a frame was captured; never in the future, for str0m dates its sender reports by it.
-fn captured(began: Instant, now: Instant, timestamp: u64, clock_hz: u64) -> Instant {
-    (began + Duration::from_micros(timestamp_to_us(timestamp, clock_hz))).min(now)
-}
-
 async fn open_websocket(url: &str) -> Result<WebSocket, DriverError> {
     let limits = WebSocketConfig::default().max_message_size(Some(MAX_SIGNAL_BYTES));
     let connecting = tokio_tungstenite::connect_async_with_config(url, Some(limits), true);
@@ -365,8 +360,12 @@ async fn open_websocket(url: &str) -> Result<WebSocket, DriverError> {
     }
 }
 
-/// A UDP socket on the address from which the node is reached: ICE needs a real one.
-async fn open_udp(url: &str, bind: Option<IpAddr>) -> Result<UdpSocket, DriverError> {
+/// A UDP socket on the address from which the host of a URL is reached, for ICE needs a real one;
+/// or on `bind`.
+///
+/// # Errors
+/// [`DriverError::Target`] and [`DriverError::Socket`].
+pub async fn open_udp(url: &str, bind: Option<IpAddr>) -> Result<UdpSocket, DriverError> {
     let address = match bind {
         Some(address) => address,
         None => {

@@ -36,7 +36,8 @@ impl Connection {
         if is_rtcp(bytes) && !self.feedback.admits(bytes.len(), step.now) {
             return step.report.drop_one(DropReason::Feedback);
         }
-        if !self.admits_number(bytes, step.now) {
+        let ssrc = ssrc_of(bytes);
+        if ssrc.is_some_and(|ssrc| !self.admits_number(bytes, ssrc, step.now)) {
             return step.report.drop_one(DropReason::FarNumber);
         }
         let Ok(datagram) = Receive::new(Protocol::Udp, source, self.local(source), bytes) else {
@@ -45,7 +46,7 @@ impl Connection {
         let input = Input::Receive(step.now, datagram);
         self.authentic = false;
         self.way.receives(step.now, source, bytes);
-        match ssrc_of(bytes).filter(|ssrc| !self.bindings.knows(*ssrc)) {
+        match ssrc.filter(|ssrc| !self.bindings.knows(*ssrc)) {
             Some(ssrc) => self.try_ssrc(step, ssrc, input),
             None => self.feed(step, input),
         }
@@ -57,14 +58,10 @@ impl Connection {
         }
     }
 
-    /// Whether the transport may see a datagram for its transport-wide number, if it has one.
-    fn admits_number(&mut self, bytes: &[u8], now: Instant) -> bool {
-        let Some(number) = payload_type(bytes) else {
-            return true;
-        };
-        let repairs = self.rtx_types & 1 << number != 0;
-        let heard = !repairs && ssrc_of(bytes).is_some_and(|ssrc| self.bindings.is_media(ssrc));
-        self.transport_wide.admits(bytes, heard, now)
+    /// Whether the transport may see an RTP packet for its transport-wide number, if it has one.
+    fn admits_number(&mut self, rtp: &[u8], ssrc: u32, now: Instant) -> bool {
+        let heard = self.bindings.is_media(ssrc) && !self.is_retransmission(rtp);
+        self.transport_wide.admits(rtp, heard, now)
     }
 
     /// The address of ours that ICE takes a datagram to be for: the first advertised one of the

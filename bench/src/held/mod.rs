@@ -1,5 +1,7 @@
 //! Holds a plan on a target and gathers what its participants saw.
 
+mod look;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,8 +9,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use self::look::Look;
+pub(crate) use self::look::Moment;
 use crate::engine::{Engine, Order, Outcome, Role};
-use crate::measure::freeze::Freezes;
 use crate::measure::histogram::Histogram;
 use crate::measure::host::{self, Usage};
 use crate::measure::viewer::{Origins, Seen, Window};
@@ -79,17 +82,6 @@ pub(crate) struct Held {
     pub(crate) media_late: Histogram,
     /// Cores of the target and of the generator, over the window.
     pub(crate) over_time: Vec<Moment>,
-}
-
-/// A look at a run while it is measured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
-pub(crate) struct Moment {
-    /// Since the window opened.
-    pub(crate) at_s: f64,
-    pub(crate) target_cores: f64,
-    pub(crate) bench_cores: f64,
-    pub(crate) others_cores: f64,
-    pub(crate) target_memory_mb: f64,
 }
 
 /// One participant in flight.
@@ -236,9 +228,9 @@ impl Run<'_> {
     ) -> anyhow::Result<Watched> {
         let targets = self.target.process_ids();
         let own = [std::process::id()];
-        let look = || (host::usage(&targets), host::usage(&own), host::machine());
-        let before = look();
-        let mut last = (before, Instant::now());
+        let before = (host::usage(&targets), host::usage(&own));
+        let first = Look::now(&targets);
+        let mut last = first;
         let mut over_time = Vec::new();
         let from = Instant::now();
         self.window.open(from, length);
@@ -260,9 +252,9 @@ impl Run<'_> {
                 .min();
             let left = next.unwrap_or(length).saturating_sub(from.elapsed());
             sleep(left.min(TELL_EVERY)).await;
-            if last.1.elapsed() >= TELL_EVERY {
-                let now = (look(), Instant::now());
-                over_time.push(moment(&last, &now, from));
+            if last.at.elapsed() >= TELL_EVERY {
+                let now = Look::now(&targets);
+                over_time.push(now.since(&last, from));
                 last = now;
             }
             let measured = from.elapsed().min(length);
@@ -272,26 +264,13 @@ impl Run<'_> {
                 over_time.last().copied(),
             ));
         }
-        let after = look();
+        let whole = Look::now(&targets);
         let since = |before: Option<Usage>, after: Option<Usage>| Some(after?.since(&before?));
-        let seconds = from.elapsed().as_secs_f64();
-        let target = since(before.0, after.0);
-        let own = since(before.1, after.1);
-        let busy = before
-            .2
-            .zip(after.2)
-            .map(|(before, after)| after.0.saturating_sub(before.0));
-        let ours = [target, own]
-            .into_iter()
-            .flatten()
-            .map(|used| used.cpu)
-            .sum();
-        let others = busy.map(|busy: Duration| busy.saturating_sub(ours));
         Ok(Watched {
             length,
-            target,
-            own,
-            others_cores: others.map(|others| others.as_secs_f64() / seconds),
+            target: since(before.0, host::usage(&targets)),
+            own: since(before.1, host::usage(&own)),
+            others_cores: whole.busy.map(|_| whole.since(&first, from).others_cores),
             over_time,
         })
     }
@@ -346,34 +325,6 @@ impl Run<'_> {
     }
 }
 
-type Look = (
-    (Option<Usage>, Option<Usage>, Option<(Duration, Duration)>),
-    Instant,
-);
-
-fn moment(before: &Look, after: &Look, from: Instant) -> Moment {
-    let seconds = (after.1 - before.1).as_secs_f64();
-    let cores = |before: Option<Usage>, after: Option<Usage>| {
-        let used = before
-            .zip(after)
-            .map(|(before, after)| after.since(&before).cpu);
-        used.map_or(0.0, |used| used.as_secs_f64() / seconds)
-    };
-    let target_cores = cores(before.0.0, after.0.0);
-    let bench_cores = cores(before.0.1, after.0.1);
-    let busy = before.0.2.zip(after.0.2);
-    let busy = busy.map_or(0.0, |(before, after)| {
-        after.0.saturating_sub(before.0).as_secs_f64() / seconds
-    });
-    Moment {
-        at_s: (after.1 - from).as_secs_f64(),
-        target_cores,
-        bench_cores,
-        others_cores: (busy - target_cores - bench_cores).max(0.0),
-        target_memory_mb: after.0.0.map_or(0.0, |used| used.memory_bytes as f64 / 1e6),
-    }
-}
-
 impl Held {
     fn count(&mut self, outcome: Outcome, cut: bool) {
         let us = |after: Duration| u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
@@ -412,11 +363,6 @@ impl Held {
             }
         }
         self.recorded = Some(whole);
-    }
-
-    /// Whose pictures stood still.
-    pub(crate) fn freezes(&self) -> Freezes {
-        self.seen.freezes
     }
 }
 
