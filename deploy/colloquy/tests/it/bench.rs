@@ -1,9 +1,18 @@
 //! Every scenario of the bench, short: the counts are right, whatever the speed. Longer runs are
 //! for machines that do nothing else.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::meeting::{EMAIL, PASSWORD};
 use crate::program::Place;
+
+/// How long a server stands still whose viewers are measured.
+const STANDS_STILL: Duration = Duration::from_secs(2);
+
+/// How long after it goes on a viewer may see nothing, on a machine that others use.
+const BACK_WITHIN_MS: f64 = 1_000.0;
 
 /// Runs a scenario against a server that is started for it, and answers what was seen. Whether
 /// the claim holds on a machine that others use says nothing, so the exit code does not count.
@@ -127,6 +136,52 @@ fn a_lossy_network_loses_what_it_is_to_lose() {
     }
     assert!(number(&summary, "packets_repaired") > 0.0, "{summary}");
     assert_seen(&summary);
+}
+
+#[test]
+fn a_server_that_stands_still_for_two_seconds_is_a_freeze_of_two_seconds_for_each_viewer() {
+    let mut place = Place::new();
+    place.set("SETUP__OWNER_EMAIL", EMAIL);
+    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    let serving = place.serve();
+    let url = format!("http://{}", serving.address());
+    let frame_ms = 100.0;
+    let mut run = place.start(&[
+        "bench",
+        "run",
+        "fanout",
+        "--target",
+        &url,
+        "--email",
+        EMAIL,
+        "--password",
+        PASSWORD,
+        "--json",
+        "report.json",
+        "--viewers=2",
+        "--seconds=14",
+        "--fps=10",
+        "--kbps=200",
+        "--threads=1",
+    ]);
+    run.says(" s measured");
+    let stood_ms = serving.stand_still(STANDS_STILL).as_secs_f64() * 1_000.0;
+    // Whether the claim holds on a machine that others use is not asked here.
+    let (_, said) = run.ends();
+    let report = std::fs::read_to_string(place.folder.path().join("report.json"));
+    let report = report.unwrap_or_else(|fault| panic!("{fault}: {said}"));
+    let summary: Value = serde_json::from_str(&report).expect("a report");
+    assert_eq!(summary["failures"], serde_json::json!([]), "{said}");
+    let freezes = &summary["freezes"];
+    println!("figure: stood still for {stood_ms:.0} ms: {freezes}");
+    let least_ms = stood_ms - 2.0 * frame_ms;
+    let most_ms = stood_ms + BACK_WITHIN_MS;
+    let longest_ms = number(freezes, "longest_ms");
+    assert!(longest_ms >= least_ms && longest_ms <= most_ms, "{freezes}");
+    // More than one of them could have seen alone.
+    assert!(number(freezes, "total_ms") >= 2.0 * least_ms, "{freezes}");
+    let (status, _) = serving.terminate();
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod stopping;
 mod strict;
 mod turn;
 mod visitor;
+mod watched;

@@ -11,8 +11,10 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::watched::Watched;
+
 /// Longest time for anything that is waited for here; far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longest time for a program that ends by itself; `bench siege` gives its target a minute or two.
 const RUNS_WITHIN: Duration = Duration::from_secs(300);
@@ -86,6 +88,11 @@ impl Place {
             panic!("{arguments:?}: not ended within {RUNS_WITHIN:?}, killed: {killed:?}");
         };
         output.expect("its output can be read")
+    }
+
+    /// Starts what ends by itself, to be watched meanwhile.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Watched {
+        Watched::begin(self.command(arguments))
     }
 
     /// Starts to serve and waits for the line with the address.
@@ -289,8 +296,22 @@ impl Serving {
     /// Sends SIGTERM and says when.
     pub(crate) fn ask_to_stop(&self) -> Instant {
         let asked = Instant::now();
-        kill(process_id(&self.child), Signal::SIGTERM).expect("it runs");
+        self.signal(Signal::SIGTERM);
         asked
+    }
+
+    /// Lets it stand still for so long, and says how long it was in truth.
+    pub(crate) fn stand_still(&self, length: Duration) -> Duration {
+        self.signal(Signal::SIGSTOP);
+        let stopped = Instant::now();
+        std::thread::sleep(length);
+        let stood = stopped.elapsed();
+        self.signal(Signal::SIGCONT);
+        stood
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(process_id(&self.child), signal).expect("it runs");
     }
 
     /// How it ended, and how long after it was asked to.
