@@ -1,5 +1,7 @@
 //! `colloquy bench`: its subcommands and flags.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -74,12 +76,19 @@ impl WhichTarget {
     }
 }
 
-/// Runs the subcommand.
+impl Arguments {
+    /// Whether something is kept in the data directory.
+    pub fn store(&self) -> bool {
+        matches!(&self.command, Command::Find(find) if find.store)
+    }
+}
+
+/// Runs the subcommand. In `data_dir` is kept what is to be kept (see [`Arguments::store`]).
 ///
 /// # Errors
 /// When the target cannot be reached, does not let anybody in, the arguments make no meeting, or
 /// the scenario's claim does not hold.
-pub async fn run(args: Arguments) -> anyhow::Result<()> {
+pub async fn run(args: Arguments, data_dir: &Path) -> anyhow::Result<()> {
     match args.command {
         Command::List => {
             for scenario in scenario::all() {
@@ -90,7 +99,7 @@ pub async fn run(args: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run(args) => unless_stopped(run_scenario(args)).await,
-        Command::Find(args) => unless_stopped(find::run(args)).await,
+        Command::Find(args) => unless_stopped(find::run(args, data_dir)).await,
         Command::Compare(args) => unless_stopped(compare::run(args)).await,
         Command::Impair(args) => impair::run(args).await,
         Command::Rivals(args) => rivals::run(&args),
@@ -156,6 +165,7 @@ mod tests {
         assert!(parsed("bench compare colloquy other --scenario a --scenario b").is_ok());
         assert!(parsed("bench compare colloquy other").is_err());
         assert!(parsed("bench list").is_ok());
+        assert!(parsed("bench find --target http://127.0.0.1:1 --store").is_err());
     }
 
     #[tokio::test]
@@ -175,9 +185,14 @@ mod tests {
                 "rounds",
             ),
             ("bench compare colloquy colloquy --scenario dance", "dance"),
+            ("bench find --spawn --store", "/nowhere"),
         ] {
             let program = Program::try_parse_from(line.split(' ')).expect("parses");
-            let problem = run(program.bench).await.expect_err(line).to_string();
+            let nowhere = Path::new("/nowhere");
+            let problem = run(program.bench, nowhere)
+                .await
+                .expect_err(line)
+                .to_string();
             assert!(problem.contains(word), "{problem}");
         }
     }

@@ -38,3 +38,4 @@ mod siege;
 mod target;
 
 pub use cli::{Arguments, run};
+pub use find::Capacity;

@@ -1,13 +1,17 @@
 //! `bench find`: how much a machine holds, in words.
 
 mod answer;
+mod capacity;
 mod page;
 mod search;
+
+use std::path::Path;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use self::answer::{Answer, Tried, words};
+pub use self::capacity::Capacity;
 use self::search::Search;
 use crate::cli::WhichTarget;
 use crate::load::{Load, LoadArguments};
@@ -28,6 +32,10 @@ pub(crate) struct FindArguments {
     /// No more than this is tried.
     #[arg(long, default_value_t = 200)]
     most: u16,
+    /// Keeps the answer as this node's capacity: capacity.json in the data directory [data.dir].
+    /// It is this machine's and this version's, so it goes with --spawn.
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) store: bool,
     #[command(flatten)]
     which: WhichTarget,
     #[command(flatten)]
@@ -88,10 +96,13 @@ impl Unit {
 /// Searches, and says what was found.
 ///
 /// # Errors
-/// When the arguments make no run, the target cannot be measured, or not even the smallest load
-/// holds.
-pub(crate) async fn run(args: FindArguments) -> anyhow::Result<()> {
+/// When the arguments make no run, the target cannot be measured, not even the smallest load
+/// holds, or the answer cannot be kept in `data_dir`, which only `--store` needs.
+pub(crate) async fn run(args: FindArguments, data_dir: &Path) -> anyhow::Result<()> {
     args.outlets.check()?;
+    if args.store {
+        capacity::check(data_dir)?;
+    }
     let mut load = args.load.unchecked(&args.scenario)?;
     target::enter(&[args.which.word()], &args.access).await?;
     let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
@@ -118,14 +129,15 @@ pub(crate) async fn run(args: FindArguments) -> anyhow::Result<()> {
         tried.push(one);
     }
     let held = search.held();
-    let best = tried.iter().rfind(|one| one.load == held);
+    let best = tried.iter().rfind(|one| one.load == held).cloned();
+    let shape = args.raise.shape(&load);
     let answer = Answer {
         scenario: args.scenario.clone(),
         unit: args.raise.name(),
         target: name,
         holds: held,
-        participants: best.map_or(0, |one| one.participants),
-        words: words(&args.raise.shape(&load), held, &tried, args.most),
+        participants: best.as_ref().map_or(0, |one| one.participants),
+        words: words(&shape, held, &tried, args.most),
         tried,
     };
     args.outlets.write(
@@ -133,7 +145,13 @@ pub(crate) async fn run(args: FindArguments) -> anyhow::Result<()> {
         || page::page_of(&answer, &Machine::here()),
         || format!("{}\n", answer.words),
     )?;
-    (held > 0)
-        .then_some(())
-        .context("not even the smallest load holds")
+    let best = best.context("not even the smallest load holds")?;
+    if args.store {
+        let capacity = Capacity::of(&best, (args.scenario, shape), &load.media);
+        let path = capacity.store(data_dir)?;
+        if !args.outlets.are_quiet() {
+            eprintln!("kept as this node's capacity in {}", path.display());
+        }
+    }
+    Ok(())
 }

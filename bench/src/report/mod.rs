@@ -284,7 +284,7 @@ impl Summary {
 }
 
 /// To the second.
-fn now_utc() -> String {
+pub(crate) fn now_utc() -> String {
     let now = OffsetDateTime::now_utc().replace_nanosecond(0);
     let text = now.map(|now| now.format(&Rfc3339));
     // Years of five digits have no such form.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::folder::HeldFolder;
 use crate::refusal::EXIT_REFUSED;
 use crate::settings::Settings;
-use crate::{checks, serve};
+use crate::{capacity, checks, serve};
 
 /// Prints the answers. Fails when one of them would stop a start, or when the database is damaged,
 /// with which a server starts and may lose what it holds.
@@ -36,6 +36,7 @@ pub(crate) async fn examine(settings: &Settings) -> ExitCode {
             }
         }
     }
+    println!("{}", capacity::examine(settings.folder()));
     if well {
         ExitCode::SUCCESS
     } else {

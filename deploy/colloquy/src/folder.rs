@@ -4,6 +4,7 @@
 //! data/
 //!   colloquy.lock     held while a process runs
 //!   colloquy.db       accounts, rooms, recordings as rows
+//!   capacity.json     what this machine was found to hold
 //!   secrets/          keys made at the first start, readable by the owner only
 //!   spool/            tapes and files being made
 //!   objects/          what is finished
@@ -25,17 +26,8 @@ pub(crate) struct HeldFolder {
 impl HeldFolder {
     /// Makes what is missing and takes the lock.
     pub(crate) fn open(root: &Path) -> Result<Self, Refusal> {
-        let unusable = |fault: std::io::Error| {
-            Refusal::new(format!(
-                "data directory {} is not writable: {fault}; set data.dir or --data-dir to one that is",
-                root.display()
-            ))
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(FOLDER_MODE)
-            .create(root)
-            .map_err(unusable)?;
+        let unusable = |fault| unusable(root, &fault);
+        make(root)?;
         let mut lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -57,6 +49,22 @@ impl HeldFolder {
         writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
         Ok(Self { _lock: lock })
     }
+}
+
+/// Makes the folder, if it is missing.
+pub(crate) fn make(root: &Path) -> Result<(), Refusal> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(root)
+        .map_err(|fault| unusable(root, &fault))
+}
+
+fn unusable(root: &Path, fault: &std::io::Error) -> Refusal {
+    Refusal::new(format!(
+        "data directory {} is not writable: {fault}; set data.dir or --data-dir to one that is",
+        root.display()
+    ))
 }
 
 /// The group may read what the operator lets it.

@@ -4,6 +4,7 @@
 //! a few channels; [`serve`] gives them to each other, in order, and takes them down again.
 
 mod admin;
+mod capacity;
 mod checks;
 mod cli;
 mod demo;
@@ -16,12 +17,13 @@ mod refusal;
 mod serve;
 mod settings;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 
-use cli::{AdminAction, Cli, Command, ConfigAction, RecordingAction};
+use cli::{AdminAction, Cli, Command, ConfigAction, RecordingAction, SettingFlags};
 use refusal::{EXIT_REFUSED, Refusal};
 use settings::Settings;
 
@@ -78,7 +80,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let settings = Settings::load(&flags)?;
             return Ok(runtime()?.block_on(doctor::examine(&settings)));
         }
-        Command::Bench(arguments) => runtime()?.block_on(bench::run(*arguments))?,
+        Command::Bench(arguments) => run_bench(*arguments, &flags)?,
         Command::Admin { action } => {
             let AdminAction::CreateOwner { email, name } = action;
             let settings = Settings::load(&flags)?;
@@ -86,6 +88,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A bench without anything to keep needs no settings and no data directory.
+fn run_bench(arguments: bench::Arguments, flags: &SettingFlags) -> anyhow::Result<()> {
+    let mut data_dir = PathBuf::new();
+    if arguments.store() {
+        let settings = Settings::load(flags)?;
+        folder::make(settings.folder())?;
+        data_dir = settings.folder().to_owned();
+    }
+    runtime()?.block_on(bench::run(arguments, &data_dir))
 }
 
 fn config(settings: &Settings, action: ConfigAction) -> anyhow::Result<()> {

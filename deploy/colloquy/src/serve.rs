@@ -25,7 +25,7 @@ use crate::folder::HeldFolder;
 use crate::ports::{OneNode, OneRecorder, follow_events, recorder_link};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
-use crate::{checks, http};
+use crate::{capacity, checks, http};
 
 /// How long requests are answered after the wish to stop: while the node says its goodbyes they
 /// are still taken, then those that run come to their end.
@@ -49,6 +49,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let health = Health::new();
     let mut parts = Parts::start(&settings, &ground, &shutdown).await?;
     parts.registry.register(Box::new(lines_left_out.clone()))?;
+    capacity::tell(settings.folder(), &parts.registry)?;
     parts.questions.spawn(telemetry::admit(lines_left_out));
     parts.report_to(&health);
     let router = parts.router(&health);

@@ -1,6 +1,7 @@
 //! The program as an operator meets it: started, asked, stopped.
 
 mod bench;
+mod capacity;
 mod disk;
 mod limits;
 mod meeting;
