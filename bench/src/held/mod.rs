@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use self::look::Look;
 pub(crate) use self::look::Moment;
 use crate::engine::{Engine, Order, Outcome, Role};
+use crate::measure::calls::SystemCalls;
 use crate::measure::histogram::Histogram;
 use crate::measure::host::{self, Usage};
 use crate::measure::viewer::{Origins, Seen, Window};
@@ -72,6 +73,9 @@ pub(crate) struct Held {
     pub(crate) lost_on_purpose: (u64, u64),
     /// Of the window; none when the target is not on this machine.
     pub(crate) target_used: Option<Usage>,
+    /// System calls that it made in the window, or why the kernel does not tell; none when it is
+    /// not on this machine.
+    pub(crate) target_calls: Option<Result<u64, String>>,
     /// Its memory before anybody came.
     pub(crate) target_memory_before: Option<u64>,
     pub(crate) own_used: Option<Usage>,
@@ -148,6 +152,7 @@ pub(crate) async fn hold(
 struct Watched {
     length: Duration,
     target: Option<Usage>,
+    target_calls: Option<Result<u64, String>>,
     own: Option<Usage>,
     others_cores: Option<f64>,
     over_time: Vec<Moment>,
@@ -228,6 +233,7 @@ impl Run<'_> {
     ) -> anyhow::Result<Watched> {
         let targets = self.target.process_ids();
         let own = [std::process::id()];
+        let calls = (!targets.is_empty()).then(|| SystemCalls::begin(&targets));
         let before = (host::usage(&targets), host::usage(&own));
         let first = Look::now(&targets);
         let mut last = first;
@@ -264,11 +270,13 @@ impl Run<'_> {
                 over_time.last().copied(),
             ));
         }
+        let target_calls = calls.map(|counting| counting?.made());
         let whole = Look::now(&targets);
         let since = |before: Option<Usage>, after: Option<Usage>| Some(after?.since(&before?));
         Ok(Watched {
             length,
             target: since(before.0, host::usage(&targets)),
+            target_calls,
             own: since(before.1, host::usage(&own)),
             others_cores: whole.busy.map(|_| whole.since(&first, from).others_cores),
             over_time,
@@ -293,6 +301,7 @@ impl Run<'_> {
             packets_sent: 0,
             lost_on_purpose: (0, 0),
             target_used: watched.target,
+            target_calls: watched.target_calls,
             target_memory_before: None,
             own_used: watched.own,
             others_cores: watched.others_cores,

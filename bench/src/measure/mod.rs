@@ -1,5 +1,6 @@
 //! What is measured, and how exactly.
 
+pub(crate) mod calls;
 pub(crate) mod freeze;
 pub(crate) mod histogram;
 pub(crate) mod host;

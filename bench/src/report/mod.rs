@@ -80,6 +80,8 @@ pub(crate) struct Summary {
     pub(crate) recorded: Option<Recordings>,
     /// What the target used in the window; none when it is not on this machine.
     pub(crate) target_used: Option<Used>,
+    /// Those that the target made in the window; none when it is not on this machine.
+    pub(crate) target_system_calls: Option<Calls>,
     pub(crate) bench_used: Option<Used>,
     /// Cores that others of this machine used.
     pub(crate) others_cores: Option<f64>,
@@ -157,6 +159,31 @@ impl Used {
     }
 }
 
+/// System calls of a process in the window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Calls {
+    Told {
+        /// For each media packet that participants received.
+        per_packet: f64,
+        per_second: f64,
+    },
+    /// The kernel does not tell.
+    Untold { because: String },
+}
+
+impl Calls {
+    fn of(made: Result<u64, String>, packets: u64, seconds: f64) -> Self {
+        match made {
+            Ok(made) => Calls::Told {
+                per_packet: made as f64 / (packets.max(1) as f64),
+                per_second: made as f64 / seconds,
+            },
+            Err(because) => Calls::Untold { because },
+        }
+    }
+}
+
 impl Summary {
     pub(crate) fn of(scenario: &dyn Scenario, size: &Size, media: &Media, held: Held) -> Self {
         let seconds = held.measured.as_secs_f64();
@@ -210,6 +237,9 @@ impl Summary {
             back_ms: held.back.percentiles(),
             recorded: held.recorded.as_deref().map(Recordings::of),
             target_used: used(held.target_used, held.target_memory_before),
+            target_system_calls: held
+                .target_calls
+                .map(|calls| Calls::of(calls, wire.received, seconds)),
             bench_used: used(held.own_used, None),
             others_cores: held.others_cores,
             bench_late_ms: held.late.percentiles(),

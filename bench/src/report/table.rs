@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Summary, Used};
+use super::{Calls, Summary, Used};
 use crate::measure::histogram::Percentiles;
 
 /// One figure a line, then what to know about them.
@@ -156,10 +156,24 @@ fn used(summary: &Summary) -> Vec<(&'static str, String)> {
             format!("{:.0} MB, {people:.0} kB a participant", used.memory_mb),
         ));
     }
+    if let Some(made) = &summary.target_system_calls {
+        lines.push(("system calls", calls(made)));
+    }
     if let Some(used) = &summary.bench_used {
         lines.push(("bench used", cost(used)));
     }
     lines
+}
+
+/// Of the target.
+fn calls(made: &Calls) -> String {
+    match made {
+        Calls::Told {
+            per_packet,
+            per_second,
+        } => format!("{per_packet:.2} a forwarded packet, {per_second:.0}/s"),
+        Calls::Untold { because } => format!("the kernel does not tell: {because}"),
+    }
 }
 
 fn cost(used: &Used) -> String {
@@ -180,6 +194,27 @@ pub(crate) fn milliseconds(of: &Percentiles) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn system_calls_are_told_or_it_is_said_that_the_kernel_does_not_and_elsewhere_nothing_is() {
+        let line = |made: Option<Result<u64, String>>| {
+            let summary = Summary {
+                target_system_calls: made.map(|made| Calls::of(made, 4_000, 10.0)),
+                ..Summary::example()
+            };
+            let text = render(&summary);
+            let mut lines = text.lines().filter(|line| line.starts_with("system calls"));
+            lines.next().map(str::to_owned)
+        };
+        let told = line(Some(Ok(1_000))).expect("a line");
+        assert_eq!(told, "system calls   0.25 a forwarded packet, 100/s");
+        let untold = line(Some(Err("only root may".to_owned()))).expect("a line");
+        assert_eq!(
+            untold,
+            "system calls   the kernel does not tell: only root may"
+        );
+        assert_eq!(line(None), None);
+    }
 
     #[test]
     fn a_broken_claim_is_said_and_never_beside_that_it_holds() {

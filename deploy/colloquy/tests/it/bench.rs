@@ -82,6 +82,14 @@ fn whoever_watches_a_fanout_sees_it() {
     assert_eq!(summary["participants"], 4);
     assert_seen(&summary);
     assert!(number(&summary, "voices") > 0.0);
+    // A number where the kernel tells, and elsewhere words.
+    let calls = &summary["target_system_calls"];
+    println!("figure: system calls: {calls}");
+    let told = calls["per_packet"]
+        .as_f64()
+        .is_some_and(|calls| calls > 0.0);
+    let untold = calls["because"].as_str().is_some_and(|why| !why.is_empty());
+    assert!(told != untold, "{calls}");
 }
 
 #[test]
