@@ -16,7 +16,7 @@
 //! | `measure` | histogram, packets and freezes, what a viewer saw, a process's cost, the machine |
 //! | `report` | a summary and how far to trust it; table, JSON, page, live view; ratios of two targets |
 //! | `compare` | two targets under the same load, in turns |
-//! | `find` | the largest load that holds |
+//! | `find` | the largest load that holds, and where that is kept |
 //! | `impair` | a bad network between clients and a deployment |
 //! | `relay` | a TURN relay under load: its own clients, measure and report |
 //! | `siege` | a live room under attack: its own scenario, measure and report |
