@@ -6,6 +6,7 @@ mod lanes;
 pub(crate) mod line;
 #[cfg(test)]
 mod sanity;
+mod scoop;
 mod seated;
 mod ways;
 

@@ -2,6 +2,7 @@
 //! leaves.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use super::Order;
 use super::end::{End, Event, Output};
 use super::lanes::Lanes;
+use super::scoop;
 use super::ways::{Ways, readable};
 use crate::measure::histogram::Histogram;
 use crate::measure::viewer::{Origins, Seen, Viewer, Window};
@@ -29,12 +31,6 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long a goodbye is waited for.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Largest datagram that is read: more than any path carries.
-const DATAGRAM_BYTES: usize = 2_048;
-
-/// Most datagrams taken before the participant's other business goes on.
-const DATAGRAMS_AT_ONCE: usize = 64;
 
 /// A source that is always due must not keep a core busy.
 const MEDIA_TURN: Duration = Duration::from_millis(2);
@@ -151,14 +147,24 @@ impl Seated {
 
     async fn follow(mut self, mut ways: Ways, mut orders: watch::Receiver<Order>) -> Outcome {
         let mut cuts = orders.borrow().cuts;
-        let mut buffer = [0; DATAGRAM_BYTES];
+        let mut alarm = pin!(tokio::time::sleep_until(self.opened.into()));
         loop {
             self.let_leave(&ways).await;
             if self.is_done() {
                 return self.finish();
             }
+            // Most datagrams put the deadline off; an alarm that comes too early sets the next one.
             let wake = tokio::time::Instant::from_std(self.wake());
+            if wake < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(wake);
+            }
+            // What comes most often is asked first. Its readiness is rationed by tokio, so that the
+            // others have their turn under any load.
             tokio::select! {
+                biased;
+                socket = readable(&ways.sockets) => self.receive(socket, &ways.sockets[socket]),
+                () = &mut alarm => self.tick(),
+                heard = ways.line.hear() => self.hear(heard),
                 changed = orders.changed(), if self.leave_by.is_none() => {
                     // Dropped, the run is over as well.
                     let order = changed.map_or(Order { over: true, cuts }, |()| *orders.borrow());
@@ -175,9 +181,6 @@ impl Seated {
                         }
                     }
                 }
-                heard = ways.line.hear() => self.hear(heard),
-                socket = readable(&ways.sockets) => self.receive(socket, &ways.sockets[socket], &mut buffer),
-                () = tokio::time::sleep_until(wake) => self.tick(),
             }
         }
     }
@@ -246,18 +249,14 @@ impl Seated {
         }
     }
 
-    fn receive(&mut self, number: usize, socket: &UdpSocket, buffer: &mut [u8]) {
+    fn receive(&mut self, number: usize, socket: &UdpSocket) {
         let now = Instant::now();
-        for _ in 0..DATAGRAMS_AT_ONCE {
-            // An ICMP error of an earlier datagram: ICE finds out by itself.
-            let Ok((length, source)) = socket.try_recv_from(buffer) else {
-                return;
-            };
-            let bytes = &buffer[..length];
-            match &mut self.down {
-                Some(lanes) => lanes.send(now, number, source, bytes.to_vec()),
-                None => self.arrive(now, number, source, bytes),
-            }
+        scoop::take(socket, |source, bytes| match &mut self.down {
+            Some(lanes) => lanes.send(now, number, source, bytes.to_vec()),
+            None => self.arrive(now, number, source, bytes),
+        });
+        if self.wake() <= now {
+            self.tick();
         }
     }
 
@@ -326,16 +325,14 @@ impl Seated {
                 } => match &mut self.up {
                     Some(lanes) => lanes.send(Instant::now(), socket, destination, bytes),
                     // A full socket buffer is loss on the path.
-                    None => drop(ways.sockets[socket].send_to(&bytes, destination).await),
+                    None => drop(ways.sockets[socket].try_send_to(&bytes, destination)),
                 },
                 Output::Event(event) => self.happened(event),
             }
         }
         let now = Instant::now();
         while let Some(late) = self.up.as_mut().and_then(|lanes| lanes.arrived(now)) {
-            let _ = ways.sockets[late.socket]
-                .send_to(&late.bytes, late.peer)
-                .await;
+            let _ = ways.sockets[late.socket].try_send_to(&late.bytes, late.peer);
         }
     }
 

@@ -66,12 +66,19 @@ impl Participant {
             Input::Datagram { source, bytes } => self.peer.receive(now, source, bytes),
             Input::Tick => self.peer.tick(now),
         }
-        self.settle();
     }
 
-    /// What leaves next.
+    /// What leaves next: its own words first, then what the peer has.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        Some(match self.peer.poll()? {
+            peer::Output::Datagram { destination, bytes } => {
+                Output::Datagram { destination, bytes }
+            }
+            peer::Output::Event(event) => Output::Event(self.named(event)),
+        })
     }
 
     /// When [`Input::Tick`] is wanted.
@@ -87,9 +94,7 @@ impl Participant {
         source: Source,
         frame: &EncodedFrame,
     ) -> bool {
-        let sent = !self.over && self.peer.send_video(now, captured, source, frame);
-        self.settle();
-        sent
+        !self.over && self.peer.send_video(now, captured, source, frame)
     }
 
     /// See [`Peer::send_audio`].
@@ -100,9 +105,7 @@ impl Participant {
         source: Source,
         frame: &AudioFrame,
     ) -> bool {
-        let sent = !self.over && self.peer.send_audio(now, captured, source, frame);
-        self.settle();
-        sent
+        !self.over && self.peer.send_audio(now, captured, source, frame)
     }
 
     /// Says what it wants to see.
@@ -113,7 +116,6 @@ impl Participant {
     /// Starts, mutes or stops an own source.
     pub fn set_track(&mut self, source: Source, state: TrackState) {
         self.peer.set_track(source, state);
-        self.settle();
         self.signal(ClientMessage::SetTrack { source, state });
     }
 
@@ -209,21 +211,6 @@ impl Participant {
     fn make_offer(&mut self) {
         if let Some(offer) = self.peer.offer_message() {
             self.signal(offer);
-        }
-    }
-
-    /// Takes over what the peer made of the last change.
-    fn settle(&mut self) {
-        while let Some(output) = self.peer.poll() {
-            match output {
-                peer::Output::Datagram { destination, bytes } => self
-                    .outputs
-                    .push_back(Output::Datagram { destination, bytes }),
-                peer::Output::Event(event) => {
-                    let event = self.named(event);
-                    self.event(event);
-                }
-            }
         }
     }
 

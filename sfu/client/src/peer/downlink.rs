@@ -8,13 +8,19 @@ use sfu_protocol::signal::SlotId;
 use str0m::rtp::RtpPacket;
 
 use super::order::{Order, Piece, Whole};
-use super::transport::Arrived;
 use super::{Counters, Event, ReceivedFrame, ReceivedPacket};
+
+/// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
+const MAX_KNOWN_STREAMS: usize = 256;
 
 /// Every slot's receiving end.
 #[derive(Debug)]
 pub(super) struct Downlink {
-    slots: BTreeMap<SlotId, Order>,
+    slots: Vec<(SlotId, Order)>,
+    /// The place in `slots` of each stream that was seen, by its SSRC.
+    places: BTreeMap<u32, usize>,
+    /// When the next packet is overdue.
+    deadline: Option<Instant>,
     report_packets: bool,
     happened: VecDeque<Event>,
     counted: Counters,
@@ -23,25 +29,45 @@ pub(super) struct Downlink {
 impl Downlink {
     pub(super) fn new(report_packets: bool) -> Self {
         Downlink {
-            slots: BTreeMap::new(),
+            slots: Vec::new(),
+            places: BTreeMap::new(),
+            deadline: None,
             report_packets,
             happened: VecDeque::new(),
             counted: Counters::default(),
         }
     }
 
-    /// Only offered slots can receive: their number is the bound of the map.
+    /// Only offered slots can receive: their number is the bound of the list.
     pub(super) fn learn_slots(&mut self, slots: Vec<SlotId>) {
         for slot in slots {
-            self.slots.entry(slot).or_default();
+            if self.place_of(&slot).is_none() {
+                self.slots.push((slot, Order::default()));
+            }
         }
     }
 
-    pub(super) fn receive(&mut self, now: Instant, arrived: Arrived, packet: RtpPacket) {
-        let Some((slot, order)) = arrived.slot.and_then(|slot| {
-            let order = self.slots.get_mut(&slot)?;
-            Some((slot, order))
-        }) else {
+    fn place_of(&self, slot: &SlotId) -> Option<usize> {
+        self.slots.iter().position(|(known, _)| known == slot)
+    }
+
+    /// Whether it is known in which slot a stream is.
+    pub(super) fn knows(&self, ssrc: u32) -> bool {
+        self.places.contains_key(&ssrc)
+    }
+
+    /// A stream comes in a slot.
+    pub(super) fn learn_stream(&mut self, ssrc: u32, slot: &SlotId) {
+        if self.places.len() < MAX_KNOWN_STREAMS
+            && let Some(place) = self.place_of(slot)
+        {
+            self.places.insert(ssrc, place);
+        }
+    }
+
+    pub(super) fn receive(&mut self, now: Instant, codec: Option<Codec>, packet: &RtpPacket) {
+        let place = self.places.get(&*packet.header.ssrc);
+        let Some((slot, order)) = place.and_then(|&place| self.slots.get_mut(place)) else {
             return;
         };
         // Packets without a payload only probe the path.
@@ -59,11 +85,11 @@ impl Downlink {
                 timestamp: packet.time.numer(),
                 marker: header.marker,
                 csrc,
-                codec: arrived.codec,
+                codec,
                 payload_bytes: packet.payload.len(),
             }));
         }
-        match arrived.codec {
+        match codec {
             Some(Codec::Vp8) => {
                 let piece = Piece {
                     timestamp: packet.time.numer(),
@@ -77,10 +103,12 @@ impl Downlink {
                     let frame = video_frame(slot.clone(), whole);
                     self.happened.push_back(frame);
                 }
+                self.set_deadline();
             }
             Some(Codec::Opus) => {
                 self.counted.audio_frames += 1;
-                self.happened.push_back(audio_frame(slot, csrc, &packet));
+                self.happened
+                    .push_back(audio_frame(slot.clone(), csrc, packet));
             }
             _ => {}
         }
@@ -89,6 +117,9 @@ impl Downlink {
     /// Gives up what is overdue; answers the slots that need a keyframe.
     pub(super) fn lapse(&mut self, now: Instant) -> Vec<SlotId> {
         let mut needy = Vec::new();
+        if self.deadline.is_none_or(|at| now < at) {
+            return needy;
+        }
         for (slot, order) in &mut self.slots {
             if order.lapse(now) {
                 needy.push(slot.clone());
@@ -98,6 +129,7 @@ impl Downlink {
                 self.happened.push_back(video_frame(slot.clone(), whole));
             }
         }
+        self.set_deadline();
         needy
     }
 
@@ -106,16 +138,22 @@ impl Downlink {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.slots.values().filter_map(Order::deadline).min()
+        self.deadline
+    }
+
+    fn set_deadline(&mut self) {
+        let deadlines = self.slots.iter().filter_map(|(_, order)| order.deadline());
+        self.deadline = deadlines.min();
     }
 
     pub(super) fn add_to(&self, counters: &mut Counters) {
+        let orders = || self.slots.iter().map(|(_, order)| order);
         counters.packets_received += self.counted.packets_received;
         counters.bytes_received += self.counted.bytes_received;
         counters.video_frames += self.counted.video_frames;
         counters.audio_frames += self.counted.audio_frames;
-        counters.frames_torn += self.slots.values().map(Order::torn).sum::<u64>();
-        counters.packets_lost += self.slots.values().map(Order::lost).sum::<u64>();
+        counters.frames_torn += orders().map(Order::torn).sum::<u64>();
+        counters.packets_lost += orders().map(Order::lost).sum::<u64>();
     }
 }
 

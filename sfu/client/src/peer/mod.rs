@@ -287,8 +287,14 @@ impl Peer {
                 }
             }
             RtcEvent::RtpPacket(packet) => {
-                let arrived = self.transport.describe(&packet);
-                self.downlink.receive(now, arrived, packet);
+                let ssrc = packet.header.ssrc;
+                if !self.downlink.knows(*ssrc)
+                    && let Some(slot) = self.transport.slot_of(ssrc)
+                {
+                    self.downlink.learn_stream(*ssrc, &slot);
+                }
+                let codec = self.transport.codec_of(packet.header.payload_type);
+                self.downlink.receive(now, codec, &packet);
             }
             _ => {}
         }

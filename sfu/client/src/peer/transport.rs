@@ -9,13 +9,10 @@ use sfu_protocol::signal::SlotId;
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::rtp::Ssrc;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
 use super::{PeerConfig, PeerError};
-
-/// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
-const MAX_KNOWN_STREAMS: usize = 256;
 
 /// Longest wait before a check that was not answered is made again: browsers ask a silent path
 /// about twice a second.
@@ -28,15 +25,8 @@ pub(super) struct Transport {
     timeout: Instant,
     datagrams: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
-    slots: BTreeMap<u32, SlotId>,
     codecs: BTreeMap<u8, Codec>,
     failure: Option<String>,
-}
-
-/// Where a packet belongs.
-pub(super) struct Arrived {
-    pub(super) slot: Option<SlotId>,
-    pub(super) codec: Option<Codec>,
 }
 
 impl std::fmt::Debug for Transport {
@@ -62,7 +52,6 @@ impl Transport {
             timeout: now,
             datagrams: VecDeque::new(),
             events: VecDeque::new(),
-            slots: BTreeMap::new(),
             codecs: BTreeMap::new(),
             failure: None,
         };
@@ -152,28 +141,15 @@ impl Transport {
         })
     }
 
-    /// Says to which slot and codec a received packet belongs.
-    pub(super) fn describe(&mut self, packet: &RtpPacket) -> Arrived {
-        Arrived {
-            slot: self.slot_of(packet.header.ssrc),
-            codec: self.codec_of(packet.header.payload_type),
-        }
-    }
-
-    fn slot_of(&mut self, ssrc: Ssrc) -> Option<SlotId> {
-        if let Some(slot) = self.slots.get(&*ssrc) {
-            return Some(slot.clone());
-        }
+    /// The slot in which a stream comes.
+    pub(super) fn slot_of(&mut self, ssrc: Ssrc) -> Option<SlotId> {
         let mid =
             self.change(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()))?;
-        let slot = SlotId(mid.to_string());
-        if self.slots.len() < MAX_KNOWN_STREAMS {
-            self.slots.insert(*ssrc, slot.clone());
-        }
-        Some(slot)
+        Some(SlotId(mid.to_string()))
     }
 
-    fn codec_of(&mut self, pt: Pt) -> Option<Codec> {
+    /// The codec of a payload type.
+    pub(super) fn codec_of(&mut self, pt: Pt) -> Option<Codec> {
         if let Some(&codec) = self.codecs.get(&*pt) {
             return Some(codec);
         }
