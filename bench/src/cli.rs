@@ -61,7 +61,7 @@ struct RunArguments {
 pub(crate) struct WhichTarget {
     /// The public URL of a running deployment, such as http://127.0.0.1:8080; or `colloquy`, which
     /// is the same as --spawn; or `janus`, `janus-loops` (two event loops), `whip-whep`. Of `turn`
-    /// any relay: turn:udp:HOST:PORT or turn:tcp:HOST:PORT.
+    /// any relay: turn:udp:HOST:PORT, turn:tcp:HOST:PORT or turn:tls:HOST:PORT.
     #[arg(long)]
     pub(crate) target: Option<String>,
     /// Starts a deployment of this program for the run, on loopback, and ends it afterwards.

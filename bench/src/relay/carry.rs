@@ -95,7 +95,7 @@ pub(super) async fn carry(mut role: Role) -> Outcome {
     let ended = match open(&role.load).await {
         Ok(line) => {
             let (who, seed) = (role.who.clone(), role.seed);
-            let stream = role.load.transport != Transport::Udp;
+            let stream = role.load.transport.is_stream();
             let mut work = Work {
                 line,
                 client: Client::new(began, who, role.load.peer, stream, seed),
@@ -121,9 +121,12 @@ pub(super) async fn carry(mut role: Role) -> Outcome {
 }
 
 async fn open(load: &Load) -> Result<Line, String> {
-    match timeout(CONNECT_WITHIN, Line::open(load.transport, load.relay)).await {
+    match timeout(CONNECT_WITHIN, Line::open(&load.transport, load.relay)).await {
         Ok(opened) => opened.map_err(|error| broken(load, &error)),
-        Err(_) => Err(format!("{} does not answer", load.relay)),
+        Err(_) => Err(match load.transport {
+            Transport::Tls(_) => format!("{} does not answer; is TLS spoken there?", load.relay),
+            Transport::Udp | Transport::Tcp => format!("{} does not answer", load.relay),
+        }),
     }
 }
 

@@ -359,7 +359,8 @@ impl fmt::Display for Failure {
                 (403, Step::Permit | Step::Bind) => write!(
                     out,
                     "the relay refuses the peer {peer} (403): it has to be let through to it \
-                     (turn.further_peers of Colloquy, allow-loopback-peers of coturn)"
+                     (turn.further_peers of Colloquy and --peer-port here, \
+                     allow-loopback-peers of coturn)"
                 ),
                 (442, _) => write!(out, "the relay relays no UDP (442)"),
                 (486, _) => write!(out, "this user may have no further allocation (486)"),

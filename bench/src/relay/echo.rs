@@ -24,10 +24,13 @@ pub(super) struct Echo {
 }
 
 impl Echo {
-    /// Listens on any port of this address.
-    pub(super) async fn open(ip: IpAddr) -> anyhow::Result<Self> {
-        let socket = UdpSocket::bind((ip, 0)).await;
-        let socket = socket.with_context(|| format!("no port for a peer on {ip}"))?;
+    /// Listens on a port of this address; 0 is any.
+    pub(super) async fn open(ip: IpAddr, port: u16) -> anyhow::Result<Self> {
+        let socket = UdpSocket::bind((ip, port)).await;
+        let socket = socket.with_context(|| match port {
+            0 => format!("no port for a peer on {ip}"),
+            port => format!("no peer on {}", SocketAddr::new(ip, port)),
+        })?;
         let buffers = SockRef::from(&socket);
         buffers.set_recv_buffer_size(BUFFER_BYTES)?;
         buffers.set_send_buffer_size(BUFFER_BYTES)?;

@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `client`, `message` | what is said to the relay (pure) |
 //! | `tally` | what a payload says of itself, and what came back (pure) |
-//! | `line`, `echo`, `carry` | sockets: to the relay, of the peer, of one allocation |
+//! | `tls` | TLS to the relay, and whose certificates are believed |
+//! | `line`, `stream`, `echo`, `carry` | sockets: to the relay, of the peer, of one allocation |
 //! | `run`, `report` | the run, and what it says |
 
 mod carry;
@@ -18,9 +19,12 @@ mod line;
 mod message;
 mod report;
 mod run;
+mod stream;
 mod tally;
+mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -85,6 +89,14 @@ pub(crate) struct TurnArguments {
         conflicts_with = "user"
     )]
     turn_secret: Option<String>,
+    /// With --target turn:tls:..., a PEM file with the certificates of the authorities that the
+    /// relay's may come from. Without it they are this system's.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The UDP port of the bench's own peer behind the relay, for a relay that has to be told whom
+    /// to let its clients through to. 0: any.
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    peer_port: u16,
     /// The process of the relay of --target, to read what it uses.
     #[arg(long)]
     relay_process: Option<u32>,
@@ -168,7 +180,7 @@ impl TurnArguments {
 
     /// A relay that runs.
     async fn named(&self, target: &str, seconds: u32) -> anyhow::Result<(Measured, Echo)> {
-        let place: Place = target.parse()?;
+        let place = Place::read(target, self.ca.as_deref())?;
         let who = self.credentials(seconds)?;
         let relay = place.resolve().await?;
         let ip = own_ip_towards(relay).await?;
@@ -180,7 +192,7 @@ impl TurnArguments {
             processes: self.relay_process.into_iter().collect(),
             spawned: None,
         };
-        Ok((measured, Echo::open(ip).await?))
+        Ok((measured, Echo::open(ip, self.peer_port).await?))
     }
 
     fn credentials(&self, seconds: u32) -> anyhow::Result<Vec<Credential>> {
@@ -208,7 +220,12 @@ impl TurnArguments {
             "the credentials of a spawned relay live for 10 minutes: --seconds is at most \
              {MAX_SPAWNED_SECONDS}"
         );
-        let echo = Echo::open(IpAddr::V4(Ipv4Addr::LOCALHOST)).await?;
+        anyhow::ensure!(
+            self.ca.is_none(),
+            "the relay that --spawn starts speaks neither TCP nor TLS yet: one that does is \
+             measured by --target turn:tls:HOST:PORT --ca FILE"
+        );
+        let echo = Echo::open(IpAddr::V4(Ipv4Addr::LOCALHOST), self.peer_port).await?;
         let (peer, most) = (echo.address().to_string(), self.allocations.to_string());
         let settings = [
             ("COLLOQUY__TURN__FURTHER_PEERS", peer.as_str()),

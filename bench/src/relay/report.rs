@@ -130,12 +130,12 @@ impl Relayed {
             |usage: Option<Usage>, before: Option<u64>| Some(Cost::of(&usage?, before, held, load));
         said.relay_used = cost(held.relay_used, held.relay_memory_before);
         said.bench_used = cost(held.own_used, None);
-        said.judge(load.transport, trust::cores_here());
+        said.judge(&load.transport, trust::cores_here());
         said
     }
 
     /// Says what to know, what was measured besides, and what does not hold.
-    fn judge(&mut self, transport: Transport, cores: f64) {
+    fn judge(&mut self, transport: &Transport, cores: f64) {
         let ended = self.failures.len();
         self.failures.sort();
         self.failures.dedup();
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn each_promise_that_is_broken_is_said_and_never_beside_that_it_holds() {
         let mut good = fine();
-        good.judge(Transport::Udp, 4.0);
+        good.judge(&Transport::Udp, 4.0);
         assert!(good.render().ends_with("claim          holds\n"));
         let cases: [(Relayed, &str); 5] = [
             (
@@ -342,7 +342,7 @@ mod tests {
             ),
         ];
         for (mut said, words) in cases {
-            said.judge(Transport::Tcp, 4.0);
+            said.judge(&Transport::Tcp, 4.0);
             assert_eq!(said.broken_claims.len(), 1, "{words}");
             let text = said.render();
             assert!(text.contains(words) && !text.contains("holds"), "{text}");
@@ -397,7 +397,7 @@ mod tests {
             ),
         ];
         for (mut said, words) in cases {
-            said.judge(Transport::Udp, 4.0);
+            said.judge(&Transport::Udp, 4.0);
             assert_eq!(said.limited_by.len(), 1, "{words}");
             let text = said.render();
             assert!(text.contains("NO RESULT") && text.contains(words), "{text}");

@@ -156,9 +156,10 @@ impl Ground<'_> {
 
     /// Opens the window and looks on.
     async fn watch(&self) -> (Look, Look) {
-        let before = self.look();
         let from = Instant::now() + PAUSE;
         self.orders.send_replace(Order::Send(from));
+        sleep_until(from.into()).await;
+        let before = self.look();
         let end = from + self.load.window;
         sleep_until(end.into()).await;
         let after = self.look();

@@ -12,6 +12,7 @@ mod serving;
 mod siege;
 mod stopping;
 mod strict;
+mod tls_front;
 mod turn;
 mod visitor;
 mod watched;
