@@ -2,7 +2,7 @@
 
 use sfu_client::impair::path::{Line, Path};
 
-use super::{Plan, Scenario, Size, circle, everyone_in};
+use super::{Part, Plan, Scenario, Size, circle, everyone_in};
 use crate::report::Summary;
 
 /// One datagram in twenty is lost, each is up to 60 ms late, and 4 Mbit/s fit through.
@@ -34,9 +34,14 @@ impl Scenario for Lossy {
     }
 
     fn plan(&self, size: &Size) -> Plan {
+        let loses = |part| Part {
+            loses: true,
+            ..part
+        };
+        let room = circle(size).into_iter().map(loses).collect();
         Plan {
             network: Line { up: BAD, down: BAD },
-            ..Plan::of(circle(size), size.rooms)
+            ..Plan::of(room, size.rooms)
         }
     }
 

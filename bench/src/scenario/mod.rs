@@ -49,6 +49,8 @@ pub(crate) struct Part {
     pub(crate) video_slots: u8,
     /// How many voices it hears at once.
     pub(crate) audio_slots: u8,
+    /// Whether its own network loses datagrams, so that it asks for many again.
+    pub(crate) loses: bool,
     /// In which height it watches.
     pub(crate) max_height: u16,
     /// How long after the window opened it comes; none is there before.
@@ -65,6 +67,7 @@ impl Default for Part {
             talk: Talking::Always,
             video_slots: 0,
             audio_slots: 0,
+            loses: false,
             max_height: LAYER_HEIGHTS[LAYER_HEIGHTS.len() - 1],
             comes_after: None,
             stays: None,

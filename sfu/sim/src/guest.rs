@@ -388,6 +388,7 @@ fn participant(
         audio_slots: invite.audio_slots,
         video_slots: invite.video_slots,
         report_packets: true,
+        like_browsers: false,
         certificate: Some(certificate.clone()),
     };
     Participant::new(&config, now).expect("an invite names no source twice")

@@ -1,5 +1,11 @@
-//! A participant of a video room: a [`Session`] and its peer connections, one to publish and one
+//! A participant of a video room: a [`Session`] and its peer connections, one to publish and some
 //! to watch.
+//!
+//! Usually one connection watches everybody, as is cheapest for Janus. But Janus takes everything
+//! that one datagram of feedback asks for as meant for the first stream in it (`ice.c`,
+//! `janus_rtcp_get_receiver_ssrc`). Browsers send a datagram for each stream; our transport puts
+//! what it asks of all of them into one. So where datagrams are lost, and much is asked for, each
+//! camera has a connection of its own.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -21,9 +27,8 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(25);
 pub(super) struct Attendee {
     session: Session,
     publishing: Option<Peer>,
-    watching: Option<Peer>,
-    /// The socket of the connection that watches; none watches nobody.
-    watch_from: Option<(usize, SocketAddr)>,
+    /// Where each connection that watches has its socket, and itself once it was offered.
+    watching: Vec<(SocketAddr, Option<Peer>)>,
     waiting: VecDeque<Output>,
     connected: bool,
     keep_alive_at: Instant,
@@ -31,11 +36,14 @@ pub(super) struct Attendee {
 
 /// How many sockets somebody needs who does `part` while so many others publish.
 pub(super) fn sockets(part: &Part, others: usize) -> usize {
-    usize::from(part.publishes()) + usize::from(watches(part, others))
+    usize::from(part.publishes()) + watchers(part, others)
 }
 
-fn watches(part: &Part, others: usize) -> bool {
-    others > 0 && part.video_slots + part.audio_slots > 0
+/// How many connections somebody watches with.
+fn watchers(part: &Part, others: usize) -> usize {
+    let (cameras, voices) = (part.video_slots.into(), part.audio_slots.into());
+    let watched = others.min(usize::max(cameras, voices));
+    if part.loses { watched } else { watched.min(1) }
 }
 
 impl Attendee {
@@ -46,14 +54,15 @@ impl Attendee {
         locals: &[SocketAddr],
         now: Instant,
     ) -> anyhow::Result<Self> {
-        let mut free = locals.iter().copied().enumerate();
+        let mut free = locals.iter().copied();
         let mut publishing = None;
         if part.publishes() {
-            let (_, local) = free.next().context("a socket to publish from")?;
+            let local = free.next().context("a socket to publish from")?;
             publishing = Some(Peer::new(&publisher(part, local), now)?);
         }
-        let watches = watches(part, others);
-        let watch_from = watches.then(|| free.next().context("a socket to watch from"));
+        let watchers = watchers(part, others);
+        let watching: Vec<_> = free.take(watchers).map(|local| (local, None)).collect();
+        anyhow::ensure!(watching.len() == watchers, "too few sockets to watch from");
         let errand = Errand {
             room,
             offer: publishing
@@ -61,13 +70,13 @@ impl Attendee {
                 .and_then(|peer| peer.offer().map(str::to_owned)),
             cameras: part.video_slots.into(),
             voices: part.audio_slots.into(),
-            others: if watches { others } else { 0 },
+            others,
+            watchers,
         };
         let mut attendee = Attendee {
             session: Session::new(errand),
             publishing,
-            watching: None,
-            watch_from: watch_from.transpose()?,
+            watching,
             waiting: VecDeque::new(),
             connected: false,
             keep_alive_at: now + KEEP_ALIVE_EVERY,
@@ -86,9 +95,9 @@ impl Attendee {
                         peer.accept(now, &sdp);
                     }
                 }
-                Told::Offered(sdp) => {
-                    let answer = self.take_offer(now, &sdp)?;
-                    self.session.answer(&answer);
+                Told::Offered(watcher, sdp) => {
+                    let answer = self.take_offer(now, watcher, &sdp)?;
+                    self.session.answer(watcher, &answer);
                 }
                 Told::Over => self.waiting.push_back(Output::Event(Event::Ended)),
                 Told::Failed(why) => {
@@ -99,37 +108,45 @@ impl Attendee {
         Ok(())
     }
 
-    fn take_offer(&mut self, now: Instant, sdp: &str) -> anyhow::Result<String> {
-        if let Some(peer) = &mut self.watching {
+    fn take_offer(&mut self, now: Instant, watcher: usize, sdp: &str) -> anyhow::Result<String> {
+        let place = self.watching.get_mut(watcher);
+        let (local, watching) = place.context("an offer that nobody asked for")?;
+        if let Some(peer) = watching {
             return Ok(peer.answer(now, sdp)?);
         }
-        let (_, local) = self.watch_from.context("an offer that nobody asked for")?;
         let config = PeerConfig {
             publish: Vec::new(),
-            ..PeerConfig::new(local)
+            like_browsers: true,
+            ..PeerConfig::new(*local)
         };
         let (peer, answer) = Peer::answering(&config, now, sdp)?;
-        self.watching = Some(peer);
+        *watching = Some(peer);
         Ok(answer)
     }
 
     fn peers(&self) -> impl Iterator<Item = &Peer> {
-        [&self.publishing, &self.watching].into_iter().flatten()
+        self.publishing.iter().chain(self.watchers())
     }
 
-    /// The peer connection on a socket.
+    fn watchers(&self) -> impl Iterator<Item = &Peer> {
+        self.watching.iter().filter_map(|(_, peer)| peer.as_ref())
+    }
+
+    /// The peer connection on a socket: what publishes has the first.
     fn peer_at(&mut self, socket: usize) -> Option<&mut Peer> {
-        match self.watch_from {
-            Some((number, _)) if number == socket => self.watching.as_mut(),
-            _ => self.publishing.as_mut().filter(|_| socket == 0),
-        }
+        let watcher = match (&mut self.publishing, socket) {
+            (Some(peer), 0) => return Some(peer),
+            (Some(_), _) => socket - 1,
+            (None, _) => socket,
+        };
+        self.watching.get_mut(watcher)?.1.as_mut()
     }
 
     /// Whether every peer connection stands that it came for.
     fn stands(&self) -> bool {
         let up = |peer: &Option<Peer>| peer.as_ref().is_some_and(Peer::is_connected);
         (self.publishing.is_none() || up(&self.publishing))
-            && (self.watch_from.is_none() || up(&self.watching))
+            && self.watching.iter().all(|(_, peer)| up(peer))
     }
 
     fn poll_peer(&mut self, socket: usize) -> Option<Output> {
@@ -186,10 +203,8 @@ impl End for Attendee {
                 self.waiting.push_back(Output::Event(failed));
             }
         }
-        for peer in [&mut self.publishing, &mut self.watching]
-            .into_iter()
-            .flatten()
-        {
+        let watching = self.watching.iter_mut().filter_map(|(_, it)| it.as_mut());
+        for peer in self.publishing.iter_mut().chain(watching) {
             if peer.deadline() <= now {
                 peer.tick(now);
             }
@@ -198,9 +213,8 @@ impl End for Attendee {
 
     fn poll(&mut self) -> Option<Output> {
         let first = self.waiting.pop_front();
-        first
-            .or_else(|| self.poll_peer(0))
-            .or_else(|| self.poll_peer(1))
+        let sockets = usize::from(self.publishing.is_some()) + self.watching.len();
+        first.or_else(|| (0..sockets).find_map(|socket| self.poll_peer(socket)))
     }
 
     fn deadline(&self) -> Instant {
@@ -239,18 +253,20 @@ impl End for Attendee {
 
     fn counters(&self) -> Counters {
         let up = self.publishing.as_ref().map(Peer::counters);
-        let down = self.watching.as_ref().map(Peer::counters);
-        let (up, down) = (up.unwrap_or_default(), down.unwrap_or_default());
-        // What one only sends and the other only receives; the rest happens to both.
-        Counters {
-            packets_sent: up.packets_sent,
-            bytes_sent: up.bytes_sent,
-            keyframes_wanted: up.keyframes_wanted,
-            frames_withheld: up.frames_withheld,
-            outputs_dropped: up.outputs_dropped + down.outputs_dropped,
-            datagrams_unreadable: up.datagrams_unreadable + down.datagrams_unreadable,
-            ..down
+        let mut all = up.unwrap_or_default();
+        // What one sends and what others receive; the rest happens to all.
+        for down in self.watchers().map(Peer::counters) {
+            all.packets_received += down.packets_received;
+            all.bytes_received += down.bytes_received;
+            all.video_frames += down.video_frames;
+            all.audio_frames += down.audio_frames;
+            all.packets_lost += down.packets_lost;
+            all.frames_torn += down.frames_torn;
+            all.keyframes_requested += down.keyframes_requested;
+            all.outputs_dropped += down.outputs_dropped;
+            all.datagrams_unreadable += down.datagrams_unreadable;
         }
+        all
     }
 
     fn repair_types(&self) -> u128 {

@@ -33,8 +33,6 @@ pub(super) struct Refused {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Jsep {
-    #[serde(rename = "type")]
-    pub(super) kind: String,
     pub(super) sdp: String,
 }
 

@@ -1,5 +1,8 @@
 //! What is said to a Janus and what its words mean, without IO: a session with a handle in the
-//! lobby of a video room, which publishes, and one that watches the others on one connection.
+//! lobby of a video room, which publishes, and some that watch the others, each on a connection of
+//! its own.
+
+mod watcher;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,6 +11,7 @@ use serde_json::{Value, json};
 use sfu_protocol::media::Kind;
 
 use super::heard::{Heard, Streams};
+use watcher::{Watcher, Watching};
 
 /// The plugin that all of this is about.
 pub(super) const PLUGIN: &str = "janus.plugin.videoroom";
@@ -25,8 +29,11 @@ pub(super) struct Errand {
     pub(super) cameras: usize,
     /// How many voices it hears at most.
     pub(super) voices: usize,
-    /// How many others publish before it begins to watch. None watches nobody.
+    /// How many others publish.
     pub(super) others: usize,
+    /// How many handles it watches with. One watches everybody, and begins when all of the others
+    /// publish; of more each watches one. None watches nobody.
+    pub(super) watchers: usize,
 }
 
 /// What comes of what was heard.
@@ -36,22 +43,12 @@ pub(super) enum Told {
     Say(Value),
     /// The answer to what it publishes.
     Answered(String),
-    /// An offer of what it watches; [`Session::answer`] follows.
-    Offered(String),
+    /// An offer of what this one of its handles watches; [`Session::answer`] follows.
+    Offered(usize, String),
     /// Janus said goodbye.
     Over,
     /// It cannot go on.
     Failed(String),
-}
-
-/// How far the watching handle is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Watching {
-    /// Nothing was subscribed to yet.
-    Not,
-    /// An offer is on its way, or its answer.
-    Between,
-    Standing,
 }
 
 /// See the module's head.
@@ -60,11 +57,8 @@ pub(super) struct Session {
     errand: Errand,
     id: Option<u64>,
     lobby: Option<u64>,
-    watcher: Option<u64>,
-    watching: Watching,
+    watchers: Vec<Watcher>,
     feeds: BTreeMap<u64, Streams>,
-    /// Kinds of the streams that are watched, by their publisher.
-    watched: BTreeMap<u64, Vec<Kind>>,
     told: VecDeque<Told>,
 }
 
@@ -72,13 +66,11 @@ impl Session {
     /// Begins; its first words wait to be said.
     pub(super) fn new(errand: Errand) -> Self {
         let mut session = Session {
+            watchers: vec![Watcher::default(); errand.watchers],
             errand,
             id: None,
             lobby: None,
-            watcher: None,
-            watching: Watching::Not,
             feeds: BTreeMap::new(),
-            watched: BTreeMap::new(),
             told: VecDeque::new(),
         };
         session.say(json!({ "janus": "create", "transaction": "create" }));
@@ -102,10 +94,11 @@ impl Session {
         self.say(json!({ "janus": "destroy", "transaction": "destroy", "session_id": self.id }));
     }
 
-    /// Answers an offer of what it watches.
-    pub(super) fn answer(&mut self, sdp: &str) {
+    /// Answers an offer of what one of its handles watches.
+    pub(super) fn answer(&mut self, watcher: usize, sdp: &str) {
         let body = json!({ "request": "start" });
-        self.message(self.watcher, "start", body, Some(("answer", sdp)));
+        let handle = self.watchers[watcher].handle;
+        self.message(handle, "start", body, Some(("answer", sdp)));
     }
 
     /// # Errors
@@ -127,7 +120,9 @@ impl Session {
             // `ack`, `webrtcup`, `media`, `slowlink`, `detached`.
             _ => {}
         }
-        self.watch_more();
+        for watcher in 0..self.watchers.len() {
+            self.watch_more(watcher);
+        }
         Ok(())
     }
 
@@ -137,7 +132,7 @@ impl Session {
             Some("create") => {
                 self.id = id;
                 self.attach("lobby");
-                if self.errand.others > 0 {
+                for _ in 0..self.watchers.len() {
                     self.attach("watcher");
                 }
             }
@@ -145,7 +140,12 @@ impl Session {
                 self.lobby = id;
                 self.enter();
             }
-            Some("watcher") => self.watcher = id,
+            Some("watcher") => {
+                let mut waiting = self.watchers.iter_mut().filter(|it| it.handle.is_none());
+                if let Some(watcher) = waiting.next() {
+                    watcher.handle = id;
+                }
+            }
             Some("destroy") => self.told.push_back(Told::Over),
             _ => {}
         }
@@ -164,7 +164,9 @@ impl Session {
     }
 
     fn happened(&mut self, heard: Heard) {
-        let from_watcher = heard.sender.is_some() && heard.sender == self.watcher;
+        let sender = heard.sender;
+        let is_sender = |it: &Watcher| sender.is_some() && it.handle == sender;
+        let from = self.watchers.iter().position(is_sender);
         let room = heard.plugindata.map(|it| it.data).unwrap_or_default();
         if let Some(why) = room.error {
             self.fail(Some(why));
@@ -175,36 +177,45 @@ impl Session {
                 self.feeds.insert(publisher.id, publisher.watchable());
             }
         }
-        if !from_watcher {
+        if from.is_none() {
             let gone = [&room.leaving, &room.unpublished];
             for id in gone.into_iter().filter_map(Value::as_u64) {
                 self.feeds.remove(&id);
                 // The offer without them comes unasked.
-                self.watched.remove(&id);
+                for watcher in &mut self.watchers {
+                    watcher.watched.remove(&id);
+                }
             }
         }
         let changed = room.started.is_some() || room.videoroom == "updated";
-        match heard.jsep {
-            Some(jsep) if jsep.kind == "offer" => {
-                self.watching = Watching::Between;
-                self.told.push_back(Told::Offered(jsep.sdp));
+        match (heard.jsep, from) {
+            (Some(jsep), Some(watcher)) => {
+                self.watchers[watcher].state = Watching::Between;
+                self.told.push_back(Told::Offered(watcher, jsep.sdp));
             }
-            Some(jsep) => self.told.push_back(Told::Answered(jsep.sdp)),
-            None if from_watcher && changed => self.watching = Watching::Standing,
-            None => {}
+            (Some(jsep), None) => self.told.push_back(Told::Answered(jsep.sdp)),
+            (None, Some(watcher)) if changed => {
+                self.watchers[watcher].state = Watching::Standing;
+            }
+            (None, _) => {}
         }
     }
 
     /// Subscribes to whatever there is room for.
-    fn watch_more(&mut self) {
-        if self.watcher.is_none() || self.watching == Watching::Between {
+    fn watch_more(&mut self, watcher: usize) {
+        let Watcher { handle, state, .. } = self.watchers[watcher];
+        if handle.is_none() || state == Watching::Between {
             return;
         }
-        let first = self.watching == Watching::Not;
-        if first && self.feeds.len() < self.errand.others {
+        let first = state == Watching::Not;
+        let at_once = match self.watchers.len() {
+            1 => self.errand.others,
+            _ => 1,
+        };
+        if first && self.feeds.len() < at_once {
             return;
         }
-        let streams = self.take_streams();
+        let streams = self.take_streams(watcher);
         if streams.is_empty() {
             return;
         }
@@ -214,19 +225,26 @@ impl Session {
         } else {
             json!({ "request": "update", "subscribe": streams })
         };
-        self.watching = Watching::Between;
-        self.message(self.watcher, "watch", body, None);
+        self.watchers[watcher].state = Watching::Between;
+        self.message(handle, "watch", body, None);
     }
 
-    /// Streams that are not watched and for which there is room.
-    fn take_streams(&mut self) -> Vec<Value> {
-        let held: Vec<_> = self.watched.values().flatten().copied().collect();
-        let held = |kind| held.iter().filter(|&&it| it == kind).count();
+    /// Streams that nobody watches yet and for which there is room.
+    fn take_streams(&mut self, watcher: usize) -> Vec<Value> {
+        let held = |kind| self.watchers.iter().map(|it| it.held(kind)).sum::<usize>();
         let mut cameras = self.errand.cameras - held(Kind::Video);
         let mut voices = self.errand.voices - held(Kind::Audio);
+        let most_feeds = match self.watchers.len() {
+            1 => MAX_FEEDS,
+            _ => 1,
+        };
         let mut taken = Vec::new();
         for (&feed, streams) in &self.feeds {
-            if self.watched.contains_key(&feed) {
+            let is_watched = self
+                .watchers
+                .iter()
+                .any(|it| it.watched.contains_key(&feed));
+            if is_watched || self.watchers[watcher].watched.len() == most_feeds {
                 continue;
             }
             let mut kinds = Vec::new();
@@ -242,7 +260,7 @@ impl Session {
                 }
             }
             if !kinds.is_empty() {
-                self.watched.insert(feed, kinds);
+                self.watchers[watcher].watched.insert(feed, kinds);
             }
         }
         taken

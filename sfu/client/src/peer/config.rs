@@ -43,6 +43,10 @@ pub struct PeerConfig {
     pub video_slots: u8,
     /// Whether [`super::Event::Packet`] is wanted for each packet.
     pub report_packets: bool,
+    /// For servers that rely on how browsers send and receive: it follows a sender into its next
+    /// round of sequence numbers, and a keyframe is asked for under the SSRC of the stream that is
+    /// to have one, as browsers name that stream first by a report and `str0m` does not.
+    pub like_browsers: bool,
     /// A certificate to share among peers; none makes one.
     pub certificate: Option<DtlsCert>,
 }
@@ -59,6 +63,7 @@ impl PeerConfig {
             audio_slots: 4,
             video_slots: 6,
             report_packets: false,
+            like_browsers: false,
             certificate: None,
         }
     }

@@ -9,6 +9,7 @@ mod downlink;
 mod face;
 mod offer;
 mod order;
+mod rounds;
 mod transport;
 mod uplink;
 

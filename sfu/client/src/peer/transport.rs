@@ -12,6 +12,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
+use super::rounds::{NEXT_ROUND, Rounds};
 use super::{PeerConfig, PeerError};
 
 /// Longest wait before a check that was not answered is made again: browsers ask a silent path
@@ -22,6 +23,8 @@ const MAX_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct Transport {
     rtc: Rtc,
     local: SocketAddr,
+    like_browsers: bool,
+    rounds: Rounds,
     timeout: Instant,
     datagrams: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<Event>,
@@ -49,6 +52,8 @@ impl Transport {
         let mut transport = Transport {
             rtc: rtc.build(now),
             local: config.local,
+            like_browsers: config.like_browsers,
+            rounds: Rounds::default(),
             timeout: now,
             datagrams: VecDeque::new(),
             events: VecDeque::new(),
@@ -88,8 +93,21 @@ impl Transport {
         let Ok(receive) = Receive::new(Protocol::Udp, source, self.local, bytes) else {
             return false;
         };
+        if self.like_browsers
+            && let Some(ssrc) = self.rounds.to_try(bytes)
+        {
+            self.change(|rtc| {
+                if let Some(stream) = rtc.direct_api().stream_rx(&ssrc) {
+                    stream.reset_roc(NEXT_ROUND);
+                }
+            });
+        }
+        let before = self.events.len();
         let taken = self.change(|rtc| rtc.handle_input(Input::Receive(now, receive)));
         self.note(taken);
+        if self.like_browsers {
+            self.rounds.heard(bytes, self.events.len() > before);
+        }
         true
     }
 
@@ -130,14 +148,19 @@ impl Transport {
     /// Asks for a keyframe in a slot.
     pub(super) fn request_keyframe(&mut self, slot: &SlotId) -> bool {
         let mid = Mid::from(slot.0.as_str());
+        let like_browsers = self.like_browsers;
         self.change(|rtc| {
             let mut api = rtc.direct_api();
-            let stream = api.stream_rx_by_mid(mid, None);
-            let found = stream.is_some();
-            if let Some(stream) = stream {
+            let Some(stream) = api.stream_rx_by_mid(mid, None) else {
+                return false;
+            };
+            let ssrc = stream.ssrc();
+            if like_browsers {
+                api.send_pli_feedback(ssrc, ssrc);
+            } else {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
             }
-            found
+            true
         })
     }
 

@@ -43,6 +43,7 @@ fn watcher_of(others: usize) -> Errand {
         cameras: 9,
         voices: 9,
         others,
+        watchers: usize::from(others > 0),
     }
 }
 
@@ -128,8 +129,8 @@ fn watching_begins_when_everyone_expected_publishes_and_takes_all_at_once() {
         all.map(|(id, mid)| (id, mid.to_owned()))
     );
     let told = after(&mut session, &[ATTACHED]);
-    assert_eq!(told, [Told::Offered("theirs".to_owned())]);
-    session.answer("ours");
+    assert_eq!(told, [Told::Offered(0, "theirs".to_owned())]);
+    session.answer(0, "ours");
     let told: Vec<_> = std::iter::from_fn(|| session.next()).collect();
     assert_eq!(request(&told), &json!({ "request": "start" }));
     assert_eq!(after(&mut session, &[STARTED]), []);
@@ -171,6 +172,30 @@ fn no_more_is_watched_than_there_is_room_for() {
 }
 
 #[test]
+fn each_of_several_handles_watches_one_as_soon_as_it_publishes() {
+    let mut session = Session::new(Errand {
+        watchers: 2,
+        ..watcher_of(2)
+    });
+    let other = WATCHER.replace("\"id\":9", "\"id\":10");
+    let begun = [CREATED, LOBBY, WATCHER, &other, ALONE];
+    assert_eq!(after(&mut session, &begun), []);
+    for (handle, feed) in [(9, 101), (10, 102)] {
+        let told = after(&mut session, &[&comes(feed)]);
+        let own = [(feed, "a".to_owned()), (feed, "v".to_owned())];
+        assert_eq!(feeds(request(&told), "streams"), own);
+        assert!(matches!(&told[..], [Told::Say(it)] if it["handle_id"] == handle));
+    }
+    assert_eq!(after(&mut session, &[&comes(103)]), [], "nobody is free");
+    let offered = ATTACHED.replace("\"sender\":9", "\"sender\":10");
+    let told = after(&mut session, &[&offered]);
+    assert_eq!(told, [Told::Offered(1, "theirs".to_owned())]);
+    session.answer(1, "ours");
+    let told: Vec<_> = std::iter::from_fn(|| session.next()).collect();
+    assert!(matches!(&told[..], [Told::Say(it)] if it["handle_id"] == 10));
+}
+
+#[test]
 fn the_place_of_whoever_left_goes_to_somebody_else() {
     for how in ["leaving", "unpublished"] {
         let mut session = Session::new(Errand {
@@ -198,7 +223,7 @@ fn an_offer_without_those_who_left_is_answered_unasked() {
         .replace("attached", "updated")
         .replace("theirs", "less");
     let told = after(&mut session, &[&updated]);
-    assert_eq!(told, [Told::Offered("less".to_owned())]);
+    assert_eq!(told, [Told::Offered(0, "less".to_owned())]);
 }
 
 #[test]
