@@ -15,9 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::target;
-use crate::target::http::post_sdp;
+use crate::target::posted::Posted;
 
-/// How long a line may take to open, and a posted offer to be answered.
+/// How long a line may take to open, and what is posted to be answered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest message that is read.
@@ -132,11 +132,46 @@ async fn post(
     mut said: mpsc::Receiver<String>,
     tell: mpsc::Sender<anyhow::Result<String>>,
 ) {
-    while let Some(offer) = said.recv().await {
-        let answered = timeout(PATIENCE, post_sdp(&url, &bearer, offer)).await;
+    let mut posted = Posted::to(url.clone(), bearer);
+    while let Some(text) = said.recv().await {
+        let answered = timeout(PATIENCE, posted.say(text)).await;
         let answered = answered.unwrap_or_else(|_| Err(anyhow::anyhow!("{url} does not answer")));
         if tell.send(answered).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::posted::GOODBYE;
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::{delete, post};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_posted_offer_is_answered_and_a_goodbye_comes_back_once_the_session_has_ended() {
+        let (ended, mut sessions) = mpsc::channel(1);
+        let made = async || (StatusCode::CREATED, [("location", "/session")], "theirs");
+        let end = async move || ended.send(()).await.expect("somebody looks");
+        let router = Router::new()
+            .route("/whip", post(made))
+            .route("/session", delete(end));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let serving = tokio::spawn(async { axum::serve(listener, router).await });
+        let line = target::Line::Post {
+            url: format!("http://{address}/whip"),
+            bearer: String::new(),
+        };
+        let mut line = Line::open(&line).await.expect("open");
+        line.say("v=0 ours".to_owned()).await;
+        assert_eq!(line.hear().await.expect("an answer"), "theirs");
+        line.say(GOODBYE.to_owned()).await;
+        assert_eq!(line.hear().await.expect("ended"), GOODBYE);
+        assert_eq!(sessions.try_recv(), Ok(()));
+        serving.abort();
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use aws_lc_rs::digest::{self, SHA256};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper::{Method, Request, Response, Uri, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
@@ -147,11 +147,12 @@ impl Http {
         }
         let body = body.map(Value::to_string).unwrap_or_default();
         let exchange = self.exchange(request.body(Full::from(body))?);
-        let (status, body) = timeout(PATIENCE, exchange)
+        let answer = timeout(PATIENCE, exchange)
             .await
             .map_err(anyhow::Error::from)
             .flatten()
             .with_context(|| what.clone())?;
+        let (status, body) = (answer.status(), answer.into_body());
         anyhow::ensure!(
             status.is_success(),
             "{what}: {status}: {}",
@@ -160,84 +161,23 @@ impl Http {
         Ok(body)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
-        let response = self.client.request(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
+    /// Asks and reads the whole answer.
+    pub(super) async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> anyhow::Result<Response<Bytes>> {
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES)
             .collect()
             .await
             .map_err(|error| anyhow::anyhow!("{error}"))?;
-        Ok((status, body.to_bytes()))
+        Ok(Response::from_parts(head, body.to_bytes()))
     }
-}
-
-/// Posts an offer and answers what was answered (RFC 9725, section 4.2).
-pub(crate) async fn post_sdp(url: &str, bearer: &str, offer: String) -> anyhow::Result<String> {
-    let http = Http::new(url)?;
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(url)
-        .header(header::CONTENT_TYPE, "application/sdp");
-    if !bearer.is_empty() {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
-    }
-    let (status, body) = http.exchange(request.body(Full::from(offer))?).await?;
-    let text = String::from_utf8_lossy(&body).into_owned();
-    anyhow::ensure!(status.is_success(), "POST {url}: {status}: {text}");
-    Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    /// Hears one request and says `answer` to it; answers what it heard.
-    async fn hear_one(listener: tokio::net::TcpListener, answer: &str) -> String {
-        let (mut stream, _) = listener.accept().await.expect("a client");
-        let mut heard = Vec::new();
-        while !heard.ends_with(b"v=0 ours") {
-            let read = stream.read_buf(&mut heard).await.expect("readable");
-            assert!(read > 0, "the request ended early");
-        }
-        stream
-            .write_all(answer.as_bytes())
-            .await
-            .expect("loopback takes it");
-        String::from_utf8(heard).expect("text")
-    }
-
-    #[tokio::test]
-    async fn an_offer_is_posted_with_its_bearer_and_the_answer_or_the_refusal_is_told() {
-        for (status, bearer, told) in [
-            ("201 Created", "token", Ok("theirs")),
-            ("201 Created", "", Ok("theirs")),
-            ("403 Forbidden", "other", Err("403 Forbidden: theirs")),
-        ] {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-                .await
-                .expect("a free port");
-            let address = listener.local_addr().expect("bound");
-            let url = format!("http://{address}/whip/1");
-            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 6\r\n\r\ntheirs");
-            let (heard, answered) = tokio::join!(
-                hear_one(listener, &answer),
-                post_sdp(&url, bearer, "v=0 ours".to_owned())
-            );
-            let heard = heard.to_lowercase();
-            assert!(heard.starts_with("post /whip/1 "), "{heard}");
-            assert!(heard.contains("content-type: application/sdp"), "{heard}");
-            let sent = format!("authorization: bearer {bearer}");
-            assert_eq!(heard.contains(&sent), !bearer.is_empty(), "{heard}");
-            match (answered, told) {
-                (Ok(answer), Ok(told)) => assert_eq!(answer, told),
-                (Err(problem), Err(told)) => {
-                    assert!(problem.to_string().ends_with(told), "{problem}");
-                }
-                (answered, _) => panic!("{answered:?} with {status}"),
-            }
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_never_answers_is_not_waited_for_without_end() {

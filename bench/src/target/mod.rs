@@ -6,6 +6,7 @@ pub(crate) mod deployment;
 pub(crate) mod http;
 pub(crate) mod janus;
 mod open;
+pub(crate) mod posted;
 mod recordings;
 pub(crate) mod spawned;
 mod whip_whep;
@@ -41,7 +42,8 @@ pub(crate) enum Line {
         /// The subprotocol, if one has to be named.
         protocol: Option<&'static str>,
     },
-    /// Each is an offer that is posted, and what is heard is the answer (RFC 9725).
+    /// An offer is posted, and what is heard is the answer (RFC 9725); [`posted::GOODBYE`] ends
+    /// the session.
     Post {
         /// Where to.
         url: String,

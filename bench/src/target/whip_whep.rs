@@ -1,6 +1,7 @@
 //! Any server that takes what is published by WHIP (RFC 9725) and gives it by WHEP, as a target:
 //! two URLs and a bearer token.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use sfu_client::peer::{self, Counters, Peer, PeerConfig};
 use sfu_protocol::media::Source;
 
 use super::http::Http;
+use super::posted::GOODBYE;
 use super::{Line, Room, Seat, Target};
 use crate::engine::end::{End, Event, Output};
 use crate::scenario::Part;
@@ -102,7 +104,7 @@ impl Target for WhipWhep {
 /// Somebody who publishes, or who watches the one that does.
 struct Poster {
     peer: Peer,
-    offer: Option<String>,
+    waiting: VecDeque<Output>,
     left: bool,
 }
 
@@ -120,7 +122,7 @@ impl Poster {
         let offer = peer.offer().map(str::to_owned);
         Ok(Poster {
             peer,
-            offer,
+            waiting: offer.map(Output::Say).into_iter().collect(),
             left: false,
         })
     }
@@ -128,7 +130,10 @@ impl Poster {
 
 impl End for Poster {
     fn hear(&mut self, now: Instant, text: &str) -> anyhow::Result<()> {
-        self.peer.accept(now, text);
+        match text {
+            GOODBYE if self.left => self.waiting.push_back(Output::Event(Event::Ended)),
+            answer => self.peer.accept(now, answer),
+        }
         Ok(())
     }
 
@@ -141,11 +146,8 @@ impl End for Poster {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        if let Some(offer) = self.offer.take() {
-            return Some(Output::Say(offer));
-        }
-        if std::mem::take(&mut self.left) {
-            return Some(Output::Event(Event::Ended));
+        if let Some(output) = self.waiting.pop_front() {
+            return Some(output);
         }
         loop {
             match self.peer.poll()? {
@@ -184,8 +186,8 @@ impl End for Poster {
     }
 
     fn leave(&mut self) {
-        // The server sees by itself that nothing comes any more.
         self.left = true;
+        self.waiting.push_back(Output::Say(GOODBYE.to_owned()));
     }
 
     fn returns(&mut self, _locals: &[SocketAddr]) -> bool {
@@ -296,11 +298,28 @@ mod tests {
         let locals = [OURS.parse().expect("an address")];
         let made = Poster::new(&Part::viewer(3), &locals, Instant::now());
         let mut poster = made.expect("made");
-        let offer = poster.offer.clone().expect("an offer");
+        let Some(Output::Say(offer)) = poster.waiting.front() else {
+            panic!("{:?}", poster.waiting);
+        };
         assert_eq!(offer.matches("a=recvonly").count(), 2, "{offer}");
         talk(&mut poster, |seen, _| {
             seen.iter().any(|it| matches!(it, Event::Connected))
         });
+    }
+
+    #[test]
+    fn whoever_leaves_says_goodbye_and_is_gone_when_it_is_answered() {
+        let locals = [OURS.parse().expect("an address")];
+        let made = Poster::new(&Part::viewer(1), &locals, Instant::now());
+        let mut poster = made.expect("made");
+        let said = |poster: &mut Poster| poster.waiting.pop_front();
+        assert!(matches!(said(&mut poster), Some(Output::Say(offer)) if offer != GOODBYE));
+        poster.leave();
+        assert!(matches!(said(&mut poster), Some(Output::Say(text)) if text == GOODBYE));
+        assert!(poster.waiting.is_empty(), "{:?}", poster.waiting);
+        poster.hear(Instant::now(), GOODBYE).expect("understood");
+        let ended = said(&mut poster);
+        assert!(matches!(ended, Some(Output::Event(Event::Ended))));
     }
 
     #[tokio::test]
