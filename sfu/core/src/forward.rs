@@ -85,7 +85,7 @@ fn to_slots(
     let mut next = 0;
     while let Some(to) = subscriber(stage, from, next) {
         next += 1;
-        let send = stage.step(to.connection, now, out, |connection, step| {
+        let send = stage.write(to.connection, now, out, |connection, step| {
             connection.send(step, to.slot, packet, &mut load)
         });
         waiting |= send.unwrap_or(false);

@@ -122,7 +122,9 @@ impl Shard {
     }
 
     /// Takes one input. Datagrams that leave are added to `out`; control waits for
-    /// [`Shard::poll`]. Time never goes back: an earlier `now` counts as the latest seen.
+    /// [`Shard::poll`]. What a datagram brings others leaves with the [`Input::Tick`] that
+    /// [`Shard::deadline`] asks for at once: after a batch of datagrams each transport has one
+    /// step for all that it sends. Time never goes back: an earlier `now` counts as the latest seen.
     pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Departures) {
         let now = now.max(self.now);
         if now >= self.deadline().at + STOOD_STILL {
@@ -130,7 +132,10 @@ impl Shard {
         }
         self.now = now;
         match input {
-            Input::Datagram { source, bytes, .. } => self.on_datagram(now, source, bytes, out),
+            Input::Datagram { source, bytes, .. } => {
+                self.on_datagram(now, source, bytes, out);
+                return self.settle(now, out);
+            }
             Input::SignalOpened {
                 signal,
                 grant,

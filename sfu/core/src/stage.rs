@@ -176,6 +176,36 @@ impl Stage {
         out: &mut Departures,
         act: impl FnOnce(&mut Connection, &mut Step<'_>) -> T,
     ) -> Option<T> {
+        let (value, connection) = self.guarded(id, now, out, act)?;
+        let wake_at = connection.wake_at().max(now + LEAST_SLEEP);
+        self.deadlines.set(Wake::Transport(id), wake_at);
+        Some(value)
+    }
+
+    /// Lets a connection write. What it wrote leaves with the next tick, however many packets that
+    /// are: a transport's step costs more than a packet. None when it does not exist, or broke.
+    pub(crate) fn write<T>(
+        &mut self,
+        id: ConnectionId,
+        now: Instant,
+        out: &mut Departures,
+        act: impl FnOnce(&mut Connection, &mut Step<'_>) -> T,
+    ) -> Option<T> {
+        let (value, connection) = self.guarded(id, now, out, act)?;
+        if connection.asks_to_leave() {
+            self.deadlines.at_once(Wake::Transport(id));
+        }
+        Some(value)
+    }
+
+    /// A broken invariant ends here.
+    fn guarded<T>(
+        &mut self,
+        id: ConnectionId,
+        now: Instant,
+        out: &mut Departures,
+        act: impl FnOnce(&mut Connection, &mut Step<'_>) -> T,
+    ) -> Option<(T, &mut Connection)> {
         let place = self.places.get_mut(usize::from(id.place))?;
         let connection = place
             .connection
@@ -189,11 +219,7 @@ impl Stage {
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| act(connection, &mut step)));
         match outcome {
-            Ok(value) => {
-                let wake_at = connection.wake_at().max(now + LEAST_SLEEP);
-                self.deadlines.set(Wake::Transport(id), wake_at);
-                Some(value)
-            }
+            Ok(value) => Some((value, connection)),
             Err(_) => {
                 self.report.panics += 1;
                 tracing::error!(

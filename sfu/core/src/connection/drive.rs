@@ -9,7 +9,7 @@ use str0m::{Event, Input, Output};
 use super::bindings::{is_rtcp, ssrc_of};
 use super::repair::{self, Repair};
 use super::uplink::{Received, SenderReport};
-use super::{Connection, ConnectionEvent, Step};
+use super::{Connection, ConnectionEvent, Step, Written};
 use crate::demux::answered;
 use crate::report::{DropReason, Report};
 
@@ -86,6 +86,7 @@ impl Connection {
 
     /// Its time has come.
     pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
+        self.written = Written::Nothing;
         let input = Input::Timeout(step.now);
         self.feed(step, input);
         if self.reach.give_up_at().is_some_and(|at| at <= step.now) && !self.closed {

@@ -76,6 +76,16 @@ pub(crate) struct Setup<'a> {
     pub(crate) extensions: &'a Extensions,
 }
 
+/// What was written to the transport since its last tick: str0m sends when time is fed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Nothing,
+    /// Something, and nobody knows.
+    Something,
+    /// Something, and the shard was asked for a tick.
+    Asked,
+}
+
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) room: RoomId,
@@ -88,6 +98,7 @@ pub(crate) struct Connection {
     advertise: Vec<SocketAddr>,
     /// When the transport wants to be woken.
     wake_at: Instant,
+    written: Written,
     /// Payload types of retransmissions, one bit each.
     rtx_types: u128,
     closed: bool,
@@ -134,6 +145,7 @@ impl Connection {
             rtc,
             advertise: setup.advertise.to_vec(),
             wake_at: now,
+            written: Written::Nothing,
             rtx_types: 0,
             closed: false,
             reach: Reach::default(),
@@ -234,8 +246,8 @@ impl Connection {
         codecs
     }
 
-    /// Sends a packet of a slot's feed. True when the slot cannot begin without a keyframe.
-    /// Nothing is sent to a client that cannot be reached, or whose path is lost.
+    /// Writes a packet of a slot's feed; it leaves with the next tick. True when the slot cannot
+    /// begin without a keyframe. Nothing is sent to a client that cannot be reached, or whose path is lost.
     pub(crate) fn send(
         &mut self,
         step: &mut Step<'_>,
@@ -258,13 +270,22 @@ impl Connection {
                 if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
                     stream.write_rtp(write);
                     step.report.packets_forwarded += 1;
+                    if self.written == Written::Nothing {
+                        self.written = Written::Something;
+                    }
                 }
-                self.drain(step);
-                // Time has to move for str0m to send what was written.
-                self.tick(step);
                 false
             }
         }
+    }
+
+    /// Whether it wants a tick for what was written, and has not said so before.
+    pub(crate) fn asks_to_leave(&mut self) -> bool {
+        let asks = self.written == Written::Something;
+        if asks {
+            self.written = Written::Asked;
+        }
+        asks
     }
 
     /// Asks the publisher for a keyframe of a layer.

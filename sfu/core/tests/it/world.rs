@@ -318,6 +318,9 @@ impl World {
     pub(crate) fn input(&mut self, input: Input<'_>) {
         let mut out = Departures::new();
         self.shard.handle(self.now, input, &mut out);
+        if self.shard.deadline().at <= self.now {
+            self.shard.handle(self.now, Input::Tick, &mut out);
+        }
         self.deliver(&out);
         self.collect();
     }
