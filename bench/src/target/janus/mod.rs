@@ -150,12 +150,6 @@ impl Target for Janus {
     }
 
     async fn seat(&mut self, room: &Room, part: &Part, _author: u32) -> anyhow::Result<Seat> {
-        let layers = part.camera_layers.unwrap_or(1);
-        anyhow::ensure!(
-            layers == 1,
-            "{} is measured with cameras of one layer, not {layers}",
-            self.name()
-        );
         let others = room.publishers - usize::from(part.publishes());
         let (part, number) = (*part, room.id.parse::<u64>()?);
         Ok(Seat {

@@ -280,6 +280,10 @@ impl Session {
         });
         if let Some((kind, sdp)) = sdp {
             message["jsep"] = json!({ "type": kind, "sdp": sdp, "trickle": false });
+            if kind == "offer" {
+                // Our layers are named from the smallest up; Janus takes the first for the largest.
+                message["jsep"]["rid_order"] = json!("lmh");
+            }
         }
         self.say(message);
     }

@@ -102,7 +102,7 @@ fn whoever_publishes_joins_with_the_offer_and_takes_the_answer() {
     assert_eq!(join["handle_id"], 8);
     assert_eq!(
         join["jsep"],
-        json!({ "type": "offer", "sdp": "ours", "trickle": false })
+        json!({ "type": "offer", "sdp": "ours", "trickle": false, "rid_order": "lmh" })
     );
     let joined = ALONE.replace(
         r#""publishers":[]}}}"#,
