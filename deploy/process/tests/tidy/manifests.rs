@@ -28,11 +28,13 @@ const TOP_LEVEL: &[&str] = &[
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sfu-protocol", &[]),
     ("deploy-process", &[]),
+    // Bytes of standards: whoever sends or receives media may read them, and they know nobody.
+    ("sfu-rtp", &[]),
     ("sfu-core", &["sfu-protocol"]),
     ("turn-core", &["sfu-protocol"]),
     ("recorder-core", &["sfu-protocol"]),
     ("api-store", &["sfu-protocol"]),
-    ("sfu-client", &["sfu-protocol"]),
+    ("sfu-client", &["sfu-protocol", "sfu-rtp"]),
     ("sfu-sim", &["sfu-protocol", "sfu-core", "sfu-client"]),
     ("sfu", &["sfu-protocol", "sfu-core", "deploy-process"]),
     ("turn", &["sfu-protocol", "turn-core", "deploy-process"]),

@@ -1,0 +1,25 @@
+//! RTP, RTCP and SRTP as bytes: no connection, no IO, no clock.
+//!
+//! | module | what it reads and writes |
+//! |---|---|
+//! | [`rtp`] | the header of a packet, its extensions and padding (RFC 3550, RFC 8285) |
+//! | [`rtcp`] | reports and feedback (RFC 3550, RFC 4585, transport-wide feedback) |
+//! | [`srtp`] | authenticated encryption of both with AES-GCM (RFC 3711, RFC 7714) |
+//! | [`window`] | which packet of a stream a sequence number is, and whether it came before |
+//!
+//! Whatever comes in may be hostile: it is refused, and nothing here panics for it.
+
+pub mod rtcp;
+pub mod rtp;
+pub mod srtp;
+pub mod window;
+
+/// Whether a datagram is RTP or RTCP (RFC 7983, section 7).
+pub fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram.first(), Some(128..=191))
+}
+
+/// Whether a datagram that is RTP or RTCP is RTCP (RFC 5761, section 4).
+pub fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram.get(1), Some(192..=223))
+}

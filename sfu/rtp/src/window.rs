@@ -1,0 +1,114 @@
+//! Which packet of a stream a sequence number is, and whether it came before (RFC 3711, sections
+//! 3.3.1 and 3.3.2).
+
+/// How far behind the newest packet another may come. What is older is refused.
+pub const WINDOW_PACKETS: u64 = 128;
+
+/// What came of one stream. Whoever keeps one for each SSRC bounds their number, and makes none
+/// for an SSRC of which nothing authentic came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Bit `n`: the packet `n` before the newest came. Zero: nothing came.
+    came: u128,
+    newest: u64,
+}
+
+impl Window {
+    /// The index of a packet: its sequence number with the rollovers before it. It is the one
+    /// nearest to the newest; the first of a stream has rolled over never.
+    pub fn index_of(&self, seq: u16) -> Option<u64> {
+        if self.came == 0 {
+            return Some(u64::from(seq));
+        }
+        let ahead = seq.wrapping_sub(self.newest as u16) as i16;
+        self.newest.checked_add_signed(i64::from(ahead))
+    }
+
+    /// Whether a packet did not come before, as far as can be told: what is too old did.
+    pub fn is_new(&self, index: u64) -> bool {
+        if self.came == 0 || index > self.newest {
+            return true;
+        }
+        let behind = self.newest - index;
+        behind < WINDOW_PACKETS && self.came >> behind & 1 == 0
+    }
+
+    /// An authentic packet came.
+    pub fn note(&mut self, index: u64) {
+        if self.came == 0 || index > self.newest {
+            let ahead = index.saturating_sub(self.newest);
+            self.came = match ahead < WINDOW_PACKETS {
+                true => self.came << ahead | 1,
+                false => 1,
+            };
+            self.newest = index;
+        } else if self.newest - index < WINDOW_PACKETS {
+            self.came |= 1 << (self.newest - index);
+        }
+    }
+
+    /// The newest packet; none when nothing came.
+    pub fn newest(&self) -> Option<u64> {
+        (self.came != 0).then_some(self.newest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_rolls_over_and_a_late_packet_belongs_before_it() {
+        let mut window = Window::default();
+        for (seq, index) in [
+            (65_534, 65_534),
+            (65_535, 65_535),
+            (1, 65_537),
+            (0, 65_536),
+            (65_533, 65_533),
+        ] {
+            assert_eq!(window.index_of(seq), Some(index));
+            assert!(window.is_new(index));
+            window.note(index);
+            assert!(!window.is_new(index));
+        }
+        assert_eq!(window.newest(), Some(65_537));
+    }
+
+    #[test]
+    fn nothing_comes_before_the_first_round() {
+        let mut window = Window::default();
+        window.note(3);
+        assert_eq!(window.index_of(65_500), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_came_is_never_new_again_and_what_did_not_is(
+            start in 0..200_000u64,
+            steps in prop::collection::vec(-150i64..200, 1..300),
+        ) {
+            let mut window = Window::default();
+            let mut came = BTreeSet::new();
+            let mut at = start;
+            for step in steps {
+                at = at.saturating_add_signed(step);
+                let newest = came.last().copied();
+                let too_old = newest.is_some_and(|newest| at + WINDOW_PACKETS <= newest);
+                prop_assert_eq!(window.is_new(at), !too_old && !came.contains(&at));
+                if newest.is_some() {
+                    prop_assert_eq!(window.index_of(at as u16), Some(at));
+                }
+                if window.is_new(at) {
+                    window.note(at);
+                    came.insert(at);
+                }
+                at = window.newest().expect("one came");
+            }
+        }
+    }
+}
