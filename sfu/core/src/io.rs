@@ -194,6 +194,26 @@ impl Departures {
         })
     }
 
+    /// The datagrams in order, those that one call can send together as one.
+    pub fn bursts(&self) -> impl Iterator<Item = Burst<'_>> {
+        let mut rest = self.bytes.as_slice();
+        let mut waiting = self.datagrams.as_slice();
+        std::iter::from_fn(move || {
+            let &(destination, segment_bytes) = waiting.first()?;
+            let count = burst_length(waiting);
+            let (burst, after) = waiting.split_at(count);
+            let total = burst.iter().map(|(_, bytes)| bytes).sum();
+            let (bytes, rest_after) = rest.split_at(total);
+            (waiting, rest) = (after, rest_after);
+            Some(Burst {
+                destination,
+                segment_bytes,
+                bytes,
+                count,
+            })
+        })
+    }
+
     /// Forgets what was sent and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -201,9 +221,90 @@ impl Departures {
     }
 }
 
+/// Datagrams to one destination that are equally long, but for the last, which may be shorter:
+/// what the kernel cuts into segments by itself (UDP_SEGMENT, udp(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burst<'a> {
+    /// To where.
+    pub destination: SocketAddr,
+    /// How long each is, in bytes.
+    pub segment_bytes: usize,
+    /// All of them, one after the other.
+    pub bytes: &'a [u8],
+    /// How many.
+    pub count: usize,
+}
+
+impl<'a> Burst<'a> {
+    /// One after the other.
+    pub fn datagrams(self) -> impl Iterator<Item = (SocketAddr, &'a [u8])> {
+        let (destination, bytes, segment_bytes) =
+            (self.destination, self.bytes, self.segment_bytes);
+        (0..self.count).map(move |number| {
+            let from = number * segment_bytes;
+            let to = (from + segment_bytes).min(bytes.len());
+            (destination, &bytes[from..to])
+        })
+    }
+}
+
+/// Most datagrams of a burst: UDP_MAX_SEGMENTS of kernels before 6.9.
+const MAX_BURST: usize = 64;
+
+/// Most bytes of a burst: what fits into one IP packet before it is cut, with its headers.
+const MAX_BURST_BYTES: usize = 65_000;
+
+/// How many of the first datagrams go together; at least one.
+fn burst_length(datagrams: &[(SocketAddr, usize)]) -> usize {
+    let (destination, segment_bytes) = datagrams[0];
+    let most = match segment_bytes {
+        0 => 1,
+        bytes => (MAX_BURST_BYTES / bytes).clamp(1, MAX_BURST),
+    };
+    let alike = |datagram: &&(SocketAddr, usize)| **datagram == (destination, segment_bytes);
+    let count = datagrams.iter().take(most).take_while(alike).count();
+    let ends = |&(to, bytes): &(SocketAddr, usize)| {
+        to == destination && (1..segment_bytes).contains(&bytes)
+    };
+    match datagrams.get(count) {
+        Some(last) if count < most && ends(last) => count + 1,
+        _ => count,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equally_long_datagrams_to_one_destination_go_together_with_a_shorter_last_one() {
+        type Case<'a> = (&'a [(u16, usize)], &'a [usize]);
+        let many = [(1, 1_000); 70];
+        let small = [(1, 10); 70];
+        let cases: [Case<'_>; 9] = [
+            (&[], &[]),
+            (&[(1, 5)], &[1]),
+            (&[(1, 5), (1, 5), (1, 5)], &[3]),
+            (&[(1, 5), (1, 5), (1, 4), (1, 4)], &[3, 1]),
+            (&[(1, 5), (1, 6), (1, 6)], &[1, 2]),
+            (&[(1, 5), (2, 5), (1, 5)], &[1, 1, 1]),
+            (&[(1, 5), (1, 0), (1, 0)], &[1, 1, 1]),
+            (&many, &[64, 6]),
+            (&small, &[64, 6]),
+        ];
+        for (pushed, expected) in cases {
+            let mut batch = Departures::new();
+            for (number, &(port, bytes)) in pushed.iter().enumerate() {
+                let contents = vec![number as u8; bytes];
+                batch.push(SocketAddr::from(([127, 0, 0, 1], port)), &contents);
+            }
+            let counts: Vec<usize> = batch.bursts().map(|burst| burst.count).collect();
+            assert_eq!(counts, expected, "{pushed:?}");
+            let again: Vec<_> = batch.bursts().flat_map(Burst::datagrams).collect();
+            assert_eq!(again, batch.iter().collect::<Vec<_>>(), "{pushed:?}");
+            assert!(batch.bursts().all(|b| b.bytes.len() <= MAX_BURST_BYTES));
+        }
+    }
 
     #[test]
     fn departures_come_out_as_they_went_in_and_the_batch_can_be_used_again() {

@@ -1,5 +1,6 @@
 //! The sockets of a node's shards. Nothing here knows a message.
 
+mod burst;
 mod overflow;
 pub(crate) mod udp;
 pub(crate) mod wake;

@@ -1,6 +1,7 @@
-//! One UDP socket of one shard: a batch in with one system call, a batch out with one.
+//! One UDP socket of one shard: a batch in with one system call, a batch out with few.
 //!
-//! Receiving is recvmmsg(2), sending is sendmmsg(2). They come from two crates because each has
+//! Receiving is recvmmsg(2); a burst to one receiver is sent as one, whatever is between bursts with
+//! sendmmsg(2). Those two come from two crates because each has
 //! only one half in a form that needs no `unsafe` here and holds no pointer between two calls.
 
 use std::io;
@@ -16,9 +17,10 @@ use nix::sys::socket::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
-use sfu_core::io::Departures;
+use sfu_core::io::{Burst, Departures};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::burst::{self, Sent};
 use super::overflow::Overflow;
 
 /// Most datagrams taken by one call. At 64 the cost of the call itself is below 2 % of what the
@@ -29,7 +31,7 @@ pub(crate) const RECEIVE_BATCH: usize = 64;
 /// A longer one is counted and dropped; neither RTP nor DTLS sends such.
 pub(crate) const MAX_DATAGRAM_BYTES: usize = 2048;
 
-/// Most datagrams given to one call.
+/// Most single datagrams given to one call.
 const SEND_BATCH: usize = 64;
 
 /// How long a full send buffer is waited for, once a batch. Then the rest is dropped: the
@@ -102,6 +104,8 @@ pub(crate) struct BatchSocket {
     buffers: Box<[[u8; MAX_DATAGRAM_BYTES]]>,
     counts: SocketCounts,
     overflow: Overflow,
+    /// Whether bursts are cut by the kernel.
+    cuts: bool,
 }
 
 impl BatchSocket {
@@ -112,6 +116,7 @@ impl BatchSocket {
             headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
             buffers: vec![[0; MAX_DATAGRAM_BYTES]; RECEIVE_BATCH].into_boxed_slice(),
             counts: SocketCounts::default(),
+            cuts: true,
         }
     }
 
@@ -154,16 +159,49 @@ impl BatchSocket {
     /// Sends a batch, in order, as far as the kernel takes it. What it does not take is counted
     /// and gone.
     pub(crate) fn send(&mut self, departures: &Departures) {
-        let mut waiting = departures.iter();
         let mut patient = true;
-        loop {
-            let chunk = waiting.by_ref().take(SEND_BATCH);
-            let outcome = send_chunk(&self.socket, chunk, &mut patient);
-            self.counts.add(outcome);
-            if outcome.total() < SEND_BATCH as u64 {
-                return;
+        let mut singles = Vec::with_capacity(SEND_BATCH);
+        for burst in departures.bursts() {
+            if burst.count > 1 && self.cuts {
+                self.send_singles(&mut singles, &mut patient);
+                if self.send_burst(&burst, &mut patient) {
+                    continue;
+                }
+            }
+            for datagram in burst.datagrams() {
+                singles.push(datagram);
+                if singles.len() == SEND_BATCH {
+                    self.send_singles(&mut singles, &mut patient);
+                }
             }
         }
+        self.send_singles(&mut singles, &mut patient);
+    }
+
+    fn send_singles(&mut self, singles: &mut Vec<(SocketAddr, &[u8])>, patient: &mut bool) {
+        if !singles.is_empty() {
+            let outcome = send_chunk(&self.socket, singles.drain(..), patient);
+            self.counts.add(outcome);
+        }
+    }
+
+    /// Answers false when its datagrams are to be sent one by one.
+    fn send_burst(&mut self, burst: &Burst<'_>, patient: &mut bool) -> bool {
+        let mut sent = burst::send(&self.socket, burst);
+        if sent == Sent::Blocked && std::mem::take(patient) && wait_writable(&self.socket) {
+            sent = burst::send(&self.socket, burst);
+        }
+        match sent {
+            Sent::Whole => self.counts.sent += burst.count as u64,
+            Sent::Blocked => self.counts.blocked += burst.count as u64,
+            Sent::Singly => return false,
+            Sent::NeverAgain => {
+                tracing::info!("datagrams are sent one by one: this device cuts no bursts");
+                self.cuts = false;
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -211,12 +249,6 @@ struct SendOutcome {
     sent: u64,
     blocked: u64,
     refused: u64,
-}
-
-impl SendOutcome {
-    fn total(self) -> u64 {
-        self.sent + self.blocked + self.refused
-    }
 }
 
 /// Drives `send(from)` over `total` messages. sendmmsg(2) may take only some; an error concerns
@@ -297,6 +329,29 @@ mod tests {
         }
         assert_eq!(to.counts().received, count as u64);
         assert_eq!(to.receive(|_, _| {}).expect("nothing waits"), 0);
+    }
+
+    #[test]
+    fn bursts_and_single_datagrams_arrive_as_they_were_given() {
+        let (mut from, mut to, mut other) = (loopback(), loopback(), loopback());
+        let (first, second) = (address(&to), address(&other));
+        let lengths = [(first, 900), (first, 900), (first, 300), (second, 80)];
+        let more = [(first, 100), (second, 1_100), (second, 1_100)];
+        let mut departures = Departures::new();
+        for (number, (destination, length)) in lengths.into_iter().chain(more).enumerate() {
+            departures.push(destination, &vec![number as u8; length]);
+        }
+        for cuts in [true, false] {
+            from.cuts = cuts;
+            from.send(&departures);
+            let seen = |socket: &mut BatchSocket, count| -> Vec<(u8, usize)> {
+                let seen = take_all(socket, count);
+                seen.iter().map(|(_, b)| (b[0], b.len())).collect()
+            };
+            assert_eq!(seen(&mut to, 4), [(0, 900), (1, 900), (2, 300), (4, 100)]);
+            assert_eq!(seen(&mut other, 3), [(3, 80), (5, 1_100), (6, 1_100)]);
+        }
+        assert_eq!(from.counts().sent, 14);
     }
 
     #[test]
