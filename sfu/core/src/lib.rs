@@ -2,8 +2,8 @@
 //! `await`.
 //!
 //! A [`shard::Shard`] owns its rooms and connections. The shell gives it one [`io::Input`] at a
-//! time and the time at which it happened; datagrams leave through [`io::Departures`] in the
-//! same call, control waits in a queue:
+//! time and the time at which it happened; datagrams leave through [`io::Departures`], in the
+//! same call or with the tick that is due at once, control waits in a queue:
 //!
 //! ```
 //! use std::time::Instant;
@@ -31,7 +31,8 @@
 //!
 //! # Rules
 //! - Time comes in as an argument; randomness comes from a seed given at the start.
-//! - Only `connection` touches `str0m::Rtc`, and drains it after every mutation.
+//! - Only `connection` touches `str0m::Rtc`, and drains it after every mutation; packets that are
+//!   written wait for the tick of their batch.
 //! - Bad input is an error or a counted drop, never a panic. A panic is a broken invariant: it
 //!   is caught at one connection's step and costs that connection only.
 //! - Every collection has a named bound.

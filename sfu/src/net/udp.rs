@@ -1,8 +1,8 @@
 //! One UDP socket of one shard: a batch in with one system call, a batch out with few.
 //!
-//! Receiving is recvmmsg(2); a burst to one receiver is sent as one, whatever is between bursts with
-//! sendmmsg(2). Those two come from two crates because each has
-//! only one half in a form that needs no `unsafe` here and holds no pointer between two calls.
+//! Receiving is recvmmsg(2); a burst to one receiver is sent as one ([`burst`]), what is between
+//! bursts with sendmmsg(2). The last comes from another crate than the others because each has it
+//! only in part in a form that needs no `unsafe` here and holds no pointer between two calls.
 
 use std::io;
 use std::io::{IoSlice, IoSliceMut};
