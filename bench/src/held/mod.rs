@@ -116,7 +116,7 @@ pub(crate) async fn hold(
     (window, threads): (Duration, usize),
     tell: &mut (dyn FnMut(Progress) + Send),
 ) -> anyhow::Result<Held> {
-    let memory_before = host::usage(&target.process_ids()).map(|usage| usage.memory_bytes);
+    let memory_before = host::usage(&target.process_ids()).map(|usage| usage.anonymous_bytes);
     let mut run = Run {
         engine: Engine::start(threads)?,
         target,

@@ -17,6 +17,8 @@ pub(crate) struct Usage {
     pub(crate) context_switches: u64,
     /// Resident, now.
     pub(crate) memory_bytes: u64,
+    /// Of it what is nobody else's: not the pages of its program, which come in as they are used.
+    pub(crate) anonymous_bytes: u64,
     /// Datagrams that its sockets had no room for.
     pub(crate) socket_drops: u64,
 }
@@ -29,6 +31,7 @@ pub(crate) fn usage(process_ids: &[u32]) -> Option<Usage> {
         all.cpu += cpu_time(*id)?;
         all.context_switches += threads_switches(&of);
         all.memory_bytes += memory_bytes(*id);
+        all.anonymous_bytes += status_bytes(*id, "RssAnon");
         all.socket_drops += drops(&of);
     }
     (!process_ids.is_empty()).then_some(all)
@@ -43,6 +46,7 @@ impl Usage {
                 .context_switches
                 .saturating_sub(before.context_switches),
             memory_bytes: self.memory_bytes,
+            anonymous_bytes: self.anonymous_bytes,
             socket_drops: self.socket_drops.saturating_sub(before.socket_drops),
         }
     }
@@ -93,8 +97,12 @@ pub(crate) fn field(status: &str, name: &str) -> Option<u64> {
 
 /// Resident memory of a process; 0 when it cannot be read.
 pub(crate) fn memory_bytes(process_id: u32) -> u64 {
+    status_bytes(process_id, "VmRSS")
+}
+
+fn status_bytes(process_id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(process(process_id).join("status")).unwrap_or_default();
-    field(&status, "VmRSS").unwrap_or(0) * 1024
+    field(&status, name).unwrap_or(0) * 1024
 }
 
 fn process(id: u32) -> PathBuf {
@@ -173,7 +181,8 @@ mod tests {
     #[test]
     fn this_process_uses_something_and_one_that_is_gone_nothing() {
         let used = usage(&[std::process::id()]).expect("it runs");
-        assert!(used.memory_bytes > 0 && used.context_switches > 0);
+        assert!(used.memory_bytes > used.anonymous_bytes && used.context_switches > 0);
+        assert!(used.anonymous_bytes > 0);
         assert_eq!(usage(&[u32::MAX]), None);
         assert_eq!(usage(&[]), None);
         assert!(machine_busy() > Some(Duration::ZERO));

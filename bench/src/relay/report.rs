@@ -252,7 +252,7 @@ impl Relayed {
 impl Cost {
     fn of(usage: &Usage, memory_before: Option<u64>, held: &Held, load: &Load) -> Self {
         let (cpu_s, seconds) = (usage.cpu.as_secs_f64(), held.measured.as_secs_f64());
-        let more = memory_before.map(|before| usage.memory_bytes.saturating_sub(before));
+        let more = memory_before.map(|before| usage.anonymous_bytes.saturating_sub(before));
         Cost {
             cores: cpu_s / seconds,
             cpu_s_per_million_relayed: cpu_s * 1e6 / held.relayed.max(1) as f64,

@@ -76,7 +76,7 @@ pub(super) async fn hold(
     relay: &[u32],
 ) -> anyhow::Result<Held> {
     enough_files(load.allocations)?;
-    let memory_before = host::usage(relay).map(|usage| usage.memory_bytes);
+    let memory_before = host::usage(relay).map(|usage| usage.anonymous_bytes);
     let load = Arc::new(load);
     let mut ground = Ground {
         flow: Arc::default(),

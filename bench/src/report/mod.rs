@@ -133,7 +133,8 @@ pub(crate) struct Used {
     pub(crate) cpu_s_per_million_packets: f64,
     pub(crate) cpu_s_per_participant_minute: f64,
     pub(crate) memory_mb: f64,
-    /// More than before anybody came, for each participant; none for the generator.
+    /// More than before anybody came, for each participant, without the program's own pages; none for
+    /// the generator.
     pub(crate) memory_kb_per_participant: Option<f64>,
     pub(crate) context_switches_per_second: f64,
     /// Datagrams that its sockets had no room for.
@@ -146,7 +147,7 @@ impl Used {
         let (packets, people, seconds) = for_whom;
         let cpu_s = usage.cpu.as_secs_f64();
         let people = people.max(1) as f64;
-        let more = before.map(|before| usage.memory_bytes.saturating_sub(before));
+        let more = before.map(|before| usage.anonymous_bytes.saturating_sub(before));
         Used {
             cores: cpu_s / seconds,
             cpu_s_per_million_packets: cpu_s * 1e6 / (packets.max(1) as f64),

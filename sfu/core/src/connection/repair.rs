@@ -11,9 +11,12 @@ use str0m::rtp::StreamTx;
 
 use super::bindings::ssrc_of;
 
-/// Packets of a stream that can be sent again, and how old they may be.
+/// Packets of a stream that can be sent again.
 const RTX_PACKETS: usize = 2_000;
-const RTX_AGE: Duration = Duration::from_secs(3);
+
+/// How old they may be: three round trips of a bad path; libwebrtc keeps no less. An entry takes some
+/// 430 bytes beside the payload, which all receivers share, and most of a participant's memory is this.
+const RTX_AGE: Duration = Duration::from_secs(1);
 
 /// From now on what a stream sends can be sent again; what it sent before cannot.
 pub(super) fn remember(stream: &mut StreamTx) {
