@@ -15,6 +15,9 @@ use crate::measure::viewer::{Origins, Seen, Viewer, Window};
 
 const STEP: Duration = Duration::from_millis(1);
 
+/// The two ways on which a viewer receives: the light one, and str0m's.
+const WAYS: [bool; 2] = [true, false];
+
 /// A publisher and a viewer, and what lies between them.
 struct World {
     began: Instant,
@@ -38,7 +41,7 @@ fn address(port: u16) -> SocketAddr {
 }
 
 impl World {
-    fn new() -> World {
+    fn new(light: bool) -> World {
         let now = Instant::now();
         let config = PeerConfig {
             publish: vec![
@@ -51,7 +54,10 @@ impl World {
         };
         let mut publisher = Peer::new(&config, now).expect("a publisher");
         let offer = publisher.offer().expect("it offers").to_owned();
-        let config = PeerConfig::new(address(2_000));
+        let config = PeerConfig {
+            light,
+            ..PeerConfig::new(address(2_000))
+        };
         let (viewer, answer) = Peer::answering(&config, now, &offer).expect("a viewer");
         publisher.accept(now, &answer);
         let shape = Shape {
@@ -179,69 +185,75 @@ impl World {
 
 #[test]
 fn of_a_known_number_of_packets_each_is_received_or_lost_and_five_percent_is_five_percent() {
-    let mut world = World::new();
-    world.connect();
-    world.set_down(Path {
-        loss_ppm: 50_000,
-        ..Path::CLEAR
-    });
-    world.run(Duration::from_secs(60), true);
-    // Nobody can know of a packet after which nothing comes: the last ones arrive.
-    world.set_down(Path::CLEAR);
-    world.run(Duration::from_millis(100), true);
-    let sent = world.publisher.counters().packets_sent;
-    world.run(Duration::from_secs(2), false);
-    let seen = world.close();
-    let wire = seen.whole_run;
-    assert!(sent > 30_000, "{sent}");
-    assert_eq!(wire.received + wire.lost, sent, "{wire:?}");
-    let percent = 100.0 * wire.lost as f64 / sent as f64;
-    assert!((4.7..=5.3).contains(&percent), "{percent} % lost");
-    assert!(
-        wire.repairs > 0,
-        "the publisher sends again what is asked for"
-    );
+    for light in WAYS {
+        let mut world = World::new(light);
+        world.connect();
+        world.set_down(Path {
+            loss_ppm: 50_000,
+            ..Path::CLEAR
+        });
+        world.run(Duration::from_secs(60), true);
+        // Nobody can know of a packet after which nothing comes: the last ones arrive.
+        world.set_down(Path::CLEAR);
+        world.run(Duration::from_millis(100), true);
+        let sent = world.publisher.counters().packets_sent;
+        world.run(Duration::from_secs(2), false);
+        let seen = world.close();
+        let wire = seen.whole_run;
+        assert!(sent > 30_000, "{sent}");
+        assert_eq!(wire.received + wire.lost, sent, "{wire:?}");
+        let percent = 100.0 * wire.lost as f64 / sent as f64;
+        assert!((4.7..=5.3).contains(&percent), "{percent} % lost");
+        assert!(
+            wire.repairs > 0,
+            "the publisher sends again what is asked for"
+        );
+    }
 }
 
 #[test]
 fn what_is_held_up_for_two_seconds_is_a_freeze_of_two_seconds() {
-    let mut world = World::new();
-    world.connect();
-    world.run(Duration::from_secs(1), true);
-    world.window.open(world.now, Duration::from_secs(10));
-    world.run(Duration::from_secs(3), true);
-    // As a server that is stopped: what comes to it waits.
-    world.stopped = true;
-    world.run(Duration::from_secs(2), true);
-    world.stopped = false;
-    world.run(Duration::from_secs(5), true);
-    let freezes = world.close().freezes;
-    assert_eq!(freezes.count, 1, "{freezes:?}");
-    assert!(
-        (1_980.0..=2_040.0).contains(&freezes.longest_ms),
-        "{freezes:?}"
-    );
-    assert_eq!(freezes.total_ms, freezes.longest_ms);
+    for light in WAYS {
+        let mut world = World::new(light);
+        world.connect();
+        world.run(Duration::from_secs(1), true);
+        world.window.open(world.now, Duration::from_secs(10));
+        world.run(Duration::from_secs(3), true);
+        // As a server that is stopped: what comes to it waits.
+        world.stopped = true;
+        world.run(Duration::from_secs(2), true);
+        world.stopped = false;
+        world.run(Duration::from_secs(5), true);
+        let freezes = world.close().freezes;
+        assert_eq!(freezes.count, 1, "{freezes:?}");
+        assert!(
+            (1_980.0..=2_040.0).contains(&freezes.longest_ms),
+            "{freezes:?}"
+        );
+        assert_eq!(freezes.total_ms, freezes.longest_ms);
+    }
 }
 
 #[test]
 fn a_path_that_is_late_is_late_by_as_much() {
-    let mut world = World::new();
-    world.connect();
-    world.set_down(Path {
-        delay_ms: 40,
-        ..Path::CLEAR
-    });
-    world.run(Duration::from_secs(1), true);
-    world.window.open(world.now, Duration::from_secs(5));
-    world.run(Duration::from_secs(6), true);
-    let seen = world.close();
-    for latency in [seen.latency.percentiles(), seen.voice_latency.percentiles()] {
-        assert!((39.0..=43.0).contains(&latency.p50), "{latency:?}");
-        assert!((39.0..=43.0).contains(&latency.p99), "{latency:?}");
-    }
-    // Fifty a second; one may stand on the edge.
-    for counted in [seen.decoded, seen.voices] {
-        assert!((249..=251).contains(&counted), "{counted}");
+    for light in WAYS {
+        let mut world = World::new(light);
+        world.connect();
+        world.set_down(Path {
+            delay_ms: 40,
+            ..Path::CLEAR
+        });
+        world.run(Duration::from_secs(1), true);
+        world.window.open(world.now, Duration::from_secs(5));
+        world.run(Duration::from_secs(6), true);
+        let seen = world.close();
+        for latency in [seen.latency.percentiles(), seen.voice_latency.percentiles()] {
+            assert!((39.0..=43.0).contains(&latency.p50), "{latency:?}");
+            assert!((39.0..=43.0).contains(&latency.p99), "{latency:?}");
+        }
+        // Fifty a second; one may stand on the edge.
+        for counted in [seen.decoded, seen.voices] {
+            assert!((249..=251).contains(&counted), "{counted}");
+        }
     }
 }

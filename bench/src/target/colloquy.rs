@@ -89,6 +89,7 @@ impl Guest {
             publish: part.publications(),
             audio_slots: part.audio_slots,
             video_slots: part.video_slots,
+            light: true,
             ..PeerConfig::new(*local)
         };
         let mut participant = Participant::new(&config, now)?;

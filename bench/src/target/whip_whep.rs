@@ -116,6 +116,7 @@ impl Poster {
             // Only one publishes: one camera and one voice.
             audio_slots: part.audio_slots.min(1),
             video_slots: part.video_slots.min(1),
+            light: true,
             ..PeerConfig::new(local)
         };
         let peer = Peer::new(&config, now)?;

@@ -242,7 +242,7 @@ impl Opener {
         packet: &[u8],
         plain: &mut [u8],
     ) -> Result<u64, Refused> {
-        let index = window.index_of(header.seq).ok_or(Refused::Replayed)?;
+        let index = window.index_of(header.seq);
         if !window.is_new(index) {
             return Err(Refused::Replayed);
         }

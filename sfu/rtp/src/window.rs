@@ -15,13 +15,15 @@ pub struct Window {
 
 impl Window {
     /// The index of a packet: its sequence number with the rollovers before it. It is the one
-    /// nearest to the newest; the first of a stream has rolled over never.
-    pub fn index_of(&self, seq: u16) -> Option<u64> {
+    /// nearest to the newest; the first of a stream has rolled over never, and what would be
+    /// before the first round is ahead in it, as the senders have it that count alike (libsrtp).
+    pub fn index_of(&self, seq: u16) -> u64 {
         if self.came == 0 {
-            return Some(u64::from(seq));
+            return u64::from(seq);
         }
         let ahead = seq.wrapping_sub(self.newest as u16) as i16;
-        self.newest.checked_add_signed(i64::from(ahead))
+        let index = self.newest.checked_add_signed(i64::from(ahead));
+        index.unwrap_or(u64::from(seq))
     }
 
     /// Whether a packet did not come before, as far as can be told: what is too old did.
@@ -71,7 +73,7 @@ mod tests {
             (0, 65_536),
             (65_533, 65_533),
         ] {
-            assert_eq!(window.index_of(seq), Some(index));
+            assert_eq!(window.index_of(seq), index);
             assert!(window.is_new(index));
             window.note(index);
             assert!(!window.is_new(index));
@@ -80,10 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_before_the_first_round() {
+    fn what_would_be_before_the_first_round_is_ahead_in_it() {
         let mut window = Window::default();
-        window.note(3);
-        assert_eq!(window.index_of(65_500), None);
+        window.note(1);
+        assert_eq!(window.index_of(0), 0);
+        assert_eq!(window.index_of(65_535), 65_535);
+        window.note(65_535);
+        assert_eq!(window.index_of(2), 65_538);
     }
 
     proptest! {
@@ -101,7 +106,7 @@ mod tests {
                 let too_old = newest.is_some_and(|newest| at + WINDOW_PACKETS <= newest);
                 prop_assert_eq!(window.is_new(at), !too_old && !came.contains(&at));
                 if newest.is_some() {
-                    prop_assert_eq!(window.index_of(at as u16), Some(at));
+                    prop_assert_eq!(window.index_of(at as u16), at);
                 }
                 if window.is_new(at) {
                     window.note(at);

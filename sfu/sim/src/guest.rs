@@ -390,6 +390,7 @@ fn participant(
         report_packets: true,
         like_browsers: false,
         certificate: Some(certificate.clone()),
+        light: false,
     };
     Participant::new(&config, now).expect("an invite names no source twice")
 }

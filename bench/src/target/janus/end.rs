@@ -117,6 +117,7 @@ impl Attendee {
         let config = PeerConfig {
             publish: Vec::new(),
             like_browsers: true,
+            light: true,
             ..PeerConfig::new(*local)
         };
         let (peer, answer) = Peer::answering(&config, now, sdp)?;

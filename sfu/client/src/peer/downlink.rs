@@ -1,6 +1,7 @@
 //! What arrives in the slots.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use sfu_protocol::media::Codec;
@@ -12,6 +13,19 @@ use super::{Counters, Event, ReceivedFrame, ReceivedPacket};
 
 /// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
 const MAX_KNOWN_STREAMS: usize = 256;
+
+/// A packet of a slot.
+#[derive(Debug)]
+pub(super) struct Packet {
+    /// The extended sequence number.
+    pub(super) seq: u64,
+    /// The extended RTP timestamp.
+    pub(super) timestamp: u64,
+    pub(super) marker: bool,
+    pub(super) csrc: Option<u32>,
+    pub(super) level_dbov: Option<i8>,
+    pub(super) payload: Arc<[u8]>,
+}
 
 /// Every slot's receiving end.
 #[derive(Debug)]
@@ -47,6 +61,11 @@ impl Downlink {
         }
     }
 
+    /// The slots, each at its place.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &SlotId> {
+        self.slots.iter().map(|(slot, _)| slot)
+    }
+
     fn place_of(&self, slot: &SlotId) -> Option<usize> {
         self.slots.iter().position(|(known, _)| known == slot)
     }
@@ -65,9 +84,31 @@ impl Downlink {
         }
     }
 
-    pub(super) fn receive(&mut self, now: Instant, codec: Option<Codec>, packet: &RtpPacket) {
-        let place = self.places.get(&*packet.header.ssrc);
-        let Some((slot, order)) = place.and_then(|&place| self.slots.get_mut(place)) else {
+    pub(super) fn receive(&mut self, now: Instant, codec: Option<Codec>, packet: RtpPacket) {
+        let Some(&place) = self.places.get(&*packet.header.ssrc) else {
+            return;
+        };
+        let header = &packet.header;
+        let packet = Packet {
+            seq: *packet.seq_no,
+            timestamp: packet.time.numer(),
+            marker: header.marker,
+            csrc: (header.csrc_count > 0).then_some(header.csrc[0]),
+            level_dbov: header.ext_vals.audio_level,
+            payload: packet.payload,
+        };
+        self.receive_in(now, place, codec, packet);
+    }
+
+    /// Takes a packet in the slot at this place.
+    pub(super) fn receive_in(
+        &mut self,
+        now: Instant,
+        place: usize,
+        codec: Option<Codec>,
+        packet: Packet,
+    ) {
+        let Some((slot, order)) = self.slots.get_mut(place) else {
             return;
         };
         // Packets without a payload only probe the path.
@@ -76,15 +117,13 @@ impl Downlink {
         }
         self.counted.packets_received += 1;
         self.counted.bytes_received += packet.payload.len() as u64;
-        let header = &packet.header;
-        let csrc = (header.csrc_count > 0).then_some(header.csrc[0]);
         if self.report_packets {
             self.happened.push_back(Event::Packet(ReceivedPacket {
                 slot: slot.clone(),
-                seq: *packet.seq_no,
-                timestamp: packet.time.numer(),
-                marker: header.marker,
-                csrc,
+                seq: packet.seq,
+                timestamp: packet.timestamp,
+                marker: packet.marker,
+                csrc: packet.csrc,
                 codec,
                 payload_bytes: packet.payload.len(),
             }));
@@ -92,12 +131,12 @@ impl Downlink {
         match codec {
             Some(Codec::Vp8) => {
                 let piece = Piece {
-                    timestamp: packet.time.numer(),
-                    marker: header.marker,
-                    csrc,
-                    payload: packet.payload.clone(),
+                    timestamp: packet.timestamp,
+                    marker: packet.marker,
+                    csrc: packet.csrc,
+                    payload: packet.payload,
                 };
-                order.receive(now, *packet.seq_no, piece);
+                order.receive(now, packet.seq, piece);
                 while let Some(whole) = order.take(now) {
                     self.counted.video_frames += 1;
                     let frame = video_frame(slot.clone(), whole);
@@ -107,8 +146,7 @@ impl Downlink {
             }
             Some(Codec::Opus) => {
                 self.counted.audio_frames += 1;
-                self.happened
-                    .push_back(audio_frame(slot.clone(), csrc, packet));
+                self.happened.push_back(audio_frame(slot.clone(), &packet));
             }
             _ => {}
         }
@@ -174,18 +212,18 @@ fn video_frame(slot: SlotId, whole: Whole) -> Event {
     Event::Frame(frame)
 }
 
-fn audio_frame(slot: SlotId, csrc: Option<u32>, packet: &RtpPacket) -> Event {
+fn audio_frame(slot: SlotId, packet: &Packet) -> Event {
     let frame = ReceivedFrame {
         slot,
-        csrc,
+        csrc: packet.csrc,
         track: None,
         codec: Codec::Opus,
-        timestamp: packet.time.numer(),
+        timestamp: packet.timestamp,
         keyframe: false,
-        seqs: (*packet.seq_no, *packet.seq_no),
+        seqs: (packet.seq, packet.seq),
         picture_id: None,
         tl0_pic_idx: None,
-        level_dbov: packet.header.ext_vals.audio_level,
+        level_dbov: packet.level_dbov,
         data: packet.payload.to_vec(),
     };
     Event::Frame(frame)

@@ -117,4 +117,7 @@ pub struct Counters {
     pub outputs_dropped: u64,
     /// Datagrams that could not be read.
     pub datagrams_unreadable: u64,
+    /// On the light way: packets that str0m made and that were not sent, because everything
+    /// that is said about media is said by another.
+    pub packets_withheld: u64,
 }

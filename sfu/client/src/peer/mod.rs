@@ -7,6 +7,7 @@
 mod config;
 mod downlink;
 mod face;
+mod light;
 mod offer;
 mod order;
 mod rounds;
@@ -26,6 +27,7 @@ use crate::media::{AudioFrame, EncodedFrame};
 pub use config::{PeerConfig, PeerError, Publication};
 use downlink::Downlink;
 pub use face::{Counters, Event, Output, ReceivedFrame, ReceivedPacket};
+use light::Light;
 use offer::Offered;
 use transport::Transport;
 use uplink::Uplink;
@@ -41,6 +43,7 @@ pub struct Peer {
     offered: Offered,
     uplinks: BTreeMap<Source, Uplink>,
     downlink: Downlink,
+    light: Option<Light>,
     outputs: VecDeque<Output>,
     counters: Counters,
     connected: bool,
@@ -54,7 +57,8 @@ impl Peer {
     /// See [`PeerError`].
     pub fn new(config: &PeerConfig, now: Instant) -> Result<Self, PeerError> {
         offer::check(&config.publish)?;
-        let mut transport = Transport::new(config, now)?;
+        let light = config.light && config.publish.is_empty();
+        let mut transport = Transport::new(config, now, light)?;
         let offered = offer::make(&mut transport, config)?;
         Ok(Peer::with(transport, offered, config))
     }
@@ -68,7 +72,7 @@ impl Peer {
         now: Instant,
         offer: &str,
     ) -> Result<(Self, String), PeerError> {
-        let mut transport = Transport::new(config, now)?;
+        let mut transport = Transport::new(config, now, config.light)?;
         let (offered, answer) = offer::answer(&mut transport, offer)?;
         let mut peer = Peer::with(transport, offered, config);
         peer.downlink.learn_slots(peer.offered.slots());
@@ -81,6 +85,7 @@ impl Peer {
         Peer {
             uplinks: BTreeMap::new(),
             downlink: Downlink::new(config.report_packets),
+            light: None,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             connected: false,
@@ -115,7 +120,7 @@ impl Peer {
                         place.insert(uplink).keep_sent(&mut self.transport);
                     }
                 }
-                self.downlink.learn_slots(self.offered.slots());
+                self.learn_slots();
                 self.transport.tick(now);
             }
             Err(reason) => self.fail(reason),
@@ -130,7 +135,7 @@ impl Peer {
     pub fn answer(&mut self, now: Instant, offer: &str) -> Result<String, PeerError> {
         let (offered, answer) = offer::answer(&mut self.transport, offer)?;
         self.offered = offered;
-        self.downlink.learn_slots(self.offered.slots());
+        self.learn_slots();
         self.transport.tick(now);
         self.settle(now);
         Ok(answer)
@@ -138,7 +143,13 @@ impl Peer {
 
     /// Takes a datagram that came on its address.
     pub fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
-        if !self.transport.receive(now, source, bytes) {
+        let is_readable = match &mut self.light {
+            Some(light) if sfu_rtp::is_media(bytes) => {
+                light.receive(now, source, bytes, &mut self.downlink)
+            }
+            _ => self.transport.receive(now, source, bytes),
+        };
+        if !is_readable {
             self.counters.datagrams_unreadable += 1;
         }
         self.settle(now);
@@ -157,10 +168,10 @@ impl Peer {
 
     /// When [`Peer::tick`] is wanted.
     pub fn deadline(&self) -> Instant {
-        match self.downlink.deadline() {
-            Some(at) => at.min(self.transport.deadline()),
-            None => self.transport.deadline(),
-        }
+        let light = self.light.as_ref().and_then(Light::deadline);
+        let ours = [self.downlink.deadline(), light];
+        let ours = ours.into_iter().flatten();
+        ours.fold(self.transport.deadline(), Instant::min)
     }
 
     /// Sends a frame that was captured at `captured`, which is not after `now`. Answers whether
@@ -233,6 +244,7 @@ impl Peer {
     /// What was counted.
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters;
+        counters.packets_withheld = self.transport.withheld();
         self.downlink.add_to(&mut counters);
         counters
     }
@@ -253,9 +265,11 @@ impl Peer {
             self.handle_rtc_event(now, event);
         }
         for slot in self.downlink.lapse(now) {
-            if self.transport.request_keyframe(&slot) {
-                self.counters.keyframes_requested += 1;
-            }
+            let requested = match &mut self.light {
+                Some(light) => light.request_keyframe(now, &slot),
+                None => self.transport.request_keyframe(&slot),
+            };
+            self.counters.keyframes_requested += u64::from(requested);
         }
         self.transport.flush(now);
         while let Some(event) = self.downlink.next_event() {
@@ -265,8 +279,36 @@ impl Peer {
             self.outputs
                 .push_back(Output::Datagram { destination, bytes });
         }
+        if let Some(light) = &mut self.light {
+            light.tick(now);
+            while let Some((destination, bytes)) = light.next_datagram() {
+                self.outputs
+                    .push_back(Output::Datagram { destination, bytes });
+            }
+        }
         if let Some(reason) = self.transport.take_failure() {
             self.fail(reason);
+        }
+    }
+
+    fn learn_slots(&mut self) {
+        self.downlink.learn_slots(self.offered.slots());
+        if let Some(light) = &mut self.light {
+            light.learn(self.transport.lines(self.downlink.slots()));
+        }
+    }
+
+    /// DTLS stands, so the other end is who it should be: media can take the light way.
+    fn begin_light(&mut self, now: Instant) {
+        let Some((keying, end)) = self.transport.keys() else {
+            return;
+        };
+        match Light::new(keying, *end, now) {
+            Ok(light) => {
+                self.light = Some(light);
+                self.learn_slots();
+            }
+            Err(error) => self.fail(error.to_string()),
         }
     }
 
@@ -274,6 +316,7 @@ impl Peer {
         match event {
             RtcEvent::Connected => {
                 self.connected = true;
+                self.begin_light(now);
                 self.event(Event::Connected);
                 self.want_first_keyframes();
             }
@@ -295,7 +338,7 @@ impl Peer {
                     self.downlink.learn_stream(*ssrc, &slot);
                 }
                 let codec = self.transport.codec_of(packet.header.payload_type);
-                self.downlink.receive(now, codec, &packet);
+                self.downlink.receive(now, codec, packet);
             }
             _ => {}
         }

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
+use sfu_rtp::srtp::{End, Keying};
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::Ssrc;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
+use super::light::Lines;
+use super::light::keys::{self, Place};
 use super::rounds::{NEXT_ROUND, Rounds};
 use super::{PeerConfig, PeerError};
 
@@ -30,6 +33,9 @@ pub(super) struct Transport {
     events: VecDeque<Event>,
     codecs: BTreeMap<u8, Codec>,
     failure: Option<String>,
+    /// Where the keys come to lie with which media takes the light way.
+    keys: Option<Place>,
+    withheld: u64,
 }
 
 impl std::fmt::Debug for Transport {
@@ -39,7 +45,8 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Transport {
-    pub(super) fn new(config: &PeerConfig, now: Instant) -> Result<Self, PeerError> {
+    /// On the light way str0m is left with ICE and DTLS; see [`super::light`].
+    pub(super) fn new(config: &PeerConfig, now: Instant, light: bool) -> Result<Self, PeerError> {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
@@ -49,8 +56,15 @@ impl Transport {
         if let Some(certificate) = &config.certificate {
             rtc = rtc.set_dtls_cert(certificate.clone());
         }
+        let (rtc, keys) = if light {
+            let rtc = rtc.set_crypto_provider(keys::provider());
+            let (rtc, place) = keys::laid_while(|| rtc.build(now));
+            (rtc, Some(place))
+        } else {
+            (rtc.build(now), None)
+        };
         let mut transport = Transport {
-            rtc: rtc.build(now),
+            rtc,
             local: config.local,
             like_browsers: config.like_browsers,
             rounds: Rounds::default(),
@@ -59,6 +73,8 @@ impl Transport {
             events: VecDeque::new(),
             codecs: BTreeMap::new(),
             failure: None,
+            keys,
+            withheld: 0,
         };
         let candidate = Self::candidate(config.local)?;
         transport.change(|rtc| rtc.add_local_candidate(candidate).is_some());
@@ -86,6 +102,22 @@ impl Transport {
     /// Looks without changing.
     pub(super) fn rtc(&self) -> &Rtc {
         &self.rtc
+    }
+
+    /// The keys of the light way; none before DTLS agreed on them, and none when it is not taken.
+    pub(super) fn keys(&self) -> Option<&(Keying, End)> {
+        self.keys.as_ref()?.get()
+    }
+
+    /// What of RTP and RTCP str0m made on the light way, and was not sent.
+    pub(super) fn withheld(&self) -> u64 {
+        self.withheld
+    }
+
+    /// What was agreed on for these slots.
+    pub(super) fn lines<'a>(&mut self, slots: impl Iterator<Item = &'a SlotId>) -> Lines {
+        let mids = slots.map(|slot| Mid::from(slot.0.as_str()));
+        self.change(|rtc| Lines::read(rtc, mids))
     }
 
     /// Answers false when the datagram is not of a kind that a transport reads.
@@ -193,9 +225,15 @@ impl Transport {
                     self.timeout = at;
                     return;
                 }
-                Ok(Output::Transmit(transmit)) => self
-                    .datagrams
-                    .push_back((transmit.destination, transmit.contents.into())),
+                Ok(Output::Transmit(transmit)) => {
+                    // With our keys nobody else may seal anything: a nonce would be used twice.
+                    if self.keys().is_some() && sfu_rtp::is_media(&transmit.contents) {
+                        self.withheld += 1;
+                        continue;
+                    }
+                    let datagram = (transmit.destination, transmit.contents.into());
+                    self.datagrams.push_back(datagram);
+                }
                 Ok(Output::Event(event)) => self.events.push_back(event),
                 Err(error) => {
                     self.failure = Some(error.to_string());

@@ -4,5 +4,6 @@
 mod driver;
 #[cfg(feature = "driver")]
 mod impair;
+mod light;
 mod node;
 mod participant;
