@@ -15,7 +15,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`participant`] | one end of a meeting: what it says to the node, who is there, what is in which slot |
-//! | [`peer`] | one peer connection: its media, whoever is at the other end |
+//! | [`peer`] | one peer connection: its media, whoever is at the other end; `light`, a receiver past str0m |
 //! | [`media`] | what a source of encoded frames is |
 //! | [`vp8`] | RFC 7741: a frame cut into payloads, and put together again |
 //! | [`synthetic`] | frames that carry a mark, and a decoder that proves a chain of them intact |

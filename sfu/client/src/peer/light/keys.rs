@@ -151,3 +151,55 @@ impl DtlsInstance for Told {
         self.dtls.close()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dtls() -> Box<dyn DtlsInstance> {
+        let provider = provider().dtls_provider;
+        let certificate = provider.generate_certificate().expect("a certificate");
+        let made = provider.new_dtls(&certificate, Instant::now(), DtlsVersion::Dtls12, None);
+        made.expect("a connection")
+    }
+
+    #[test]
+    fn only_the_dtls_that_is_made_while_a_place_is_laid_takes_it() {
+        let _before = dtls();
+        let (first, place) = laid_while(|| {
+            let first = dtls();
+            let _second = dtls();
+            first
+        });
+        let _after = dtls();
+        assert_eq!(Arc::strong_count(&place), 2, "ours and the first's");
+        drop(first);
+        assert_eq!(Arc::strong_count(&place), 1);
+    }
+
+    #[test]
+    fn a_place_that_nobody_took_is_laid_for_nobody_else() {
+        let ((), place) = laid_while(|| ());
+        let _later = dtls();
+        assert_eq!(
+            (Arc::strong_count(&place), place.get().is_none()),
+            (1, true)
+        );
+    }
+
+    #[test]
+    fn keys_of_another_profile_and_of_another_length_leave_the_place_empty() {
+        let place = Place::default();
+        let material = KeyingMaterial::new(&[7; 60]);
+        let (other, ours) = (
+            SrtpProfile::AES128_CM_SHA1_80,
+            SrtpProfile::AEAD_AES_128_GCM,
+        );
+        Told::keep(&place, &material, other, End::Client);
+        Told::keep(&place, &material, ours, End::Client);
+        assert!(place.get().is_none());
+        let material = KeyingMaterial::new(&[7; 56]);
+        Told::keep(&place, &material, ours, End::Client);
+        assert!(place.get().is_some());
+    }
+}
