@@ -51,6 +51,9 @@ pub struct Config {
     pub receive_buffer_bytes: usize,
     /// The kernel's send buffer of each UDP socket, in bytes. The kernel may grant less.
     pub send_buffer_bytes: usize,
+    /// Whether datagrams to one receiver go to the kernel together, which cuts them as late as it can
+    /// (UDP_SEGMENT). To be switched off where a network driver does that badly.
+    pub send_bursts: bool,
 }
 
 impl Default for Config {
@@ -71,6 +74,7 @@ impl Default for Config {
             ring_bytes_per_recording: limits.ring_bytes_per_recording,
             receive_buffer_bytes: 8 * 1024 * 1024,
             send_buffer_bytes: 8 * 1024 * 1024,
+            send_bursts: true,
         }
     }
 }

@@ -147,6 +147,16 @@ const SOCKET_DROPS: Labelled<SocketCounts> = (
     ],
 );
 
+const SOCKET_SENT: Labelled<SocketCounts> = (
+    "socket_sent_total",
+    "UDP datagrams that the kernel took, one by one or several to one receiver with one call.",
+    "how",
+    &[
+        ("single", |c| c.sent - c.sent_in_bursts),
+        ("burst", |c| c.sent_in_bursts),
+    ],
+);
+
 /// Why a node closed a WebSocket on its own, or did not open it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignalEnd {
@@ -221,6 +231,7 @@ pub(crate) struct Metrics {
     gauges: Vec<(IntGaugeVec, Read<Report>)>,
     labelled: Vec<(IntCounterVec, Labelled<Report>)>,
     socket_drops: IntCounterVec,
+    socket_sent: IntCounterVec,
     datagrams_dropped: IntCounterVec,
     packets_dropped: IntCounterVec,
     inbox_waiting: IntGaugeVec,
@@ -270,6 +281,7 @@ impl Metrics {
                 .map(|row| Ok((counter(row.0, row.1, &["shard", row.2])?, row)))
                 .collect::<prometheus::Result<_>>()?,
             socket_drops: counter(SOCKET_DROPS.0, SOCKET_DROPS.1, &["shard", SOCKET_DROPS.2])?,
+            socket_sent: counter(SOCKET_SENT.0, SOCKET_SENT.1, &["shard", SOCKET_SENT.2])?,
             datagrams_dropped: counter(
                 "datagrams_dropped_total",
                 "UDP datagrams refused before anything was decrypted.",
@@ -361,9 +373,14 @@ impl ShardMetrics {
                 raise(&family.with_label_values(&[shard, value]), read(report));
             }
         }
-        for (value, read) in SOCKET_DROPS.3 {
-            let counter = families.socket_drops.with_label_values(&[shard, value]);
-            raise(&counter, read(socket));
+        let of_socket = [
+            (SOCKET_DROPS, &families.socket_drops),
+            (SOCKET_SENT, &families.socket_sent),
+        ];
+        for ((.., values), family) in of_socket {
+            for (value, read) in values {
+                raise(&family.with_label_values(&[shard, value]), read(socket));
+            }
         }
         for reason in DropReason::ALL {
             let family = if !reason.is_about_packets() {

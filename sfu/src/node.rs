@@ -91,6 +91,7 @@ impl Node {
                     limits: config.limits(),
                 },
                 socket,
+                send_bursts: config.send_bursts,
                 bell,
                 inbox,
                 events: events.clone(),

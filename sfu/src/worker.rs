@@ -42,6 +42,7 @@ const PENDING_REQUESTS: usize = 1024;
 pub(crate) struct Plan {
     pub(crate) config: ShardConfig,
     pub(crate) socket: UdpSocket,
+    pub(crate) send_bursts: bool,
     /// The address that datagrams count as arriving on: the first host candidate.
     pub(crate) local: SocketAddr,
     pub(crate) bell: Bell,
@@ -85,7 +86,7 @@ impl Worker {
     fn new(plan: Plan) -> Self {
         Worker {
             shard: Shard::new(plan.config),
-            socket: BatchSocket::new(plan.socket),
+            socket: BatchSocket::new(plan.socket, plan.send_bursts),
             local: plan.local,
             bell: plan.bell,
             inbox: plan.inbox,

@@ -64,6 +64,8 @@ pub(crate) struct Outcome {
     pub(crate) counters: Counters,
     /// How late its media left.
     pub(crate) late: Histogram,
+    /// Datagrams that its sockets did not take.
+    pub(crate) unsent: u64,
     /// Datagrams that its own network lost, on the way up and down.
     pub(crate) lost_on_purpose: (u64, u64),
 }
@@ -149,8 +151,9 @@ impl Seated {
         let mut cuts = orders.borrow().cuts;
         let mut alarm = pin!(tokio::time::sleep_until(self.opened.into()));
         loop {
+            let done = self.is_done();
             self.let_leave(&ways).await;
-            if self.is_done() {
+            if done || self.over {
                 return self.finish();
             }
             // Most datagrams put the deadline off; an alarm that comes too early sets the next one.
@@ -158,13 +161,10 @@ impl Seated {
             if wake < alarm.deadline() || alarm.is_elapsed() {
                 alarm.as_mut().reset(wake);
             }
-            // What comes most often is asked first. Its readiness is rationed by tokio, so that the
-            // others have their turn under any load.
+            // What is rare is asked first: who floods it keeps nobody from hearing that the run is
+            // over. The alarm needs no turn then, see `receive`.
             tokio::select! {
                 biased;
-                socket = readable(&ways.sockets) => self.receive(socket, &ways.sockets[socket]),
-                () = &mut alarm => self.tick(),
-                heard = ways.line.hear() => self.hear(heard),
                 changed = orders.changed(), if self.leave_by.is_none() => {
                     // Dropped, the run is over as well.
                     let order = changed.map_or(Order { over: true, cuts }, |()| *orders.borrow());
@@ -181,6 +181,9 @@ impl Seated {
                         }
                     }
                 }
+                heard = ways.line.hear() => self.hear(heard),
+                socket = readable(&ways.sockets) => self.receive(socket, &ways.sockets[socket]),
+                () = &mut alarm => self.tick(),
             }
         }
     }
@@ -226,7 +229,8 @@ impl Seated {
         let arrivals = lanes.filter_map(Lanes::next_at);
         let patience = match self.media_began {
             None => Some(self.opened + JOIN_PATIENCE),
-            Some(began) => self.part.stays.map(|stays| began + stays),
+            Some(began) if self.leave_by.is_none() => self.part.stays.map(|stays| began + stays),
+            Some(_) => None,
         };
         let others = [self.leave_by, patience, self.media_wake()];
         let soonest = others.into_iter().flatten().chain(arrivals).min();
@@ -325,15 +329,20 @@ impl Seated {
                 } => match &mut self.up {
                     Some(lanes) => lanes.send(Instant::now(), socket, destination, bytes),
                     // A full socket buffer is loss on the path.
-                    None => drop(ways.sockets[socket].try_send_to(&bytes, destination)),
+                    None => self.send(&ways.sockets[socket], &bytes, destination),
                 },
                 Output::Event(event) => self.happened(event),
             }
         }
         let now = Instant::now();
         while let Some(late) = self.up.as_mut().and_then(|lanes| lanes.arrived(now)) {
-            let _ = ways.sockets[late.socket].try_send_to(&late.bytes, late.peer);
+            self.send(&ways.sockets[late.socket], &late.bytes, late.peer);
         }
+    }
+
+    fn send(&mut self, socket: &UdpSocket, bytes: &[u8], destination: SocketAddr) {
+        let sent = socket.try_send_to(bytes, destination);
+        self.outcome.unsent += u64::from(sent.is_err());
     }
 
     fn happened(&mut self, event: Event) {

@@ -75,8 +75,15 @@ impl Capacity {
 
     /// Why it is to be measured again; none while it is this machine's.
     pub fn outdated(&self) -> Option<String> {
-        let (then, now) = (self.machine.cores, Machine::here().cores);
-        (then != now).then(|| format!("this was with {then} cores, and now there are {now}"))
+        let here = Machine::here();
+        let (then, now) = (self.machine.cores, here.cores);
+        if then != now {
+            return Some(format!(
+                "this was with {then} cores, and now there are {now}"
+            ));
+        }
+        let (then, now) = (&self.machine.cpu_model, &here.cpu_model);
+        (then != now).then(|| format!("this was with {then}, and now it is {now}"))
     }
 
     /// What is kept in a data directory, if anything is.

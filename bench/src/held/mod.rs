@@ -353,6 +353,10 @@ impl Held {
             self.back.record_us(us(after));
         }
         self.packets_sent += outcome.counters.packets_sent;
+        if let Some(own) = &mut self.own_used {
+            // What a socket did not take is the generator's loss, not the target's.
+            own.socket_drops += outcome.unsent;
+        }
         self.lost_on_purpose.0 += outcome.lost_on_purpose.0;
         self.lost_on_purpose.1 += outcome.lost_on_purpose.1;
         self.media_late.merge(&outcome.late);

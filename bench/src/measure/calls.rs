@@ -18,7 +18,7 @@ const NUMBERED_IN: [&str; 2] = [
 ];
 
 /// Threads that are counted, each with an open file of its own.
-const MAX_THREADS: usize = 1_024;
+const MAX_THREADS: usize = 256;
 
 /// Counts while it is there.
 pub(crate) struct SystemCalls(Vec<Counter>);

@@ -12,6 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, Error, RootCertStore};
 
+use super::line::MAX_MESSAGE_BYTES;
+
 /// Whom a relay has to be.
 #[derive(Debug, Clone)]
 pub(super) struct Trust {
@@ -44,7 +46,8 @@ impl Trust {
     /// Begins a handshake.
     pub(super) fn begin(&self) -> io::Result<Tls> {
         let connection = ClientConnection::new(Arc::clone(&self.config), self.name.clone());
-        let connection = connection.map_err(|error| io::Error::other(words(&error, true)))?;
+        let mut connection = connection.map_err(|error| io::Error::other(words(&error, true)))?;
+        connection.set_buffer_limit(Some(2 * MAX_MESSAGE_BYTES));
         Ok(Tls(Box::new(connection)))
     }
 }

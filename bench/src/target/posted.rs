@@ -17,6 +17,9 @@ pub(crate) const GOODBYE: &str = "";
 /// Most redirections of an offer: one leads to a less busy server, the others are to spare.
 const MAX_REDIRECTIONS: usize = 5;
 
+/// Most characters of a server's words in an error.
+const MAX_QUOTED: usize = 200;
+
 /// One participant's requests.
 pub(crate) struct Posted {
     url: String,
@@ -55,11 +58,17 @@ impl Posted {
             match status {
                 StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
                     let leads = led(&url, answer.headers())?;
-                    url = leads.with_context(|| format!("POST {url}: {status} leads nowhere"))?;
+                    url = leads
+                        .with_context(|| format!("POST {}: {status} leads nowhere", shown(&url)))?;
                 }
                 _ => {
                     let text = String::from_utf8_lossy(answer.body()).into_owned();
-                    anyhow::ensure!(status.is_success(), "POST {url}: {status}: {text}");
+                    anyhow::ensure!(
+                        status.is_success(),
+                        "POST {}: {status}: {}",
+                        shown(&url),
+                        quoted(&text)
+                    );
                     self.session = led(&url, answer.headers())?;
                     return Ok(text);
                 }
@@ -78,7 +87,11 @@ impl Posted {
         };
         let answer = self.ask(Method::DELETE, &session, String::new()).await?;
         let status = answer.status();
-        anyhow::ensure!(status.is_success(), "DELETE {session}: {status}");
+        anyhow::ensure!(
+            status.is_success(),
+            "DELETE of a session at {}: {status}",
+            session.origin().ascii_serialization()
+        );
         Ok(())
     }
 
@@ -101,16 +114,31 @@ impl Posted {
     }
 }
 
+/// A URL without what may be secret in it.
+fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// What a server said, as one short line.
+fn quoted(text: &str) -> String {
+    text.chars()
+        .take(MAX_QUOTED)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
 /// Where an answer leads, if it does. A Location may be relative to what was asked.
 fn led(asked: &Url, headers: &HeaderMap) -> anyhow::Result<Option<Url>> {
     let Some(location) = headers.get(LOCATION) else {
         return Ok(None);
     };
     let location = location.to_str().ok().and_then(|to| asked.join(to).ok());
-    let location = location.with_context(|| format!("{asked}: its Location is no URL"))?;
+    let location = location.with_context(|| format!("{}: its Location is no URL", shown(asked)))?;
     anyhow::ensure!(
         location.origin() == asked.origin(),
-        "{asked} leads to another origin, {location}, which was not named and gets no bearer"
+        "{} leads to another origin, {}, which was not named and gets no bearer",
+        shown(asked),
+        location.origin().ascii_serialization()
     );
     Ok(Some(location))
 }

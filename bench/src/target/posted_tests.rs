@@ -153,18 +153,21 @@ async fn whatever_leads_elsewhere_or_nowhere_is_refused_and_nobody_else_is_asked
         ("POST /broken", (201, "http://[", "theirs")),
         ("POST /round", (307, "/round", "")),
         ("POST /found", (302, "/whip", "")),
-        ("POST /refused", (403, "http://127.0.0.2:1/", "not you")),
+        (
+            "POST /refused",
+            (403, "http://127.0.0.2:1/", "not you\n\u{1b}"),
+        ),
     ])
     .await;
     for (path, words, requests) in [
-        ("/moved", "another origin, http://127.0.0.2:1/whip", 1),
-        ("/made", "another origin, http://127.0.0.2:1/session", 1),
-        ("/safer", "another origin, https://127.0.0.1/session", 1),
+        ("/moved", "another origin, http://127.0.0.2:1, which", 1),
+        ("/made", "another origin, http://127.0.0.2:1, which", 1),
+        ("/safer", "another origin, https://127.0.0.1, which", 1),
         ("/nowhere", "leads nowhere", 1),
         ("/broken", "no URL", 1),
         ("/round", "more than 5 redirections", 6),
         ("/found", "302 Found", 1),
-        ("/refused", "403 Forbidden: not you", 1),
+        ("/refused", "403 Forbidden: not you\\n\\u{1b}", 1),
     ] {
         let mut posted = server.posted(path, "token");
         let problem = posted.say(OFFER.to_owned()).await.expect_err(path);

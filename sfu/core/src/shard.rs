@@ -95,6 +95,8 @@ pub struct Shard {
     signals: BTreeMap<SignalId, (RoomId, ParticipantId)>,
     outputs: VecDeque<Output>,
     draining: bool,
+    /// When it was last seen that the shard had stood still: once for a batch.
+    excused_at: Option<Instant>,
     now: Instant,
 }
 
@@ -117,6 +119,7 @@ impl Shard {
             signals: BTreeMap::new(),
             outputs: VecDeque::new(),
             draining: false,
+            excused_at: None,
             now: config.origin,
         }
     }
@@ -127,8 +130,9 @@ impl Shard {
     /// step for all that it sends. Time never goes back: an earlier `now` counts as the latest seen.
     pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Departures) {
         let now = now.max(self.now);
-        if now >= self.deadline().at + STOOD_STILL {
+        if now >= self.deadline().at + STOOD_STILL && self.excused_at != Some(now) {
             self.stage.stood_still(now);
+            self.excused_at = Some(now);
         }
         self.now = now;
         match input {
@@ -219,7 +223,7 @@ impl Shard {
             match wake {
                 Wake::Transport(id) => {
                     self.stage
-                        .step(id, now, out, |connection, step| connection.tick(step));
+                        .step(id, now, out, |connection, step| connection.wake(step));
                 }
                 Wake::Keyframe(id) => subscribe::release_keyframes(&mut self.stage, now, out, id),
                 Wake::Speakers(room) => {

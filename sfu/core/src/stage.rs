@@ -277,7 +277,7 @@ mod tests {
             matches!(stage.events.pop_front(), Some((id, ConnectionEvent::Broke)) if id == first)
         );
         let step = stage.step(second, now, &mut out, |connection, step| {
-            connection.tick(step)
+            connection.wake(step)
         });
         assert_eq!(step, Some(()));
     }

@@ -20,7 +20,7 @@ use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmm
 use sfu_core::io::{Burst, Departures};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::burst::{self, Sent};
+use super::burst::{self, Bursts, Sent};
 use super::overflow::Overflow;
 
 /// Most datagrams taken by one call. At 64 the cost of the call itself is below 2 % of what the
@@ -50,6 +50,8 @@ pub(crate) struct SocketCounts {
     pub(crate) overflowed: u64,
     /// Datagrams that the kernel took.
     pub(crate) sent: u64,
+    /// Of them those that it took several at once.
+    pub(crate) sent_in_bursts: u64,
     /// Datagrams dropped because the send buffer stayed full.
     pub(crate) blocked: u64,
     /// Datagrams that the kernel would not send, such as to an unreachable network.
@@ -104,19 +106,23 @@ pub(crate) struct BatchSocket {
     buffers: Box<[[u8; MAX_DATAGRAM_BYTES]]>,
     counts: SocketCounts,
     overflow: Overflow,
-    /// Whether bursts are cut by the kernel.
-    cuts: bool,
+    bursts: Bursts,
 }
 
 impl BatchSocket {
-    pub(crate) fn new(socket: UdpSocket) -> Self {
+    /// `bursts`: whether datagrams to one receiver go to the kernel together.
+    pub(crate) fn new(socket: UdpSocket, bursts: bool) -> Self {
         BatchSocket {
             overflow: Overflow::of(&socket),
+            bursts: if bursts {
+                Bursts::of(&socket)
+            } else {
+                Bursts::NONE
+            },
             socket,
             headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
             buffers: vec![[0; MAX_DATAGRAM_BYTES]; RECEIVE_BATCH].into_boxed_slice(),
             counts: SocketCounts::default(),
-            cuts: true,
         }
     }
 
@@ -162,7 +168,7 @@ impl BatchSocket {
         let mut patient = true;
         let mut singles = Vec::with_capacity(SEND_BATCH);
         for burst in departures.bursts() {
-            if burst.count > 1 && self.cuts {
+            if burst.count > 1 && self.bursts.are_sent() {
                 self.send_singles(&mut singles, &mut patient);
                 if self.send_burst(&burst, &mut patient) {
                     continue;
@@ -191,15 +197,14 @@ impl BatchSocket {
         if sent == Sent::Blocked && std::mem::take(patient) && wait_writable(&self.socket) {
             sent = burst::send(&self.socket, burst);
         }
+        self.bursts.learn(sent);
         match sent {
-            Sent::Whole => self.counts.sent += burst.count as u64,
+            Sent::Whole => {
+                self.counts.sent += burst.count as u64;
+                self.counts.sent_in_bursts += burst.count as u64;
+            }
             Sent::Blocked => self.counts.blocked += burst.count as u64,
             Sent::Singly => return false,
-            Sent::NeverAgain => {
-                tracing::info!("datagrams are sent one by one: this device cuts no bursts");
-                self.cuts = false;
-                return false;
-            }
         }
         true
     }
@@ -295,7 +300,10 @@ mod tests {
 
     fn loopback() -> BatchSocket {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        BatchSocket::new(open(any, 1 << 20, 1 << 20).expect("a loopback socket"))
+        BatchSocket::new(
+            open(any, 1 << 20, 1 << 20).expect("a loopback socket"),
+            true,
+        )
     }
 
     fn address(socket: &BatchSocket) -> SocketAddr {
@@ -341,8 +349,8 @@ mod tests {
         for (number, (destination, length)) in lengths.into_iter().chain(more).enumerate() {
             departures.push(destination, &vec![number as u8; length]);
         }
-        for cuts in [true, false] {
-            from.cuts = cuts;
+        for bursts in [true, false] {
+            assert_eq!(from.bursts.are_sent(), bursts);
             from.send(&departures);
             let seen = |socket: &mut BatchSocket, count| -> Vec<(u8, usize)> {
                 let seen = take_all(socket, count);
@@ -350,8 +358,9 @@ mod tests {
             };
             assert_eq!(seen(&mut to, 4), [(0, 900), (1, 900), (2, 300), (4, 100)]);
             assert_eq!(seen(&mut other, 3), [(3, 80), (5, 1_100), (6, 1_100)]);
+            from.bursts = Bursts::NONE;
         }
-        assert_eq!(from.counts().sent, 14);
+        assert_eq!((from.counts().sent, from.counts().sent_in_bursts), (14, 5));
     }
 
     #[test]
@@ -378,7 +387,7 @@ mod tests {
     #[test]
     fn what_the_kernel_drops_from_a_full_buffer_is_counted() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut to = BatchSocket::new(open(any, 4096, 4096).expect("a loopback socket"));
+        let mut to = BatchSocket::new(open(any, 4096, 4096).expect("a loopback socket"), true);
         let from = UdpSocket::bind(any).expect("a loopback socket");
         let sent = 1_000;
         for _ in 0..sent {
@@ -411,7 +420,7 @@ mod tests {
             eprintln!("no IPv6 loopback here");
             return;
         };
-        let mut to = BatchSocket::new(to);
+        let mut to = BatchSocket::new(to, true);
         let from = UdpSocket::bind(any).expect("the second socket as well");
         from.send_to(b"six", address(&to)).expect("sends");
         let seen = take_all(&mut to, 1);

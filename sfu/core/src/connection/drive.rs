@@ -84,9 +84,16 @@ impl Connection {
             .is_ok_and(|datagram| self.rtc.accepts(&Input::Receive(now, datagram)))
     }
 
-    /// Its time has come.
-    pub(crate) fn tick(&mut self, step: &mut Step<'_>) {
-        self.written = Written::Nothing;
+    /// Its time has come, or what was written is to leave.
+    pub(crate) fn wake(&mut self, step: &mut Step<'_>) {
+        let written = std::mem::replace(&mut self.written, Written::Nothing);
+        if written != Written::Left || self.wake_at() <= step.now {
+            self.tick(step);
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn tick(&mut self, step: &mut Step<'_>) {
         let input = Input::Timeout(step.now);
         self.feed(step, input);
         if self.reach.give_up_at().is_some_and(|at| at <= step.now) && !self.closed {
@@ -100,6 +107,9 @@ impl Connection {
     }
 
     pub(super) fn feed(&mut self, step: &mut Step<'_>, input: Input<'_>) {
+        if self.written == Written::Asked {
+            self.written = Written::Left;
+        }
         // A bad datagram is an error of whoever sent it and never ends the session: an attacker
         // who guessed an address would end calls with it.
         if self.rtc.handle_input(input).is_err() {

@@ -76,7 +76,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) extensions: &'a Extensions,
 }
 
-/// What was written to the transport since its last tick: str0m sends when time is fed in.
+/// What was written to the transport: str0m sends it when time is fed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
     Nothing,
@@ -84,6 +84,8 @@ enum Written {
     Something,
     /// Something, and the shard was asked for a tick.
     Asked,
+    /// Asked as before, and all of it has left since.
+    Left,
 }
 
 pub(crate) struct Connection {
@@ -270,9 +272,10 @@ impl Connection {
                 if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
                     stream.write_rtp(write);
                     step.report.packets_forwarded += 1;
-                    if self.written == Written::Nothing {
-                        self.written = Written::Something;
-                    }
+                    self.written = match self.written {
+                        Written::Nothing | Written::Something => Written::Something,
+                        Written::Asked | Written::Left => Written::Asked,
+                    };
                 }
                 false
             }

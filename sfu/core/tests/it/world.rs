@@ -411,18 +411,25 @@ impl World {
             if sent.is_empty() {
                 return;
             }
+            // One batch, as a worker reads it off its socket.
+            let mut out = Departures::new();
             for (source, bytes) in sent {
                 let gone = |client: &Client| client.address == source && client.unreachable;
                 if self.clients.iter().any(gone) || self.loses(&bytes) {
                     continue;
                 }
-                let destination = NODE;
-                self.input(Input::Datagram {
+                let datagram = Input::Datagram {
                     source,
-                    destination,
+                    destination: NODE,
                     bytes: &bytes,
-                });
+                };
+                self.shard.handle(self.now, datagram, &mut out);
             }
+            if self.shard.deadline().at <= self.now {
+                self.shard.handle(self.now, Input::Tick, &mut out);
+            }
+            self.deliver(&out);
+            self.collect();
         }
     }
 
