@@ -61,6 +61,9 @@ impl LoadArguments {
         let mut sized = self.clone();
         match numbers.as_deref() {
             Ok([publishers]) => sized.publishers = Some(*publishers),
+            Ok([_, _]) if scenario == "rooms" => {
+                anyhow::bail!("rooms:{size} has two numbers; write rooms:ROOMSxPUBLISHERSxVIEWERS")
+            }
             Ok([publishers, viewers]) => {
                 (sized.publishers, sized.viewers) = (Some(*publishers), *viewers);
             }
@@ -85,10 +88,9 @@ impl LoadArguments {
     pub(crate) fn unchecked(&self, scenario: &str) -> anyhow::Result<Load> {
         let scenario = scenario::by_name(scenario)
             .with_context(|| format!("no scenario {scenario:?}; `bench list` names them"))?;
-        anyhow::ensure!(
-            (1..=3).contains(&self.layers) && self.fps > 0 && self.seconds > 0,
-            "a camera has 1 to 3 layers, and fps and seconds are not 0"
-        );
+        anyhow::ensure!((1..=3).contains(&self.layers), "--layers is 1, 2 or 3");
+        anyhow::ensure!(self.fps > 0, "--fps is at least 1");
+        anyhow::ensure!(self.seconds > 0, "--seconds is at least 1");
         let usual = scenario.usual_publishers();
         Ok(Load {
             scenario,
@@ -133,7 +135,8 @@ impl Load {
         let participants = self.plan().participants();
         anyhow::ensure!(
             (2..=MAX_PARTICIPANTS).contains(&participants),
-            "{participants} participants: a run has 2 to {MAX_PARTICIPANTS}"
+            "{participants} participants: a run has 2 to {MAX_PARTICIPANTS}; --publishers, --viewers and \
+             --rooms say how many"
         );
         Ok(())
     }
@@ -202,6 +205,7 @@ mod tests {
             ("fanout:-1", "no size"),
             ("dance:2", "dance"),
             ("fanout:1x0", "1 participants"),
+            ("rooms:10x10", "ROOMSx"),
             ("rooms:100x1x100", "10100"),
         ] {
             let problem = plain.load.load(shape).err().expect(shape).to_string();

@@ -50,6 +50,8 @@ pub(super) struct Tried {
     /// Of all cores of this machine, target and generator together.
     pub(super) machine_percent: f64,
     pub(super) target_cores: f64,
+    /// Of other programs.
+    pub(super) others_cores: f64,
     pub(super) latency_p99_ms: f64,
     pub(super) loss_percent: f64,
     pub(super) join_p95_ms: f64,
@@ -70,6 +72,7 @@ impl Tried {
             holds: broken.is_empty(),
             machine_percent: 100.0 * busy / cores,
             target_cores: summary.target_used.map_or(0.0, |used| used.cores),
+            others_cores: summary.others_cores.unwrap_or(0.0),
             latency_p99_ms: summary.latency_ms.p99,
             loss_percent: summary.loss_percent,
             join_p95_ms: summary.join_ms.p95,
@@ -84,8 +87,10 @@ impl Tried {
             None => "holds".to_owned(),
             Some(reason) => format!("breaks: {reason}"),
         };
+        let besides = self.limited_by.first();
+        let besides = besides.map_or_else(String::new, |why| format!(" ({why})"));
         format!(
-            "{:>5}  {:>5} people  {:>3.0} % of the machine  p99 {:.1} ms  {verdict}",
+            "{:>5}  {:>5} people  {:>3.0} % of the machine  p99 {:.1} ms  {verdict}{besides}",
             self.load, self.participants, self.machine_percent, self.latency_p99_ms
         )
     }
@@ -100,10 +105,23 @@ pub(super) struct Answer {
     pub(super) target: String,
     /// The largest load that holds; 0 when none does.
     pub(super) holds: u16,
+    /// Whether it may hold more: nothing larger was tried, or what broke was not the target alone.
+    pub(super) at_least: bool,
     /// How many people take part in it.
     pub(super) participants: usize,
     pub(super) words: String,
     pub(super) tried: Vec<Tried>,
+}
+
+/// The smallest load above `held` that does not hold.
+fn next_limit(held: u16, tried: &[Tried]) -> Option<&Tried> {
+    let above = tried.iter().filter(|one| one.load > held && !one.holds);
+    above.min_by_key(|one| one.load)
+}
+
+/// See [`Answer::at_least`].
+pub(super) fn is_at_least(held: u16, tried: &[Tried]) -> bool {
+    next_limit(held, tried).is_none_or(|next| !next.limited_by.is_empty())
 }
 
 /// Says it in a sentence or two. `shape` is one of what is counted, such as "meetings of 8".
@@ -114,26 +132,27 @@ pub(super) fn words(shape: &str, held: u16, tried: &[Tried], most: u16) -> Strin
         let why = first.map_or_else(|| "nothing was tried".to_owned(), Clone::clone);
         return format!("This machine does not hold {shape}, not even the smallest number: {why}.");
     };
+    let at_least = if is_at_least(held, tried) {
+        "at least "
+    } else {
+        ""
+    };
     let holds = format!(
-        "This machine holds {held} {shape} ({} people) at {:.0} % CPU, {:.2} cores of them the server's.",
+        "This machine holds {at_least}{held} {shape} ({} people) at {:.0} % CPU, {:.2} cores of them the server's.",
         best.participants, best.machine_percent, best.target_cores
     );
-    let above = tried.iter().filter(|one| one.load > held && !one.holds);
-    let next = above.min_by_key(|one| one.load);
-    let limit = match next {
-        None => format!(" More than {most} was not tried."),
-        Some(next) => {
-            let shared = match next.limited_by.is_empty() {
-                true => "",
-                false => {
-                    ", and there the people that were simulated here took part of the machine: with them elsewhere it may hold more"
-                }
-            };
-            let why = next.broken.join("; ");
-            format!(" The next limit, at {}: {why}{shared}.", next.load)
-        }
+    let Some(next) = next_limit(held, tried) else {
+        return format!("{holds} More than {most} was not tried.");
     };
-    holds + &limit
+    let why = next.broken.join("; ");
+    match next.limited_by.as_slice() {
+        [] => format!("{holds} The next limit, at {}: {why}.", next.load),
+        besides => format!(
+            "{holds} At {}: {why}. But that was not the server alone ({}), so it may hold more.",
+            next.load,
+            besides.join("; ")
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +231,16 @@ mod tests {
         assert!(said.contains("holds 3 meetings of 8"), "{said}");
         assert!(said.contains("at 50 % CPU"), "{said}");
         assert!(said.contains("at 4: latency"), "{said}");
+        let mut shared = tried.clone();
+        shared[2].limited_by = vec!["other programs ran".to_owned()];
+        let said = words("meetings of 8", 3, &shared, 100);
+        assert!(said.contains("holds at least 3 meetings of 8"), "{said}");
+        assert!(
+            said.contains("(other programs ran), so it may hold more"),
+            "{said}"
+        );
         let said = words("meetings of 8", 2, &tried[..2], 2);
+        assert!(said.contains("holds at least 2"), "{said}");
         assert!(said.contains("More than 2 was not tried"), "{said}");
         let said = words("meetings of 8", 0, &tried[2..3], 2);
         assert!(said.contains("does not hold"), "{said}");

@@ -26,6 +26,8 @@ pub struct Capacity {
     shape: String,
     /// How many of them.
     holds: u16,
+    /// Whether it may be more.
+    at_least: bool,
     /// How many people take part in them.
     participants: usize,
     /// Of all cores, the simulated people's share included.
@@ -42,12 +44,13 @@ pub struct Capacity {
 
 impl Capacity {
     /// The largest load that holds, here and now. `what`: a scenario and what was counted in it.
-    pub(super) fn of(best: &Tried, what: (String, String), media: &Media) -> Self {
+    pub(super) fn of(best: &Tried, at_least: bool, what: (String, String), media: &Media) -> Self {
         let (scenario, shape) = what;
         Capacity {
             scenario,
             shape,
             holds: best.load,
+            at_least,
             participants: best.participants,
             machine_percent: best.machine_percent,
             server_cores: best.target_cores,
@@ -67,8 +70,9 @@ impl Capacity {
     /// What is held, when that was measured and by which version.
     pub fn words(&self) -> String {
         let date = self.at.split_once('T').map_or(&*self.at, |(date, _)| date);
+        let at_least = if self.at_least { "at least " } else { "" };
         format!(
-            "holds {} {}, {} people, at {:.0} % CPU; measured on {date} by version {}",
+            "holds {at_least}{} {}, {} people, at {:.0} % CPU; measured on {date} by version {}",
             self.holds, self.shape, self.participants, self.machine_percent, self.version
         )
     }
@@ -142,6 +146,7 @@ mod tests {
             scenario: "rooms".to_owned(),
             shape: "meetings of 8 (720p)".to_owned(),
             holds: 14,
+            at_least: false,
             participants: 112,
             machine_percent: 70.2,
             server_cores: 1.25,

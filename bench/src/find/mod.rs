@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use self::answer::{Answer, Tried, words};
+use self::answer::{Answer, Tried, is_at_least, words};
 pub use self::capacity::Capacity;
 use self::search::Search;
 use crate::cli::WhichTarget;
@@ -136,6 +136,7 @@ pub(crate) async fn run(args: FindArguments, data_dir: &Path) -> anyhow::Result<
         unit: args.raise.name(),
         target: name,
         holds: held,
+        at_least: is_at_least(held, &tried),
         participants: best.as_ref().map_or(0, |one| one.participants),
         words: words(&shape, held, &tried, args.most),
         tried,
@@ -147,7 +148,7 @@ pub(crate) async fn run(args: FindArguments, data_dir: &Path) -> anyhow::Result<
     )?;
     let best = best.context("not even the smallest load holds")?;
     if args.store {
-        let capacity = Capacity::of(&best, (args.scenario, shape), &load.media);
+        let capacity = Capacity::of(&best, answer.at_least, (args.scenario, shape), &load.media);
         let path = capacity.store(data_dir)?;
         if !args.outlets.are_quiet() {
             eprintln!("kept as this node's capacity in {}", path.display());

@@ -14,7 +14,11 @@ pub(super) fn page_of(answer: &Answer, machine: &Machine) -> String {
         escape(&answer.scenario)
     );
     let verdict = Verdict {
-        class: if answer.holds > 0 { "good" } else { "bad" },
+        class: match (answer.holds, answer.at_least) {
+            (0, _) => "bad",
+            (_, true) => "none",
+            (_, false) => "good",
+        },
         words: answer.words.clone(),
         reasons: Vec::new(),
     };
@@ -129,6 +133,7 @@ mod tests {
             unit: "rooms",
             target: "<b>here".to_owned(),
             holds: 4,
+            at_least: false,
             participants: 11,
             words: "This machine holds 4 rooms.".to_owned(),
             tried: vec![tried(8, 10), tried(4, 11)],

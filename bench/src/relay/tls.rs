@@ -137,6 +137,15 @@ fn words(error: &Error, in_handshake: bool) -> String {
     }
 }
 
+/// Of whom a certificate is: rustls writes `DnsName("localhost")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| match name.split('"').nth(1) {
+        Some(bare) => bare.to_owned(),
+        None => name.clone(),
+    };
+    presented.iter().map(bare).collect::<Vec<_>>().join(" and ")
+}
+
 fn refusal(problem: &CertificateError) -> String {
     match problem {
         // The latter when somebody bears the name of an authority that is.
@@ -149,7 +158,7 @@ fn refusal(problem: &CertificateError) -> String {
             presented,
         } => format!(
             "its certificate is for {}, not for {}",
-            presented.join(" and "),
+            names(presented),
             expected.to_str()
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -160,7 +169,8 @@ fn refusal(problem: &CertificateError) -> String {
         }
         // Only its name is told.
         CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
-            "it shows the certificate of an authority (CA:TRUE) instead of one of its own"
+            "it shows the certificate of an authority (CA:TRUE) instead of one of its own, which \
+             that authority has signed"
                 .to_owned()
         }
         other => format!("its certificate is refused: {other}"),

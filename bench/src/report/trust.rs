@@ -26,7 +26,7 @@ pub(crate) fn warnings(summary: &Summary) -> Vec<String> {
     let mut warnings = Vec::new();
     if summary.seconds < SHORTEST_SECONDS {
         warnings.push(format!(
-            "measured for {} s: too short for a tail",
+            "measured for {} s: too short for what is rare, such as p99",
             summary.seconds
         ));
     }
@@ -52,14 +52,15 @@ pub(crate) fn limits(summary: &Summary, cores: f64) -> Vec<String> {
     let used = [summary.bench_used, summary.target_used];
     let ours: f64 = used.iter().flatten().map(|used| used.cores).sum();
     let others = summary.others_cores.unwrap_or(0.0);
-    if ours + others > cores * BUSY_SHARE {
+    if others > MOST_OTHERS_CORES {
+        limits.push(format!(
+            "other programs used {others:.1} of this machine's {cores} cores: end them and run again"
+        ));
+    } else if ours + others > cores * BUSY_SHARE {
         limits.push(format!(
             "this machine was full: {:.1} of {cores} cores",
             ours + others
         ));
-    }
-    if others > MOST_OTHERS_CORES {
-        limits.push(format!("other programs used {others:.1} cores"));
     }
     if summary.bench_late_ms.p99 > MOST_LATE_MS {
         limits.push(format!(

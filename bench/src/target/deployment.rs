@@ -36,6 +36,11 @@ impl Deployment {
     /// Signs in with a password.
     pub(crate) async fn sign_in(url: &str, email: &str, password: &str) -> anyhow::Result<Self> {
         let mut http = Http::new(url)?;
+        http.reach().await?;
+        anyhow::ensure!(
+            !email.is_empty() && !password.is_empty(),
+            "who opens the rooms of {url}? Set COLLOQUY_BENCH_EMAIL and COLLOQUY_BENCH_PASSWORD"
+        );
         let who = json!({ "email": email, "password": password });
         let SignedIn { access_token } = http.post("/api/auth/login", &who).await?;
         http.sign_with(access_token);

@@ -6,7 +6,7 @@ use anyhow::Context;
 use aws_lc_rs::digest::{self, SHA256};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Method, Request, Response, Uri, header};
+use hyper::{Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
@@ -16,6 +16,14 @@ use tokio::time::timeout;
 
 /// Longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// How often and how long is waited when a server says that it has too much to do: hundreds who join
+/// from one address are more than most let in at once.
+const MAX_WAITS: usize = 30;
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Most characters of a server's words in an error.
+const MAX_QUOTED: usize = 200;
 
 /// Longest wait for an answer, far more than one takes: a server that hangs ends the run.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -138,6 +146,28 @@ impl Http {
         signed: bool,
     ) -> anyhow::Result<Bytes> {
         let what = format!("{method} {}{path}", self.base);
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut answer = self.ask_once(&method, path, &body, signed).await;
+        for _ in 0..MAX_WAITS {
+            let Some(wait) = answer.as_ref().ok().and_then(asked_to_wait) else {
+                break;
+            };
+            tokio::time::sleep(wait).await;
+            answer = self.ask_once(&method, path, &body, signed).await;
+        }
+        let (head, body) = answer.with_context(|| what.clone())?.into_parts();
+        let status = head.status;
+        anyhow::ensure!(status.is_success(), "{what}: {status}: {}", said(&body));
+        Ok(body)
+    }
+
+    async fn ask_once(
+        &self,
+        method: &Method,
+        path: &str,
+        body: &str,
+        signed: bool,
+    ) -> anyhow::Result<Response<Bytes>> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -145,20 +175,8 @@ impl Http {
         if let Some(token) = self.bearer.as_ref().filter(|_| signed) {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let exchange = self.exchange(request.body(Full::from(body))?);
-        let answer = timeout(PATIENCE, exchange)
-            .await
-            .map_err(anyhow::Error::from)
-            .flatten()
-            .with_context(|| what.clone())?;
-        let (status, body) = (answer.status(), answer.into_body());
-        anyhow::ensure!(
-            status.is_success(),
-            "{what}: {status}: {}",
-            String::from_utf8_lossy(&body)
-        );
-        Ok(body)
+        let exchange = self.exchange(request.body(Full::from(body.to_owned()))?);
+        timeout(PATIENCE, exchange).await?
     }
 
     /// Asks and reads the whole answer.
@@ -175,9 +193,67 @@ impl Http {
     }
 }
 
+/// How long a server that has too much to do asks to wait (RFC 6585, section 4), within reason.
+fn asked_to_wait(answer: &Response<Bytes>) -> Option<Duration> {
+    if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    let wait = Duration::from_secs(seconds.parse().ok()?);
+    (wait <= LONGEST_WAIT).then_some(wait)
+}
+
+/// What a refusal says: the title of a problem (RFC 9457), else its first words on one line.
+fn said(body: &[u8]) -> String {
+    let problem: Option<Value> = serde_json::from_slice(body).ok();
+    let title = problem
+        .as_ref()
+        .and_then(|problem| problem["title"].as_str());
+    match title {
+        Some(title) => quoted(title),
+        None => quoted(&String::from_utf8_lossy(body)),
+    }
+}
+
+/// What a server said, as one short line.
+pub(super) fn quoted(text: &str) -> String {
+    text.chars()
+        .take(MAX_QUOTED)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_short_wait_that_was_asked_for_is_waited() {
+        let cases = [
+            (429, Some("1"), Some(1)),
+            (429, Some("3600"), None),
+            (429, Some("soon"), None),
+            (429, None, None),
+            (503, Some("1"), None),
+        ];
+        for (status, asked, seconds) in cases {
+            let mut answer = Response::builder().status(status);
+            if let Some(asked) = asked {
+                answer = answer.header(header::RETRY_AFTER, asked);
+            }
+            let answer = answer.body(Bytes::new()).expect("an answer");
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(asked_to_wait(&answer), expected, "{status} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_short_line_that_says_its_title() {
+        let problem = br#"{"type":"about:blank","title":"The password is wrong","status":401}"#;
+        assert_eq!(said(problem), "The password is wrong");
+        assert_eq!(said(b"no\n<html>\x1b"), "no\\n<html>\\u{1b}");
+        assert_eq!(said(&[b'a'; 1_000]).len(), MAX_QUOTED);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_never_answers_is_not_waited_for_without_end() {

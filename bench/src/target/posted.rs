@@ -9,16 +9,13 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use url::Url;
 
-use super::http::Http;
+use super::http::{Http, quoted};
 
 /// What is said to end a session. It is answered with the same.
 pub(crate) const GOODBYE: &str = "";
 
 /// Most redirections of an offer: one leads to a less busy server, the others are to spare.
 const MAX_REDIRECTIONS: usize = 5;
-
-/// Most characters of a server's words in an error.
-const MAX_QUOTED: usize = 200;
 
 /// One participant's requests.
 pub(crate) struct Posted {
@@ -117,14 +114,6 @@ impl Posted {
 /// A URL without what may be secret in it.
 fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
-}
-
-/// What a server said, as one short line.
-fn quoted(text: &str) -> String {
-    text.chars()
-        .take(MAX_QUOTED)
-        .flat_map(char::escape_debug)
-        .collect()
 }
 
 /// Where an answer leads, if it does. A Location may be relative to what was asked.
