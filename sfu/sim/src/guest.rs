@@ -347,7 +347,11 @@ impl Guest {
                 self.sight.packet(now, &packet);
                 None
             }
-            Event::Frame(frame) => self.sight.frame(now, frame),
+            Event::Frame(frame) => {
+                let roster = self.participant.roster();
+                let track = roster.track_in(&frame.slot, frame.csrc);
+                self.sight.frame(now, frame, track)
+            }
             Event::PathLost(lost) => {
                 self.path_lost(now, lost);
                 Some(format!("path lost: {lost}"))

@@ -34,10 +34,10 @@ struct Eyes {
 }
 
 impl Observer for Eyes {
-    fn happened(&mut self, _now: Instant, event: &Event, _roster: &Roster) {
+    fn happened(&mut self, _now: Instant, event: &Event, roster: &Roster) {
         let Event::Frame(frame) = event else { return };
         let mut seen = self.seen.lock().expect("not poisoned");
-        let Some(track) = frame.track else {
+        let Some(track) = roster.track_in(&frame.slot, frame.csrc) else {
             seen.faults.push("a frame without a known CSRC".into());
             return;
         };

@@ -35,9 +35,9 @@ type Heard = Arc<Mutex<Vec<(String, u64)>>>;
 struct Ear(Heard);
 
 impl Observer for Ear {
-    fn happened(&mut self, _: Instant, event: &Event, _: &Roster) {
+    fn happened(&mut self, _: Instant, event: &Event, roster: &Roster) {
         if let Event::Frame(frame) = event
-            && let Some(track) = frame.track
+            && let Some(track) = roster.track_in(&frame.slot, frame.csrc)
             && track.source == Source::Microphone
         {
             let heard = (track.participant.to_string(), frame.timestamp);

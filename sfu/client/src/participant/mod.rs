@@ -222,10 +222,7 @@ impl Participant {
                 Event::KeyframeWanted { source, layer }
             }
             peer::Event::Packet(packet) => Event::Packet(packet),
-            peer::Event::Frame(mut frame) => {
-                frame.track = self.roster.track_in(&frame.slot, frame.csrc);
-                Event::Frame(frame)
-            }
+            peer::Event::Frame(frame) => Event::Frame(frame),
             peer::Event::Failed(reason) => {
                 self.over = true;
                 Event::Failed(reason)

@@ -128,20 +128,10 @@ impl Roster {
     }
 
     /// The track of what was received: by its CSRC, else by what is in the slot.
-    pub(super) fn track_in(&self, slot: &SlotId, csrc: Option<u32>) -> Option<TrackId> {
-        let told = self.slots.get(slot).and_then(|view| view.track);
-        let Some(csrc) = csrc else {
-            return told;
-        };
-        // Most often it is what is in the slot; a room may be too large to search for each frame.
-        let expected = told.and_then(|id| Some((id, self.people.get(&id.participant)?)));
-        let fits = |(id, person): &(TrackId, &Participant)| {
-            let mut tracks = person.tracks.iter();
-            tracks.any(|track| track.id == *id && track.csrc == csrc)
-        };
-        match expected.filter(fits) {
-            Some((id, _)) => Some(id),
-            None => self.tracks().find(|t| t.csrc == csrc).map(|t| t.id),
+    pub fn track_in(&self, slot: &SlotId, csrc: Option<u32>) -> Option<TrackId> {
+        match csrc {
+            Some(csrc) => self.tracks().find(|t| t.csrc == csrc).map(|t| t.id),
+            None => self.slots.get(slot).and_then(|view| view.track),
         }
     }
 

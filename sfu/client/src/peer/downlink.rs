@@ -199,7 +199,6 @@ fn video_frame(slot: SlotId, whole: Whole) -> Event {
     let frame = ReceivedFrame {
         slot,
         csrc: whole.csrc,
-        track: None,
         codec: Codec::Vp8,
         timestamp: whole.timestamp,
         keyframe: whole.keyframe,
@@ -216,7 +215,6 @@ fn audio_frame(slot: SlotId, packet: &Packet) -> Event {
     let frame = ReceivedFrame {
         slot,
         csrc: packet.csrc,
-        track: None,
         codec: Codec::Opus,
         timestamp: packet.timestamp,
         keyframe: false,

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use sfu_protocol::ids::TrackId;
 use sfu_protocol::media::{Codec, Source};
 use sfu_protocol::signal::SlotId;
 
@@ -68,8 +67,6 @@ pub struct ReceivedFrame {
     pub slot: SlotId,
     /// The first contributing source, if the other end says one.
     pub csrc: Option<u32>,
-    /// Whose; none when nobody told.
-    pub track: Option<TrackId>,
     /// VP8 or Opus.
     pub codec: Codec,
     /// The extended RTP timestamp.

@@ -141,14 +141,24 @@ impl Sight {
     }
 
     /// Looks at a frame; answers what the chronicle is to know.
-    pub(super) fn frame(&mut self, now: Instant, frame: ReceivedFrame) -> Option<String> {
+    pub(super) fn frame(
+        &mut self,
+        now: Instant,
+        frame: ReceivedFrame,
+        track: Option<TrackId>,
+    ) -> Option<String> {
         match frame.codec {
-            Codec::Opus => self.sound(now, frame),
-            _ => self.picture(now, frame),
+            Codec::Opus => self.sound(now, frame, track),
+            _ => self.picture(now, frame, track),
         }
     }
 
-    fn sound(&mut self, now: Instant, frame: ReceivedFrame) -> Option<String> {
+    fn sound(
+        &mut self,
+        now: Instant,
+        frame: ReceivedFrame,
+        track: Option<TrackId>,
+    ) -> Option<String> {
         let mark = match read_audio(&frame.data) {
             Ok(mark) => mark,
             Err(fault) => {
@@ -157,14 +167,19 @@ impl Sight {
             }
         };
         self.sighted(now, mark.author, mark.source, 0);
-        self.check_owner(&frame, mark.author, mark.source);
+        self.check_owner(track, mark.author, mark.source);
         Some(format!(
             "hears {} {} in {}",
             mark.author, mark.number, frame.slot.0
         ))
     }
 
-    fn picture(&mut self, now: Instant, frame: ReceivedFrame) -> Option<String> {
+    fn picture(
+        &mut self,
+        now: Instant,
+        frame: ReceivedFrame,
+        track: Option<TrackId>,
+    ) -> Option<String> {
         let slot = self.slots.entry(frame.slot.clone()).or_default();
         let decoded = slot.decoder.decode(&frame.data);
         let before = slot.last.replace((now, frame.clone()));
@@ -183,7 +198,7 @@ impl Sight {
         }
         let mark = picture.mark;
         self.sighted(now, mark.author, mark.source, mark.layer);
-        self.check_owner(&frame, mark.author, mark.source);
+        self.check_owner(track, mark.author, mark.source);
         Some(format!(
             "sees {} {} layer {} frame {} in {}",
             mark.author, mark.source, mark.layer, mark.number, frame.slot.0
@@ -206,8 +221,8 @@ impl Sight {
     }
 
     /// The CSRC must name the source that made the frame.
-    fn check_owner(&mut self, frame: &ReceivedFrame, author: u32, source: Source) {
-        if let Some(track) = frame.track.filter(|track| track.source != source) {
+    fn check_owner(&mut self, track: Option<TrackId>, author: u32, source: Source) {
+        if let Some(track) = track.filter(|track| track.source != source) {
             self.fault(format!("a frame of {author} {source} is marked as {track}"));
         }
     }
