@@ -278,7 +278,7 @@ fn every_run(comparison: &Comparison, shape: &Shape) -> String {
                 .map_or("–".to_owned(), |used| number(used.cores));
             let verdict = match (run.is_result(), run.claim_held()) {
                 (false, _) => "NO RESULT",
-                (true, true) => "claim holds",
+                (true, true) => "holds",
                 (true, false) => "claim broken",
             };
             row.push(match run.pictures_expected {
