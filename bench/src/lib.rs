@@ -11,6 +11,7 @@
 //! | `rivals` | the ground on which rivals stand beside us |
 //! | `scenario` | what is held, and the claim that it fails when it is not met, a file each |
 //! | `load` | a scenario in a size, put on a target once |
+//! | `means` | whether this machine has as many open files and ports as a run needs |
 //! | `held` | who enters when, and what was used meanwhile |
 //! | `engine` | the generator: a task for each participant, whatever signalling its target speaks |
 //! | `measure` | histogram, packets and freezes, what a viewer saw, a process's cost, the machine |
@@ -28,6 +29,7 @@ mod find;
 mod held;
 mod impair;
 mod load;
+mod means;
 mod measure;
 mod media;
 mod relay;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::held::{self, Progress};
+use crate::means;
 use crate::media::Media;
 use crate::report::Summary;
 use crate::report::live::Live;
@@ -14,7 +15,11 @@ use crate::target::{self, Access, Target};
 
 /// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
 /// this one machine measures itself.
-const MAX_PARTICIPANTS: usize = 2000;
+pub(crate) const MAX_PARTICIPANTS: usize = 2000;
+
+/// Most files that a participant has open: a line, a socket to publish from and one to watch from.
+const FILES_EACH: usize = 3;
+const UDP_PORTS_EACH: usize = 2;
 
 /// How large a run is, and what its cameras send.
 #[derive(Debug, Clone, Args)]
@@ -147,6 +152,10 @@ impl Load {
         (word, access): (&str, &Access),
         (title, quiet): (String, bool),
     ) -> anyhow::Result<Summary> {
+        let participants = self.plan().participants();
+        let what = format!("{participants} participants");
+        means::enough_files(&what, participants * FILES_EACH)?;
+        means::enough_ports(&what, participants * UDP_PORTS_EACH)?;
         let mut live = Live::new(title, quiet);
         let target = target::open(word, access).await?;
         self.put_on(target, &mut |progress| live.tell(progress))

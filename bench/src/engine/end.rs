@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use sfu_client::media::{AudioFrame, EncodedFrame};
-use sfu_client::peer::{self, Counters};
+use sfu_client::peer;
 use sfu_protocol::media::{Codec, Source};
 use sfu_protocol::signal::SlotId;
 
@@ -97,7 +97,7 @@ pub(crate) trait End: Send {
     fn returns(&mut self, locals: &[SocketAddr]) -> bool;
 
     /// What its peer connections counted.
-    fn counters(&self) -> Counters;
+    fn packets_sent(&self) -> u64;
 
     /// Payload types of retransmissions, one bit each.
     fn repair_types(&self) -> u128;

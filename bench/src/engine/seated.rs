@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use sfu_client::impair::path;
 use sfu_client::media::{MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, captured};
-use sfu_client::peer::Counters;
 use sfu_client::synthetic::Synthetic;
 use sfu_protocol::media::Source;
 use tokio::net::UdpSocket;
@@ -61,7 +60,7 @@ pub(crate) struct Outcome {
     /// When it could see, and until when it was there.
     pub(crate) present: Option<(Instant, Instant)>,
     pub(crate) seen: Seen,
-    pub(crate) counters: Counters,
+    pub(crate) packets_sent: u64,
     /// How late its media left.
     pub(crate) late: Histogram,
     /// Datagrams that its sockets did not take.
@@ -308,13 +307,9 @@ impl Seated {
 
     /// How late the source's media leaves, in the window.
     fn note_late(&mut self, now: Instant, captured: Instant) {
-        if self.window.inside(now).is_none() {
-            return;
+        if self.window.inside(now).is_some() {
+            self.outcome.late.record(now - captured);
         }
-        let late_us = (now - captured).as_micros();
-        self.outcome
-            .late
-            .record_us(u64::try_from(late_us).unwrap_or(u64::MAX));
     }
 
     /// Everything that waits in the end leaves.
@@ -384,7 +379,7 @@ impl Seated {
             picture_after: first_picture.map(|at| at - self.opened),
             present: first_picture.or(self.media_began).map(|from| (from, now)),
             seen: self.viewer.close(&self.window),
-            counters: self.end.counters(),
+            packets_sent: self.end.packets_sent(),
             lost_on_purpose: (lost(&self.up), lost(&self.down)),
             ..self.outcome
         }

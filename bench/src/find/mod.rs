@@ -17,6 +17,7 @@ use crate::cli::WhichTarget;
 use crate::load::{Load, LoadArguments};
 use crate::measure::machine::Machine;
 use crate::report::outlets::Outlets;
+use crate::report::trust;
 use crate::target::{self, Access};
 
 /// Finds the largest load that holds: loss at most 0.1 %, latency (p99) within 50 ms, joins (p95)
@@ -105,7 +106,7 @@ pub(crate) async fn run(args: FindArguments, data_dir: &Path) -> anyhow::Result<
     }
     let mut load = args.load.unchecked(&args.scenario)?;
     target::enter(&[args.which.word()], &args.access).await?;
-    let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
+    let cores = trust::cores_here();
     let mut search = Search::up_to(args.most);
     let mut tried = Vec::new();
     let mut name = String::new();

@@ -1,5 +1,7 @@
 //! Durations in buckets that are never wider than 1/32 of what they hold.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 /// Bits that are kept of a value: 5 bits make a bucket at most 3.2 % wide.
@@ -39,6 +41,10 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    pub(crate) fn record(&mut self, value: Duration) {
+        self.record_us(whole_us(value));
+    }
+
     pub(crate) fn record_us(&mut self, value: u64) {
         self.counts[bucket_of(value)] += 1;
         self.total += 1;
@@ -107,6 +113,11 @@ fn last_of(bucket: usize) -> u64 {
             u64::try_from(after - 1).unwrap_or(u64::MAX)
         }
     }
+}
+
+/// Microseconds, as far as they can be counted.
+pub(crate) fn whole_us(value: Duration) -> u64 {
+    u64::try_from(value.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -132,14 +132,13 @@ impl Viewer {
         let inside = window.inside(now);
         let late = |author, media_us| {
             let due = origins.due(author, media_us)?;
-            let late = now.saturating_duration_since(due);
-            Some(u64::try_from(late.as_micros()).unwrap_or(u64::MAX))
+            Some(now.saturating_duration_since(due))
         };
         if codec == Codec::Opus {
             if let (Some(_), Ok(mark)) = (inside, read_audio(data)) {
                 self.seen.voices += 1;
-                if let Some(late_us) = late(mark.author, mark.media_us) {
-                    self.seen.voice_latency.record_us(late_us);
+                if let Some(late) = late(mark.author, mark.media_us) {
+                    self.seen.voice_latency.record(late);
                 }
             }
             return false;
@@ -155,8 +154,8 @@ impl Viewer {
         if inside.is_some() {
             self.seen.decoded += 1;
             let mark = picture.mark;
-            if let Some(late_us) = late(mark.author, mark.media_us) {
-                self.seen.latency.record_us(late_us);
+            if let Some(late) = late(mark.author, mark.media_us) {
+                self.seen.latency.record(late);
             }
         }
         true

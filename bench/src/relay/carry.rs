@@ -13,7 +13,7 @@ use super::client::{CHANNEL, Client, Credential, Stage};
 use super::line::{Line, MAX_MESSAGE_BYTES, Transport};
 use super::message::channel_header;
 use super::tally::Tally;
-use crate::measure::histogram::Histogram;
+use crate::measure::histogram::{Histogram, whole_us};
 
 /// How long a connection may take to open.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -232,12 +232,12 @@ impl Work<'_> {
                 return Ok(());
             }
             self.turn += 1;
-            let sent_us = micros(now - role.epoch);
+            let sent_us = whole_us(now - role.epoch);
             let payload = &mut self.message[4..];
             self.outcome.tally.mark(sent_us, payload);
             if self.line.put(&self.message)? {
                 self.outcome.tally.sent();
-                self.outcome.late.record_us(micros(now - at));
+                self.outcome.late.record(now - at);
                 role.flow.sent.fetch_add(1, Ordering::Relaxed);
             } else {
                 self.outcome.unsent += 1;
@@ -256,7 +256,7 @@ impl Work<'_> {
             let Some(payload) = self.client.handle(now, &buffer[..length]) else {
                 continue;
             };
-            if self.outcome.tally.came(payload, micros(now - role.epoch)) {
+            if self.outcome.tally.came(payload, whole_us(now - role.epoch)) {
                 role.flow.received.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -276,10 +276,6 @@ fn due_after(load: &Load, number: usize, turn: u64) -> Option<Duration> {
     let whole = Duration::from_secs(turn / pace);
     let rest = Duration::from_nanos(turn % pace * 1_000_000_000 / pace);
     Some(whole + rest + stagger)
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

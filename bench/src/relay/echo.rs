@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
-use super::line::{MAX_MESSAGE_BYTES, any_beside};
+use super::line::MAX_MESSAGE_BYTES;
 
 /// Room for what all allocations send at once. The kernel gives as much of it as it allows, and
 /// what it drops is counted.
@@ -75,14 +75,4 @@ async fn send_back(socket: UdpSocket, came: Arc<AtomicU64>) {
             }
         }
     }
-}
-
-/// The address from which this machine reaches another.
-pub(super) async fn own_ip_towards(there: SocketAddr) -> anyhow::Result<IpAddr> {
-    let socket = UdpSocket::bind(any_beside(there)).await?;
-    socket
-        .connect(there)
-        .await
-        .with_context(|| format!("there is no way to {there}"))?;
-    Ok(socket.local_addr()?.ip())
 }

@@ -130,7 +130,7 @@ impl Line {
 }
 
 /// Any port, in the family of an address.
-pub(super) fn any_beside(address: SocketAddr) -> SocketAddr {
+fn any_beside(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),

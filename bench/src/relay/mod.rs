@@ -27,12 +27,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use clap::Args;
+use sfu_client::driver::own_address_towards;
 use sfu_protocol::turn::password_of;
 
 use self::carry::Load;
 use self::client::Credential;
-use self::echo::{Echo, own_ip_towards};
+use self::echo::Echo;
 use self::line::{Place, Transport};
 use self::report::Relayed;
 use crate::report::outlets::Outlets;
@@ -183,7 +185,8 @@ impl TurnArguments {
         let place = Place::read(target, self.ca.as_deref())?;
         let who = self.credentials(seconds)?;
         let relay = place.resolve().await?;
-        let ip = own_ip_towards(relay).await?;
+        let ip = own_address_towards(relay).await;
+        let ip = ip.with_context(|| format!("there is no way to {relay}"))?;
         let measured = Measured {
             name: target.to_owned(),
             relay,

@@ -116,7 +116,7 @@ impl Relayed {
             round_trip.merge(&tally.round_trip);
             late.merge(one);
             if let Some(after) = allocated_after {
-                allocation.record_us(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
+                allocation.record(*after);
             }
         }
         let bits = f64::from(load.payload_bytes) * 8.0;

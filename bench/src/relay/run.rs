@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until, timeout_at};
@@ -13,7 +12,9 @@ use tokio::time::{sleep, sleep_until, timeout_at};
 use super::carry::{Flow, Load, Order, Outcome, Role, carry};
 use super::client::Credential;
 use super::echo::Echo;
+use crate::means;
 use crate::measure::host::{self, Usage};
+use crate::measure::look::Look;
 
 /// How many allocations are made at the same time.
 const AT_ONCE: usize = 64;
@@ -29,9 +30,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How long all may take to give their allocations back.
 const EVERYONE_OUT: Duration = Duration::from_secs(10);
-
-/// Files that this process has open besides its allocations.
-const OTHER_FILES: u64 = 64;
 
 /// What came of a run.
 pub(super) struct Held {
@@ -49,12 +47,11 @@ pub(super) struct Held {
     pub(super) others_cores: Option<f64>,
 }
 
-/// What processes used so far, and what was relayed.
-struct Look {
-    at: Instant,
+/// What was used and relayed so far.
+struct Standing {
+    whole: Look,
     relay: Option<Usage>,
     own: Option<Usage>,
-    busy: Option<Duration>,
     relayed: u64,
 }
 
@@ -75,7 +72,9 @@ pub(super) async fn hold(
     echo: &Echo,
     relay: &[u32],
 ) -> anyhow::Result<Held> {
-    enough_files(load.allocations)?;
+    let what = format!("{} allocations", load.allocations);
+    means::enough_files(&what, load.allocations)?;
+    means::enough_ports(&what, load.allocations)?;
     let memory_before = host::usage(relay).map(|usage| usage.anonymous_bytes);
     let load = Arc::new(load);
     let mut ground = Ground {
@@ -99,16 +98,7 @@ pub(super) async fn hold(
     let since = |before: Option<Usage>, after: Option<Usage>| Some(after?.since(&before?));
     let relay_used = since(before.relay, after.relay);
     let own_used = since(before.own, after.own);
-    let measured = after.at - before.at;
-    let ours: Duration = [relay_used, own_used]
-        .iter()
-        .flatten()
-        .map(|used| used.cpu)
-        .sum();
-    let others = before.busy.zip(after.busy).map(|(before, after)| {
-        let busy = after.saturating_sub(before);
-        busy.saturating_sub(ours).as_secs_f64() / measured.as_secs_f64()
-    });
+    let measured = after.whole.at - before.whole.at;
     Ok(Held {
         outcomes,
         relayed: after.relayed - before.relayed,
@@ -117,7 +107,7 @@ pub(super) async fn hold(
         relay_used,
         relay_memory_before: memory_before,
         own_used,
-        others_cores: others,
+        others_cores: after.whole.others_since(&before.whole),
     })
 }
 
@@ -155,7 +145,7 @@ impl Ground<'_> {
     }
 
     /// Opens the window and looks on.
-    async fn watch(&self) -> (Look, Look) {
+    async fn watch(&self) -> (Standing, Standing) {
         let from = Instant::now() + PAUSE;
         self.orders.send_replace(Order::Send(from));
         sleep_until(from.into()).await;
@@ -172,12 +162,11 @@ impl Ground<'_> {
         (before, after)
     }
 
-    fn look(&self) -> Look {
-        Look {
-            at: Instant::now(),
+    fn look(&self) -> Standing {
+        Standing {
+            whole: Look::now(self.relay),
             relay: host::usage(self.relay),
             own: host::usage(&[std::process::id()]),
-            busy: host::machine_busy(),
             relayed: self.echo.came() + self.flow.received.load(Ordering::Relaxed),
         }
     }
@@ -204,19 +193,4 @@ async fn gather(running: Vec<JoinHandle<Outcome>>) -> Vec<Outcome> {
         outcomes.push(outcome);
     }
     outcomes
-}
-
-/// Sees to it that each allocation can have its socket.
-fn enough_files(allocations: usize) -> anyhow::Result<()> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("the limit of open files")?;
-    let wanted = allocations as u64 + OTHER_FILES;
-    anyhow::ensure!(
-        wanted <= hard,
-        "{allocations} allocations need {wanted} open files, and this user may have {hard} \
-         (ulimit -n)"
-    );
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("the limit of open files")?;
-    }
-    Ok(())
 }

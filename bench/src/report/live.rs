@@ -4,7 +4,8 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-use crate::held::{Moment, Progress};
+use crate::held::Progress;
+use crate::measure::look::Moment;
 
 /// Widest line of the block.
 const COLUMNS: usize = 80;

@@ -11,10 +11,11 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::held::{Held, Moment};
+use crate::held::Held;
 use crate::measure::freeze::Freezes;
 use crate::measure::histogram::Percentiles;
 use crate::measure::host::Usage;
+use crate::measure::look::Moment;
 use crate::measure::machine::Machine;
 use crate::media::Media;
 use crate::scenario::{Scenario, Size};

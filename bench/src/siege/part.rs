@@ -154,7 +154,7 @@ impl Besieged {
             match outcome.map_err(|panic| panic.to_string()).flatten() {
                 Ok(after) => {
                     joined += 1;
-                    took.record_us(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
+                    took.record(after);
                 }
                 Err(why) => failures.push(why),
             }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use sfu_client::media::{AudioFrame, EncodedFrame};
 use sfu_client::participant::{self, Input, Participant};
-use sfu_client::peer::{Counters, PeerConfig};
+use sfu_client::peer::PeerConfig;
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{Envelope, Show, Want};
 
@@ -224,8 +224,8 @@ impl End for Guest {
         true
     }
 
-    fn counters(&self) -> Counters {
-        self.participant.counters()
+    fn packets_sent(&self) -> u64 {
+        self.participant.counters().packets_sent
     }
 
     fn repair_types(&self) -> u128 {

@@ -4,6 +4,7 @@
 use anyhow::Context;
 use async_trait::async_trait;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use sfu_client::driver::JoinTarget;
 
@@ -62,14 +63,19 @@ struct Reachable {
 }
 
 impl Deployment {
+    /// Joins as a guest.
+    async fn join<T: DeserializeOwned>(&self, room: &RoomKey, name: &str) -> anyhow::Result<T> {
+        let path = format!("/api/rooms/{}/join", room.id);
+        let guest = json!({ "name": name, "invite": room.invite });
+        self.http.post_as_guest(&path, &guest).await
+    }
+
     /// User name and password of the first relay that a guest of the room is told of.
     pub(crate) async fn relay_credential(
         &self,
         room: &RoomKey,
     ) -> anyhow::Result<(String, String)> {
-        let path = format!("/api/rooms/{}/join", room.id);
-        let guest = json!({ "name": "Bench", "invite": room.invite });
-        let Reachable { ice_servers } = self.http.post_as_guest(&path, &guest).await?;
+        let Reachable { ice_servers } = self.join(room, "Bench").await?;
         let is_relay = |server: &IceServer| server.urls.iter().any(|url| url.starts_with("turn"));
         let relay = ice_servers.into_iter().find(is_relay);
         relay
@@ -108,9 +114,7 @@ impl Deployed for Deployment {
     }
 
     async fn admit(&mut self, room: &RoomKey, name: &str) -> anyhow::Result<JoinTarget> {
-        let path = format!("/api/rooms/{}/join", room.id);
-        let guest = json!({ "name": name, "invite": room.invite });
-        let Admitted { grant, url } = self.http.post_as_guest(&path, &guest).await?;
+        let Admitted { grant, url } = self.join(room, name).await?;
         Ok(JoinTarget { ws_url: url, grant })
     }
 

@@ -20,12 +20,10 @@ use uuid::Uuid;
 use super::deployment::Deployment;
 use super::http::Http;
 use super::{Deployed, RoomKey};
+use crate::load::MAX_PARTICIPANTS;
 
 /// How long it may take until it is ready: a first start makes its secrets and its database.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Most participants of a room, as many as a run may have.
-const MOST_IN_A_ROOM: &str = "2000";
 
 /// How often it is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -102,7 +100,10 @@ impl Spawned {
             .env("COLLOQUY__SFU__UDP_PORT", udp_port.to_string())
             .env("COLLOQUY__TURN__PORT", turn_port.to_string())
             // What the machine holds is asked, not what a setting allows.
-            .env("COLLOQUY__SFU__PARTICIPANTS_PER_ROOM", MOST_IN_A_ROOM)
+            .env(
+                "COLLOQUY__SFU__PARTICIPANTS_PER_ROOM",
+                MAX_PARTICIPANTS.to_string(),
+            )
             .env("COLLOQUY__SETUP__OWNER_EMAIL", OWNER_EMAIL)
             .env("COLLOQUY__SETUP__OWNER_PASSWORD", &password)
             .envs(settings.iter().copied())

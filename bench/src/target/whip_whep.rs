@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use async_trait::async_trait;
 use sfu_client::media::{AudioFrame, EncodedFrame};
-use sfu_client::peer::{self, Counters, Peer, PeerConfig};
+use sfu_client::peer::{self, Peer, PeerConfig};
 use sfu_protocol::media::Source;
 
 use super::http::Http;
@@ -195,8 +195,8 @@ impl End for Poster {
         false
     }
 
-    fn counters(&self) -> Counters {
-        self.peer.counters()
+    fn packets_sent(&self) -> u64 {
+        self.peer.counters().packets_sent
     }
 
     fn repair_types(&self) -> u128 {

@@ -18,7 +18,7 @@ use crate::media::MediaSource;
 use crate::participant::{Event, Roster};
 use crate::peer::{Counters, PeerConfig, PeerError, Publication};
 
-pub use run::open_udp;
+pub use run::{open_udp, own_address_towards};
 
 /// How long connecting the WebSocket may take.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);

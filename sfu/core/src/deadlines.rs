@@ -139,6 +139,7 @@ mod tests {
         deadlines.clear(transport(3));
         assert_eq!(deadlines.next(t0).reason, WakeReason::Idle);
     }
+
     #[test]
     fn whoever_has_something_to_do_now_comes_first_and_keeps_its_deadline() {
         let t0 = crate::testing::start();

@@ -66,15 +66,12 @@ impl Header {
     /// The extensions of the packet that this is the header of (RFC 8285).
     pub fn extensions<'a>(&self, packet: &'a [u8]) -> Extensions<'a> {
         let (profile, begin) = self.extensions.unwrap_or((0, self.bytes));
+        let two_bytes = profile & TWO_BYTE_MASK == TWO_BYTE_PROFILE;
+        let known = two_bytes || profile == ONE_BYTE_PROFILE;
+        let rest = packet.get(begin..self.bytes).filter(|_| known);
         Extensions {
-            two_bytes: profile & TWO_BYTE_MASK == TWO_BYTE_PROFILE,
-            rest: match profile {
-                ONE_BYTE_PROFILE => packet.get(begin..self.bytes).unwrap_or_default(),
-                _ if profile & TWO_BYTE_MASK == TWO_BYTE_PROFILE => {
-                    packet.get(begin..self.bytes).unwrap_or_default()
-                }
-                _ => &[],
-            },
+            two_bytes,
+            rest: rest.unwrap_or_default(),
         }
     }
 }

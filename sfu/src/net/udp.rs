@@ -166,7 +166,8 @@ impl BatchSocket {
     /// and gone.
     pub(crate) fn send(&mut self, departures: &Departures) {
         let mut patient = true;
-        let mut singles = Vec::with_capacity(SEND_BATCH);
+        // Most batches are bursts only.
+        let mut singles = Vec::new();
         for burst in departures.bursts() {
             if burst.count > 1 && self.bursts.are_sent() {
                 self.send_singles(&mut singles, &mut patient);
@@ -175,7 +176,7 @@ impl BatchSocket {
                 }
             }
             for datagram in burst.datagrams() {
-                singles.push(datagram);
+                singles.push(addressed(datagram));
                 if singles.len() == SEND_BATCH {
                     self.send_singles(&mut singles, &mut patient);
                 }
@@ -184,10 +185,10 @@ impl BatchSocket {
         self.send_singles(&mut singles, &mut patient);
     }
 
-    fn send_singles(&mut self, singles: &mut Vec<(SocketAddr, &[u8])>, patient: &mut bool) {
+    fn send_singles(&mut self, singles: &mut Vec<Addressed<'_>>, patient: &mut bool) {
         if !singles.is_empty() {
-            let outcome = send_chunk(&self.socket, singles.drain(..), patient);
-            self.counts.add(outcome);
+            self.counts.add(send_chunk(&self.socket, singles, patient));
+            singles.clear();
         }
     }
 
@@ -215,14 +216,14 @@ fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
     v4.or_else(|| address.as_sockaddr_in6().map(|&v6| SocketAddr::from(v6)))
 }
 
-fn send_chunk<'d>(
-    socket: &UdpSocket,
-    chunk: impl Iterator<Item = (SocketAddr, &'d [u8])>,
-    patient: &mut bool,
-) -> SendOutcome {
-    let parts: Vec<(SocketAddrAny, [IoSlice<'d>; 1])> = chunk
-        .map(|(destination, datagram)| (destination.into(), [IoSlice::new(datagram)]))
-        .collect();
+/// A datagram as sendmmsg(2) wants it.
+type Addressed<'d> = (SocketAddrAny, [IoSlice<'d>; 1]);
+
+fn addressed((destination, datagram): (SocketAddr, &[u8])) -> Addressed<'_> {
+    (destination.into(), [IoSlice::new(datagram)])
+}
+
+fn send_chunk(socket: &UdpSocket, parts: &[Addressed<'_>], patient: &mut bool) -> SendOutcome {
     let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = Vec::with_capacity(parts.len());
     controls.resize_with(parts.len(), SendAncillaryBuffer::default);
     let mut messages: Vec<MMsgHdr<'_>> = parts

@@ -1,6 +1,6 @@
 use super::*;
-use crate::held::Moment;
 use crate::measure::histogram::Histogram;
+use crate::measure::look::Moment;
 
 /// Tags that have no end.
 const VOID: [&str; 1] = ["meta"];

@@ -2,7 +2,7 @@
 
 use super::drawing::{BOTTOM, Drawing, LEFT, RIGHT, Scale, TOP};
 use super::markup::{figure, number, table};
-use crate::held::Moment;
+use crate::measure::look::Moment;
 use crate::report::Summary;
 
 /// Most points of a line, and most rows of a table: a long run is averaged.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sfu_client::media::{AudioFrame, EncodedFrame};
-use sfu_client::peer::{self, Counters, Peer, PeerConfig};
+use sfu_client::peer::{self, Peer, PeerConfig};
 use sfu_protocol::media::Source;
 
 use super::session::{Errand, Session, Told};
@@ -252,22 +252,9 @@ impl End for Attendee {
         false
     }
 
-    fn counters(&self) -> Counters {
-        let up = self.publishing.as_ref().map(Peer::counters);
-        let mut all = up.unwrap_or_default();
-        // What one sends and what others receive; the rest happens to all.
-        for down in self.watchers().map(Peer::counters) {
-            all.packets_received += down.packets_received;
-            all.bytes_received += down.bytes_received;
-            all.video_frames += down.video_frames;
-            all.audio_frames += down.audio_frames;
-            all.packets_lost += down.packets_lost;
-            all.frames_torn += down.frames_torn;
-            all.keyframes_requested += down.keyframes_requested;
-            all.outputs_dropped += down.outputs_dropped;
-            all.datagrams_unreadable += down.datagrams_unreadable;
-        }
-        all
+    fn packets_sent(&self) -> u64 {
+        let publishing = self.publishing.as_ref();
+        publishing.map_or(0, |peer| peer.counters().packets_sent)
     }
 
     fn repair_types(&self) -> u128 {

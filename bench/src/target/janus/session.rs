@@ -208,11 +208,7 @@ impl Session {
             return;
         }
         let first = state == Watching::Not;
-        let at_once = match self.watchers.len() {
-            1 => self.errand.others,
-            _ => 1,
-        };
-        if first && self.feeds.len() < at_once {
+        if first && self.feeds.len() < self.feeds_each(self.errand.others) {
             return;
         }
         let streams = self.take_streams(watcher);
@@ -229,15 +225,20 @@ impl Session {
         self.message(handle, "watch", body, None);
     }
 
+    /// How many each handle watches: all there are, when it is alone.
+    fn feeds_each(&self, all: usize) -> usize {
+        match self.watchers.len() {
+            1 => all,
+            _ => 1,
+        }
+    }
+
     /// Streams that nobody watches yet and for which there is room.
     fn take_streams(&mut self, watcher: usize) -> Vec<Value> {
         let held = |kind| self.watchers.iter().map(|it| it.held(kind)).sum::<usize>();
         let mut cameras = self.errand.cameras - held(Kind::Video);
         let mut voices = self.errand.voices - held(Kind::Audio);
-        let most_feeds = match self.watchers.len() {
-            1 => MAX_FEEDS,
-            _ => 1,
-        };
+        let most_feeds = self.feeds_each(MAX_FEEDS);
         let mut taken = Vec::new();
         for (&feed, streams) in &self.feeds {
             let is_watched = self

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::meeting::{EMAIL, PASSWORD};
+use crate::meeting::{EMAIL, PASSWORD, owned_place};
 use crate::program::Place;
 
 /// How long a server stands still whose viewers are measured.
@@ -148,9 +148,7 @@ fn a_lossy_network_loses_what_it_is_to_lose() {
 
 #[test]
 fn a_server_that_stands_still_for_two_seconds_is_a_freeze_of_two_seconds_for_each_viewer() {
-    let mut place = Place::new();
-    place.set("SETUP__OWNER_EMAIL", EMAIL);
-    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    let place = owned_place();
     let serving = place.serve();
     let url = format!("http://{}", serving.address());
     let frame_ms = 100.0;
@@ -212,21 +210,19 @@ fn what_is_recorded_is_read_again_and_whole() {
     }
 }
 
+/// Looks for what holds, as shortly as can be.
+#[track_caller]
+pub(crate) fn find(place: &Place, more: &[&str]) -> Value {
+    let small = ["--most=1", "--viewers=2", "--seconds=2", "--fps=10"];
+    let cheap = ["--kbps=200", "--threads=1"];
+    let begun = ["bench", "find", "--spawn", "--json"];
+    let output = place.run(&[&begun[..], &small, &cheap, more].concat());
+    serde_json::from_slice(&output.stdout).expect("an answer")
+}
+
 #[test]
 fn find_says_in_words_what_holds_or_why_nothing_does() {
-    let output = Place::new().run(&[
-        "bench",
-        "find",
-        "--spawn",
-        "--json",
-        "--most=1",
-        "--viewers=2",
-        "--seconds=2",
-        "--fps=10",
-        "--kbps=200",
-        "--threads=1",
-    ]);
-    let answer: Value = serde_json::from_slice(&output.stdout).expect("an answer");
+    let answer = find(&Place::new(), &[]);
     let words = answer["words"].as_str().expect("words");
     assert!(words.starts_with("This machine "), "{words}");
     assert_eq!(answer["tried"].as_array().expect("a list").len(), 1);

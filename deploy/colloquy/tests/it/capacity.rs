@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::bench::find;
 use crate::program::Place;
 
 const FIGURE: &str = "colloquy_node_capacity_participants";
@@ -93,20 +94,7 @@ fn a_capacity_that_cannot_be_read_is_said_and_stops_no_start() {
 #[test]
 fn find_keeps_what_holds_and_nothing_where_nothing_does() {
     let place = Place::new();
-    let output = place.run(&[
-        "bench",
-        "find",
-        "--spawn",
-        "--store",
-        "--json",
-        "--most=1",
-        "--viewers=2",
-        "--seconds=2",
-        "--fps=10",
-        "--kbps=200",
-        "--threads=1",
-    ]);
-    let answer: Value = serde_json::from_slice(&output.stdout).expect("an answer");
+    let answer = find(&place, &["--store"]);
     let file = place.folder.path().join("data").join("capacity.json");
     let kept = std::fs::read_to_string(file).map(|text| serde_json::from_str(&text));
     println!("figure: {}", answer["words"]);

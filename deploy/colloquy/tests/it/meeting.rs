@@ -11,6 +11,14 @@ pub(crate) const PASSWORD: &str = "a long enough passphrase";
 /// How long is recorded: a few pictures and beeps of each participant.
 const RECORDED: Duration = Duration::from_secs(6);
 
+/// A place with an owner who can sign in.
+pub(crate) fn owned_place() -> Place {
+    let mut place = Place::new();
+    place.set("SETUP__OWNER_EMAIL", EMAIL);
+    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    place
+}
+
 pub(crate) fn sign_in(serving: &Serving) -> String {
     let body = json!({ "email": EMAIL, "password": PASSWORD });
     let answer = serving.call("POST", "/api/auth/login", None, &body);
@@ -102,9 +110,7 @@ fn assert_film(film: &std::path::Path, health: &Value) {
 
 #[test]
 fn a_demo_meeting_is_recorded_into_a_film_that_is_there_after_a_restart() {
-    let mut place = Place::new();
-    place.set("SETUP__OWNER_EMAIL", EMAIL);
-    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    let place = owned_place();
     let serving = place.serve();
     let token = sign_in(&serving);
     let token = Some(token.as_str());

@@ -14,7 +14,7 @@ use sfu_protocol::media::Source;
 use sfu_protocol::signal::ByeReason;
 use tokio::runtime::Runtime;
 
-use crate::meeting::{EMAIL, PASSWORD, sign_in, text};
+use crate::meeting::{owned_place, sign_in, text};
 use crate::program::{Place, Serving, until};
 use crate::strict::assert_not_lost;
 use crate::visitor::Visitor;
@@ -100,9 +100,7 @@ impl Person {
 
 /// A program whose media is reached only through a relay.
 fn behind_a_relay(runtime: &Runtime) -> (Place, Serving, Impairment) {
-    let mut place = Place::new();
-    place.set("SETUP__OWNER_EMAIL", EMAIL);
-    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    let mut place = owned_place();
     place.set("TURN__ENABLED", "false");
     place.set("SFU__ADVERTISE_IP", "127.0.0.2");
     let media = |ip| SocketAddr::from((ip, place.udp_port));

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sfu_client::driver::Options;
 use sfu_protocol::signal::ByeReason;
 
-use crate::meeting::{EMAIL, PASSWORD, demo_meeting, sign_in, text};
-use crate::program::{Place, Serving, until};
+use crate::meeting::{demo_meeting, owned_place, sign_in, text};
+use crate::program::{Serving, until};
 use crate::serving::STOP_WITHIN;
 use crate::visitor::Visitor;
 
@@ -43,9 +43,7 @@ fn assert_clean((status, took): (ExitStatus, Duration)) {
 
 #[test]
 fn a_stop_in_a_recorded_meeting_refuses_newcomers_says_goodbye_and_loses_no_recording() {
-    let mut place = Place::new();
-    place.set("SETUP__OWNER_EMAIL", EMAIL);
-    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
+    let place = owned_place();
     let serving = place.serve();
     let token = sign_in(&serving);
     let token = Some(token.as_str());

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 
 use serde_json::{Value, json};
 
-use crate::meeting::{EMAIL, PASSWORD, sign_in, text};
+use crate::meeting::{owned_place, sign_in, text};
 use crate::program::{Place, Serving};
 use crate::tls_front::TlsFront;
 
@@ -59,13 +59,11 @@ fn credential(serving: &Serving) -> (String, String) {
 
 #[test]
 fn every_payload_over_tls_is_received_or_lost_once_and_a_stranger_gets_none() {
-    let mut place = Place::new();
+    let mut place = owned_place();
     // Free again, for the peer.
     let peer = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let peer = peer.expect("a free port");
     place.set("TURN__FURTHER_PEERS", &peer.to_string());
-    place.set("SETUP__OWNER_EMAIL", EMAIL);
-    place.set("SETUP__OWNER_PASSWORD", PASSWORD);
     let serving = place.serve();
     let (user, password) = credential(&serving);
     let front = TlsFront::before((Ipv4Addr::LOCALHOST, place.turn_port).into());

@@ -368,22 +368,27 @@ async fn open_websocket(url: &str) -> Result<WebSocket, DriverError> {
 pub async fn open_udp(url: &str, bind: Option<IpAddr>) -> Result<UdpSocket, DriverError> {
     let address = match bind {
         Some(address) => address,
-        None => {
-            let node = resolve(url).await?;
-            let any = match node.ip() {
-                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            };
-            // Connecting a UDP socket sends nothing; it makes the kernel choose the route.
-            let probe = UdpSocket::bind((any, 0)).await?;
-            probe.connect(node).await?;
-            probe.local_addr()?.ip()
-        }
+        None => own_address_towards(resolve(url).await?).await?,
     };
     let socket = UdpSocket::bind((address, 0)).await?;
     // The kernel may grant less; a burst that does not fit is loss on the path.
     let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
     Ok(socket)
+}
+
+/// The address from which this machine reaches another. Nothing is sent.
+///
+/// # Errors
+/// When there is no way to it.
+pub async fn own_address_towards(there: SocketAddr) -> std::io::Result<IpAddr> {
+    let any = match there.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    // Connecting a UDP socket makes the kernel choose the route.
+    let probe = UdpSocket::bind((any, 0)).await?;
+    probe.connect(there).await?;
+    Ok(probe.local_addr()?.ip())
 }
 
 async fn resolve(url: &str) -> Result<SocketAddr, DriverError> {

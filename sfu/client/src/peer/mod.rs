@@ -75,7 +75,7 @@ impl Peer {
         let mut transport = Transport::new(config, now, config.light)?;
         let (offered, answer) = offer::answer(&mut transport, offer)?;
         let mut peer = Peer::with(transport, offered, config);
-        peer.downlink.learn_slots(peer.offered.slots());
+        peer.learn_slots();
         peer.transport.tick(now);
         peer.settle(now);
         Ok((peer, answer))

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use sfu_rtp::rtp::Header;
 use str0m::rtp::Ssrc;
 
 /// The round that is tried.
@@ -47,12 +48,11 @@ impl Rounds {
     }
 }
 
-/// The SSRC of a datagram that is RTP (RFC 7983, section 7; RFC 5761, section 4).
+/// The SSRC of a datagram that is RTP.
 fn ssrc_of(datagram: &[u8]) -> Option<u32> {
-    let header: &[u8; 12] = datagram.first_chunk()?;
-    let is_rtp = (128..=191).contains(&header[0]) && !(192..=223).contains(&header[1]);
-    let ssrc = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
-    is_rtp.then_some(ssrc)
+    let is_rtp = sfu_rtp::is_media(datagram) && !sfu_rtp::is_rtcp(datagram);
+    let header = is_rtp.then(|| Header::read(datagram))?;
+    header.map(|header| header.ssrc)
 }
 
 #[cfg(test)]

@@ -209,11 +209,7 @@ impl Transport {
             return Some(codec);
         }
         let params = self.rtc.codec_config().iter().find(|p| p.pt() == pt)?;
-        let codec = match params.spec().codec {
-            RtcCodec::Opus => Codec::Opus,
-            RtcCodec::Vp8 => Codec::Vp8,
-            _ => return None,
-        };
+        let codec = known(params.spec().codec)?;
         self.codecs.insert(*pt, codec);
         Some(codec)
     }
@@ -247,5 +243,14 @@ impl Transport {
         if let Err(error) = taken {
             tracing::debug!(%error, "a datagram was not taken");
         }
+    }
+}
+
+/// The codecs that are looked into.
+pub(super) fn known(codec: RtcCodec) -> Option<Codec> {
+    match codec {
+        RtcCodec::Opus => Some(Codec::Opus),
+        RtcCodec::Vp8 => Some(Codec::Vp8),
+        _ => None,
     }
 }

@@ -249,7 +249,8 @@ impl Connection {
     }
 
     /// Writes a packet of a slot's feed; it leaves with the next tick. True when the slot cannot
-    /// begin without a keyframe. Nothing is sent to a client that cannot be reached, or whose path is lost.
+    /// begin without a keyframe. Nothing is written for a client that cannot be reached, or whose
+    /// path is lost.
     pub(crate) fn send(
         &mut self,
         step: &mut Step<'_>,

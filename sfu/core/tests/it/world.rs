@@ -318,6 +318,11 @@ impl World {
     pub(crate) fn input(&mut self, input: Input<'_>) {
         let mut out = Departures::new();
         self.shard.handle(self.now, input, &mut out);
+        self.settle(out);
+    }
+
+    /// What is due at once happens, and what leaves arrives.
+    fn settle(&mut self, mut out: Departures) {
         if self.shard.deadline().at <= self.now {
             self.shard.handle(self.now, Input::Tick, &mut out);
         }
@@ -425,11 +430,7 @@ impl World {
                 };
                 self.shard.handle(self.now, datagram, &mut out);
             }
-            if self.shard.deadline().at <= self.now {
-                self.shard.handle(self.now, Input::Tick, &mut out);
-            }
-            self.deliver(&out);
-            self.collect();
+            self.settle(out);
         }
     }
 

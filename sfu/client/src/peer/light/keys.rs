@@ -25,17 +25,16 @@ thread_local! {
     static LAID: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+static ORDINARY: LazyLock<CryptoProvider> = LazyLock::new(|| {
     let ordinary = CryptoProvider::get_default().cloned();
-    Arc::new(CryptoProvider {
-        dtls_provider: &Telling,
-        ..ordinary.unwrap_or_else(from_feature_flags)
-    })
+    ordinary.unwrap_or_else(from_feature_flags)
 });
 
-static DTLS: LazyLock<&'static dyn DtlsProvider> = LazyLock::new(|| {
-    let ordinary = CryptoProvider::get_default().cloned();
-    ordinary.unwrap_or_else(from_feature_flags).dtls_provider
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    Arc::new(CryptoProvider {
+        dtls_provider: &Telling,
+        ..ORDINARY.clone()
+    })
 });
 
 /// The provider that an `Rtc` must have of which the keys are wanted.
@@ -58,7 +57,7 @@ struct Telling;
 
 impl DtlsProvider for Telling {
     fn generate_certificate(&self) -> Option<DtlsCert> {
-        DTLS.generate_certificate()
+        ORDINARY.dtls_provider.generate_certificate()
     }
 
     fn new_dtls(
@@ -68,7 +67,9 @@ impl DtlsProvider for Telling {
         dtls_version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let dtls = DTLS.new_dtls(cert, now, dtls_version, mtu)?;
+        let dtls = ORDINARY
+            .dtls_provider
+            .new_dtls(cert, now, dtls_version, mtu)?;
         Ok(match LAID.take() {
             Some(place) => Box::new(Told { dtls, place }),
             None => dtls,
@@ -76,7 +77,7 @@ impl DtlsProvider for Telling {
     }
 
     fn is_test(&self) -> bool {
-        DTLS.is_test()
+        ORDINARY.dtls_provider.is_test()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use sfu_protocol::media::Codec;
 use str0m::Rtc;
-use str0m::format::Codec as RtcCodec;
 use str0m::media::Mid;
-use str0m::rtp::{Extension, ExtensionMap};
+use str0m::rtp::Extension;
+
+use super::super::transport::known;
 
 /// What a payload type means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,8 @@ impl Lines {
                 let id = |extension| extensions.id_of(extension);
                 lines.mid_extension = lines.mid_extension.or(id(Extension::RtpMid));
                 lines.level_extension = lines.level_extension.or(id(Extension::AudioLevel));
-                lines.number_extension = lines.number_extension.or(number(extensions));
+                let number = id(Extension::TransportSequenceNumber);
+                lines.number_extension = lines.number_extension.or(number);
             }
             if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, None) {
                 lines.named.push((*stream.ssrc(), place));
@@ -56,13 +58,8 @@ impl Lines {
             }
         }
         for params in rtc.codec_config().iter() {
-            let codec = match params.spec().codec {
-                RtcCodec::Opus => Some(Codec::Opus),
-                RtcCodec::Vp8 => Some(Codec::Vp8),
-                _ => None,
-            };
             let format = Format {
-                codec,
+                codec: known(params.spec().codec),
                 clock_hz: params.spec().clock_rate.get(),
                 is_repair: false,
                 is_repaired: params.resend().is_some(),
@@ -115,10 +112,6 @@ impl Lines {
     pub(super) fn place_of(&self, mid: &[u8]) -> Option<usize> {
         self.mids.iter().position(|known| known.as_bytes() == mid)
     }
-}
-
-fn number(extensions: &ExtensionMap) -> Option<u8> {
-    extensions.id_of(Extension::TransportSequenceNumber)
 }
 
 /// What the extensions of a packet say.

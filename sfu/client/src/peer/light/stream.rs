@@ -86,7 +86,6 @@ impl Stream {
         match newest {
             None => {
                 self.first = index;
-                self.reported.0 = 0;
                 self.timestamp = u64::from(timestamp);
             }
             Some(newest) if index > newest + 1 => is_gap = self.miss(now, newest + 1, index),

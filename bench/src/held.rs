@@ -1,7 +1,5 @@
 //! Holds a plan on a target and gathers what its participants saw.
 
-mod look;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,12 +7,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use self::look::Look;
-pub(crate) use self::look::Moment;
 use crate::engine::{Engine, Order, Outcome, Role};
 use crate::measure::calls::SystemCalls;
 use crate::measure::histogram::Histogram;
 use crate::measure::host::{self, Usage};
+use crate::measure::look::{Look, Moment};
 use crate::measure::viewer::{Origins, Seen, Window};
 use crate::media::Media;
 use crate::scenario::{Part, Plan};
@@ -278,7 +275,7 @@ impl Run<'_> {
             target: since(before.0, host::usage(&targets)),
             target_calls,
             own: since(before.1, host::usage(&own)),
-            others_cores: whole.busy.map(|_| whole.since(&first, from).others_cores),
+            others_cores: whole.others_since(&first),
             over_time,
         })
     }
@@ -336,23 +333,22 @@ impl Run<'_> {
 
 impl Held {
     fn count(&mut self, outcome: Outcome, cut: bool) {
-        let us = |after: Duration| u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         self.failures.extend(outcome.failure);
         if let Some(after) = outcome.joined_after {
             self.joined += 1;
-            self.join.record_us(us(after));
+            self.join.record(after);
         }
         if let Some(after) = outcome.picture_after {
-            self.first_picture.record_us(us(after));
+            self.first_picture.record(after);
         }
         if cut && outcome.picture_after.is_some() {
             self.cut += 1;
             self.came_back += usize::from(!outcome.back_after.is_empty());
         }
         for after in outcome.back_after {
-            self.back.record_us(us(after));
+            self.back.record(after);
         }
-        self.packets_sent += outcome.counters.packets_sent;
+        self.packets_sent += outcome.packets_sent;
         if let Some(own) = &mut self.own_used {
             // What a socket did not take is the generator's loss, not the target's.
             own.socket_drops += outcome.unsent;

@@ -1,10 +1,10 @@
-//! Looks at a run from outside, often: only what is cheap to read.
+//! Looks at a run from outside, often: only what is cheap to read, and who used this machine.
 
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::measure::host;
+use super::host;
 
 /// A look at a run while it is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -19,17 +19,17 @@ pub(crate) struct Moment {
 
 /// What was used until now, by whom.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) at: Instant,
+pub(crate) struct Look {
+    pub(crate) at: Instant,
     target: Duration,
     target_memory_bytes: u64,
     own: Duration,
     /// By everything on this machine; none when it does not say.
-    pub(super) busy: Option<Duration>,
+    busy: Option<Duration>,
 }
 
 impl Look {
-    pub(super) fn now(targets: &[u32]) -> Self {
+    pub(crate) fn now(targets: &[u32]) -> Self {
         let cpu = |ids: &[u32]| ids.iter().filter_map(|id| host::cpu_time(*id)).sum();
         Look {
             at: Instant::now(),
@@ -41,7 +41,7 @@ impl Look {
     }
 
     /// What was used between another look and this one, in a window that opened at `from`.
-    pub(super) fn since(&self, before: &Look, from: Instant) -> Moment {
+    pub(crate) fn since(&self, before: &Look, from: Instant) -> Moment {
         let seconds = (self.at - before.at).as_secs_f64();
         let cores =
             |before: Duration, now: Duration| now.saturating_sub(before).as_secs_f64() / seconds;
@@ -56,6 +56,13 @@ impl Look {
             others_cores: (busy - target_cores - bench_cores).max(0.0),
             target_memory_mb: self.target_memory_bytes as f64 / 1e6,
         }
+    }
+
+    /// Cores that neither the target nor the generator used since another look; none when this
+    /// machine does not say.
+    pub(crate) fn others_since(&self, before: &Look) -> Option<f64> {
+        let said = self.busy.and(before.busy);
+        said.map(|_| self.since(before, before.at).others_cores)
     }
 }
 
@@ -82,5 +89,11 @@ mod tests {
         assert!(close(moment.bench_cores, 0.5), "{moment:?}");
         assert!(close(moment.others_cores, 0.5), "{moment:?}");
         assert!(close(moment.target_memory_mb, 3.0) && close(moment.at_s, 0.5));
+        assert_eq!(after.others_since(&before), Some(moment.others_cores));
+        let silent = Look {
+            busy: None,
+            ..after
+        };
+        assert_eq!(silent.others_since(&before), None);
     }
 }
