@@ -254,6 +254,26 @@ pub struct SlotContent {
     pub track: Option<TrackId>,
 }
 
+/// Why nothing comes in a slot though a track that flows is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// The way to the client is too narrow for every picture that it wants, and this one came
+    /// last. It comes back by itself.
+    Bandwidth,
+}
+
+/// Whether a slot is paused now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SlotPause {
+    /// The slot.
+    pub slot: SlotId,
+    /// Why nothing comes in it; none when it goes on.
+    pub reason: Option<PauseReason>,
+}
+
 /// Why somebody left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
@@ -401,6 +421,21 @@ pub enum NodeMessage {
     Slots {
         /// As they are now.
         slots: Vec<SlotContent>,
+    },
+    /// Slots that are paused, and slots that go on again. A slot that gets another track, or
+    /// nobody, is not paused until this says so again.
+    Paused {
+        /// As they are now; slots that are not named stay as they were.
+        slots: Vec<SlotPause>,
+    },
+    /// Which layers of a track of yours anybody receives. All of them while nothing was said of
+    /// this connection. The rest need not be sent.
+    Layers {
+        /// Which of yours.
+        source: Source,
+        /// By name: of simulcast the rid (RFC 8851) as offered; of a line without rids the
+        /// spatial layer's number, "0" for the smallest or only one. Empty: nobody receives it.
+        wanted: Vec<String>,
     },
     /// Who speaks now, loudest first. Sent on change.
     Speaking {

@@ -12,9 +12,9 @@ use sfu_protocol::ids::{ParticipantId, RecordingId, RoomId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::recording::TroubleReason;
 use sfu_protocol::signal::{
-    ByeReason, ClientMessage, Envelope, LeaveReason, NodeMessage, Participant, PublishLine,
-    RecordingNotice, RecordingTrouble, RefusedCode, Resume, Role, SIGNAL_VERSION, Show, Slot,
-    SlotContent, SlotId, Track, TrackState, Want,
+    ByeReason, ClientMessage, Envelope, LeaveReason, NodeMessage, Participant, PauseReason,
+    PublishLine, RecordingNotice, RecordingTrouble, RefusedCode, Resume, Role, SIGNAL_VERSION,
+    Show, Slot, SlotContent, SlotId, SlotPause, Track, TrackState, Want,
 };
 use uuid::Uuid;
 
@@ -206,6 +206,22 @@ fn room_messages() -> Vec<NodeMessage> {
                 },
             ],
         },
+        NodeMessage::Paused {
+            slots: vec![
+                SlotPause {
+                    slot: slot("5"),
+                    reason: Some(PauseReason::Bandwidth),
+                },
+                SlotPause {
+                    slot: slot("6"),
+                    reason: None,
+                },
+            ],
+        },
+        NodeMessage::Layers {
+            source: Source::Camera,
+            wanted: vec!["q".to_owned(), "h".to_owned()],
+        },
         NodeMessage::Speaking {
             participants: vec![BEN],
         },
@@ -295,10 +311,12 @@ fn no_message_is_without_an_example() {
             NodeMessage::Refused { .. } => 11,
             NodeMessage::Pong { .. } => 12,
             NodeMessage::Bye { .. } => 13,
+            NodeMessage::Paused { .. } => 14,
+            NodeMessage::Layers { .. } => 15,
         }
     }
     let client: BTreeSet<u8> = client_messages().iter().map(client_number).collect();
     let node: BTreeSet<u8> = node_messages().iter().map(node_number).collect();
     assert_eq!(client, (0..8).collect());
-    assert_eq!(node, (0..14).collect());
+    assert_eq!(node, (0..16).collect());
 }

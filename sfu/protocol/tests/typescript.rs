@@ -13,8 +13,8 @@ use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::recording::TroubleReason;
 use sfu_protocol::signal::{
     ByeReason, ClientMessage, Envelope, LeaveReason, MAX_SIGNAL_BYTES, MAX_SLOTS, NodeMessage,
-    Participant, PublishLine, RecordingNotice, RecordingTrouble, RefusedCode, Resume, Role,
-    SIGNAL_VERSION, Show, Slot, SlotContent, SlotId, Track, TrackState, Want,
+    Participant, PauseReason, PublishLine, RecordingNotice, RecordingTrouble, RefusedCode, Resume,
+    Role, SIGNAL_VERSION, Show, Slot, SlotContent, SlotId, SlotPause, Track, TrackState, Want,
 };
 use ts_rs::{Config, TS};
 
@@ -60,6 +60,8 @@ fn generated() -> String {
         RecordingNotice,
         Slot,
         SlotContent,
+        PauseReason,
+        SlotPause,
         LeaveReason,
         ByeReason,
         RefusedCode,

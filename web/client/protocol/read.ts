@@ -13,6 +13,8 @@ const KNOWN = {
   track_changed: true,
   track_ended: true,
   slots: true,
+  paused: true,
+  layers: true,
   speaking: true,
   muted_by_host: true,
   recording: true,

@@ -288,6 +288,24 @@ slot: SlotId,
 track: TrackId | null, };
 
 /**
+ * Why nothing comes in a slot though a track that flows is in it.
+ */
+export type PauseReason = "bandwidth";
+
+/**
+ * Whether a slot is paused now.
+ */
+export type SlotPause = {
+/**
+ * The slot.
+ */
+slot: SlotId,
+/**
+ * Why nothing comes in it; none when it goes on.
+ */
+reason: PauseReason | null, };
+
+/**
  * Why somebody left.
  */
 export type LeaveReason = "left" | "lost" | "removed" | "replaced" | "room_closed";
@@ -382,7 +400,20 @@ track: TrackId, } | { "type": "slots",
 /**
  * As they are now.
  */
-slots: Array<SlotContent>, } | { "type": "speaking",
+slots: Array<SlotContent>, } | { "type": "paused",
+/**
+ * As they are now; slots that are not named stay as they were.
+ */
+slots: Array<SlotPause>, } | { "type": "layers",
+/**
+ * Which of yours.
+ */
+source: Source,
+/**
+ * By name: of simulcast the rid (RFC 8851) as offered; of a line without rids the
+ * spatial layer's number, "0" for the smallest or only one. Empty: nobody receives it.
+ */
+wanted: Array<string>, } | { "type": "speaking",
 /**
  * Who.
  */
@@ -510,7 +541,20 @@ track: TrackId, } | { "type": "slots",
 /**
  * As they are now.
  */
-slots: Array<SlotContent>, } | { "type": "speaking",
+slots: Array<SlotContent>, } | { "type": "paused",
+/**
+ * As they are now; slots that are not named stay as they were.
+ */
+slots: Array<SlotPause>, } | { "type": "layers",
+/**
+ * Which of yours.
+ */
+source: Source,
+/**
+ * By name: of simulcast the rid (RFC 8851) as offered; of a line without rids the
+ * spatial layer's number, "0" for the smallest or only one. Empty: nobody receives it.
+ */
+wanted: Array<string>, } | { "type": "speaking",
 /**
  * Who.
  */

@@ -192,6 +192,8 @@ impl Roster {
                 return false;
             }
             NodeMessage::MutedByHost { .. }
+            | NodeMessage::Layers { .. }
+            | NodeMessage::Paused { .. }
             | NodeMessage::Pong { .. }
             | NodeMessage::Bye { .. } => return false,
         }
