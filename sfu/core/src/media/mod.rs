@@ -9,3 +9,8 @@ pub(crate) mod policer;
 pub(crate) mod red;
 pub(crate) mod rewrite;
 pub(crate) mod select;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "packets carry it once their way out is ours")
+)]
+pub(crate) mod vp8;
