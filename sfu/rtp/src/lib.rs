@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`rtp`] | the header of a packet, its extensions and padding (RFC 3550, RFC 8285) |
 //! | [`rtcp`] | reports and feedback (RFC 3550, RFC 4585, transport-wide feedback) |
-//! | [`srtp`] | authenticated encryption of both with AES-GCM (RFC 3711, RFC 7714) |
+//! | [`srtp`] | authenticated encryption of both, with AES-GCM or AES-CM and HMAC-SHA1 (RFC 3711, RFC 7714) |
 //! | [`window`] | which packet of a stream a sequence number is, and whether it came before |
 //!
 //! Whatever comes in may be hostile: it is refused, and nothing here panics for it.

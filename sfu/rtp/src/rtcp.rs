@@ -91,7 +91,7 @@ pub fn transport_wide(
 fn written(packet: &impl RtcpPacketWriter) -> Vec<u8> {
     let bytes = packet.calculate_size().unwrap_or(0);
     // Room for what sealing adds.
-    let mut out = Vec::with_capacity(bytes + crate::srtp::SRTCP_ADDS_BYTES);
+    let mut out = Vec::with_capacity(bytes + crate::srtp::MAX_SRTCP_ADDS_BYTES);
     out.resize(bytes, 0);
     match packet.write_into(&mut out) {
         Ok(written) => out.truncate(written),

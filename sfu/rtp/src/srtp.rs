@@ -1,54 +1,76 @@
-//! SRTP and SRTCP with AES-GCM (RFC 3711, RFC 7714), keyed by DTLS (RFC 5764, section 4.2).
+//! SRTP and SRTCP (RFC 3711) with AES-GCM (RFC 7714) or with AES in counter mode and HMAC-SHA1,
+//! keyed by DTLS (RFC 5764, section 4.2).
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::rtp::Header;
 use crate::window::Window;
 
-/// The tag at the end of what is sealed (RFC 7714, section 13.1).
-pub const TAG_BYTES: usize = 16;
+mod counter;
+mod gcm;
 
-/// The flag for encryption and the index, at the end of an SRTCP packet (RFC 3711, section 3.4).
+use counter::Counter;
+use gcm::Gcm;
+
+/// The longest tag that a profile has; [`Profile::tag_bytes`] is each one's.
+pub const MAX_TAG_BYTES: usize = gcm::TAG_BYTES;
+
+/// The flag for encryption and the index, near the end of an SRTCP packet (RFC 3711, section 3.4).
 const SRTCP_WORD_BYTES: usize = 4;
 const SRTCP_ENCRYPTED: u32 = 1 << 31;
 /// The head of an RTCP packet that stays readable: its first four bytes and the sender's SSRC.
 const RTCP_HEAD_BYTES: usize = 8;
-/// What sealing adds to an RTCP packet.
-pub const SRTCP_ADDS_BYTES: usize = TAG_BYTES + SRTCP_WORD_BYTES;
+/// What sealing adds to an RTCP packet at most.
+pub const MAX_SRTCP_ADDS_BYTES: usize = MAX_TAG_BYTES + SRTCP_WORD_BYTES;
+/// The fixed part of an RTP header, at whose end the SSRC is.
+const RTP_HEAD_BYTES: usize = 12;
+/// An index has 48 bits: so many packets a key may seal for an SSRC (RFC 3711, section 9.2).
+const MAX_INDEX: u64 = (1 << 48) - 1;
 
-const SALT_BYTES: usize = 12;
+const MAX_SALT_BYTES: usize = counter::SALT_BYTES;
 const MAX_KEY_BYTES: usize = 32;
 
 /// What a session key is for (RFC 3711, section 4.3.2). Encryption that authenticates needs no
 /// keys of authentication.
 const LABEL_RTP_KEY: u8 = 0;
+const LABEL_RTP_TAG: u8 = 1;
 const LABEL_RTP_SALT: u8 = 2;
 const LABEL_RTCP_KEY: u8 = 3;
+const LABEL_RTCP_TAG: u8 = 4;
 const LABEL_RTCP_SALT: u8 = 5;
 
-/// What both ends agreed on (RFC 7714, section 14.2).
+/// What both ends agreed on (RFC 5764, section 4.1.2; RFC 7714, section 14.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// `AEAD_AES_128_GCM`
     AeadAes128Gcm,
     /// `AEAD_AES_256_GCM`
     AeadAes256Gcm,
+    /// `AES128_CM_HMAC_SHA1_80`, of clients that know nothing better.
+    Aes128CmHmacSha1,
 }
 
 impl Profile {
     fn key_bytes(self) -> usize {
         match self {
-            Profile::AeadAes128Gcm => 16,
+            Profile::AeadAes128Gcm | Profile::Aes128CmHmacSha1 => 16,
             Profile::AeadAes256Gcm => 32,
         }
     }
 
-    fn algorithm(self) -> &'static Algorithm {
+    fn salt_bytes(self) -> usize {
         match self {
-            Profile::AeadAes128Gcm => &AES_128_GCM,
-            Profile::AeadAes256Gcm => &AES_256_GCM,
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => gcm::SALT_BYTES,
+            Profile::Aes128CmHmacSha1 => counter::SALT_BYTES,
+        }
+    }
+
+    /// How long the tag at the end of what is sealed is.
+    pub const fn tag_bytes(self) -> usize {
+        match self {
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => gcm::TAG_BYTES,
+            Profile::Aes128CmHmacSha1 => counter::TAG_BYTES,
         }
     }
 }
@@ -101,7 +123,7 @@ impl Keying {
     /// # Errors
     /// [`Refused::Keying`]
     pub fn new(profile: Profile, material: &[u8]) -> Result<Keying, Refused> {
-        if material.len() != 2 * (profile.key_bytes() + SALT_BYTES) {
+        if material.len() != 2 * (profile.key_bytes() + profile.salt_bytes()) {
             return Err(Refused::Keying);
         }
         let material = Zeroizing::new(material.to_vec());
@@ -131,24 +153,17 @@ impl Keying {
     }
 
     fn ciphers(&self, end: End) -> Result<(Cipher, Cipher), Refused> {
-        let bytes = self.profile.key_bytes();
-        let (keys, salts) = self.material.split_at(2 * bytes);
-        let (key, salt) = match end {
-            End::Client => (&keys[..bytes], &salts[..SALT_BYTES]),
-            End::Server => (&keys[bytes..], &salts[SALT_BYTES..]),
+        let (key_bytes, salt_bytes) = (self.profile.key_bytes(), self.profile.salt_bytes());
+        let (keys, salts) = self.material.split_at(2 * key_bytes);
+        let master = match end {
+            End::Client => (&keys[..key_bytes], &salts[..salt_bytes]),
+            End::Server => (&keys[key_bytes..], &salts[salt_bytes..]),
         };
-        let cipher = |key_label, salt_label| {
-            let mut session_key = [0; MAX_KEY_BYTES];
-            let mut session_salt = [0; SALT_BYTES];
-            derive(key, salt, key_label, &mut session_key[..bytes])?;
-            derive(key, salt, salt_label, &mut session_salt)?;
-            let cipher = Cipher::new(self.profile, &session_key[..bytes], session_salt);
-            session_key.zeroize();
-            cipher
-        };
+        let rtp = [LABEL_RTP_KEY, LABEL_RTP_TAG, LABEL_RTP_SALT];
+        let rtcp = [LABEL_RTCP_KEY, LABEL_RTCP_TAG, LABEL_RTCP_SALT];
         Ok((
-            cipher(LABEL_RTP_KEY, LABEL_RTP_SALT)?,
-            cipher(LABEL_RTCP_KEY, LABEL_RTCP_SALT)?,
+            Cipher::derive(self.profile, master, rtp)?,
+            Cipher::derive(self.profile, master, rtcp)?,
         ))
     }
 }
@@ -172,44 +187,53 @@ fn derive(key: &[u8], salt: &[u8], label: u8, session_key: &mut [u8]) -> Result<
     Ok(())
 }
 
-/// One session key and its salt.
-struct Cipher {
-    key: LessSafeKey,
-    salt: [u8; SALT_BYTES],
+/// The session keys of RTP or of RTCP.
+///
+/// What is authenticated and not encrypted comes before the text in AES-GCM, all of it. With HMAC
+/// there is a tail behind the text: for RTP the rollovers, which AES-GCM has in its nonce (RFC
+/// 3711, section 4.2), and for RTCP the word with the index.
+enum Cipher {
+    Gcm(Gcm),
+    // The context of HMAC is large, and few have one.
+    Counter(Box<Counter>),
 }
 
 impl Cipher {
-    fn new(profile: Profile, key: &[u8], salt: [u8; SALT_BYTES]) -> Result<Cipher, Refused> {
-        let key = UnboundKey::new(profile.algorithm(), key).map_err(|_| Refused::Keying)?;
-        let key = LessSafeKey::new(key);
-        Ok(Cipher { key, salt })
-    }
-
-    /// RFC 7714, sections 8.1 and 9.1: both are the SSRC and an index of 48 bits.
-    fn nonce(&self, ssrc: u32, index: u64) -> Nonce {
-        let mut nonce = [0; SALT_BYTES];
-        nonce[2..6].copy_from_slice(&ssrc.to_be_bytes());
-        nonce[6..].copy_from_slice(&index.to_be_bytes()[2..]);
-        for (byte, salt) in nonce.iter_mut().zip(self.salt) {
-            *byte ^= salt;
+    fn derive(
+        profile: Profile,
+        (key, salt): (&[u8], &[u8]),
+        [key_label, tag_label, salt_label]: [u8; 3],
+    ) -> Result<Cipher, Refused> {
+        let mut session_key = Zeroizing::new([0; MAX_KEY_BYTES]);
+        let session_key = &mut session_key[..key.len()];
+        derive(key, salt, key_label, session_key)?;
+        let mut session_salt = [0; MAX_SALT_BYTES];
+        derive(key, salt, salt_label, &mut session_salt[..salt.len()])?;
+        match profile {
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
+                let [salt @ .., _, _] = session_salt;
+                Gcm::new(session_key, salt).map(Cipher::Gcm)
+            }
+            Profile::Aes128CmHmacSha1 => {
+                let mut tag_key = Zeroizing::new([0; counter::TAG_KEY_BYTES]);
+                derive(key, salt, tag_label, &mut *tag_key)?;
+                let counter = Counter::new(session_key, session_salt, &tag_key)?;
+                Ok(Cipher::Counter(Box::new(counter)))
+            }
         }
-        Nonce::assume_unique_for_key(nonce)
     }
 
-    fn open(
-        &self,
-        nonce: Nonce,
-        head: &[u8],
-        sealed: &[u8],
-        plain: &mut [u8],
-    ) -> Result<(), Refused> {
-        let bytes = sealed.len().checked_sub(TAG_BYTES);
-        let bytes = bytes.filter(|&bytes| bytes == plain.len());
-        let (text, tag) = sealed.split_at(bytes.ok_or(Refused::Malformed)?);
-        self.key
-            .open_separate_gather(nonce, Aad::from(head), text, tag, plain)
-            .map_err(|_| Refused::Forged)
+    fn tag_bytes(&self) -> usize {
+        match self {
+            Cipher::Gcm(_) => gcm::TAG_BYTES,
+            Cipher::Counter(_) => counter::TAG_BYTES,
+        }
     }
+}
+
+/// How often a sequence number rolled over.
+fn rollovers(index: u64) -> [u8; 4] {
+    ((index >> 16) as u32).to_be_bytes()
 }
 
 /// Opens what the other end sealed.
@@ -224,14 +248,16 @@ impl std::fmt::Debug for Opener {
     }
 }
 
-/// How long the payload of a sealed RTP packet is.
-pub fn plain_bytes(header: &Header, packet: &[u8]) -> Option<usize> {
-    packet.len().checked_sub(header.bytes + TAG_BYTES)
-}
-
 impl Opener {
-    /// Opens the payload of an RTP packet into `plain`, which is as long as [`plain_bytes`] says,
-    /// and answers the packet's index. The window of the packet's SSRC learns of it.
+    /// How long the payload of a sealed RTP packet is.
+    pub fn plain_bytes(&self, header: &Header, packet: &[u8]) -> Option<usize> {
+        packet
+            .len()
+            .checked_sub(header.bytes + self.rtp.tag_bytes())
+    }
+
+    /// Opens the payload of an RTP packet into `plain`, which is as long as
+    /// [`plain_bytes`](Self::plain_bytes) says, and answers the packet's index. The window of the packet's SSRC learns of it.
     ///
     /// # Errors
     /// See [`Refused`]. Nothing is learned, and what is in `plain` means nothing.
@@ -246,10 +272,19 @@ impl Opener {
         if !window.is_new(index) {
             return Err(Refused::Replayed);
         }
-        let split = packet.split_at_checked(header.bytes);
-        let (head, sealed) = split.ok_or(Refused::Malformed)?;
-        let nonce = self.rtp.nonce(header.ssrc, index);
-        self.rtp.open(nonce, head, sealed, plain)?;
+        let bytes = self.plain_bytes(header, packet);
+        if bytes != Some(plain.len()) {
+            return Err(Refused::Malformed);
+        }
+        let (head, sealed) = packet.split_at(header.bytes);
+        let sealed = sealed.split_at(plain.len());
+        let number = (header.ssrc, index);
+        match &self.rtp {
+            Cipher::Gcm(gcm) => gcm.open(number, head, sealed, plain)?,
+            Cipher::Counter(counter) => {
+                counter.open(number, head, sealed, rollovers(index), plain)?;
+            }
+        }
         window.note(index);
         Ok(index)
     }
@@ -260,27 +295,38 @@ impl Opener {
     /// See [`Refused`].
     pub fn open_rtcp(&self, window: &mut Window, packet: &[u8]) -> Result<Vec<u8>, Refused> {
         let ssrc = rtcp_sender(packet).ok_or(Refused::Malformed)?;
-        let (rest, word) = packet
-            .split_last_chunk::<SRTCP_WORD_BYTES>()
-            .ok_or(Refused::Malformed)?;
-        let split = rest.len().checked_sub(TAG_BYTES);
-        let split = split.filter(|&split| split >= RTCP_HEAD_BYTES);
-        let split = split.ok_or(Refused::Malformed)?;
-        let word_value = u32::from_be_bytes(*word);
+        let tag_bytes = self.rtcp.tag_bytes();
+        let text_end = packet.len().checked_sub(tag_bytes + SRTCP_WORD_BYTES);
+        let text_end = text_end.filter(|&end| end >= RTCP_HEAD_BYTES);
+        let text_end = text_end.ok_or(Refused::Malformed)?;
+        let (readable, added) = packet.split_at(text_end);
+        // The tag is before the word (RFC 7714, section 9.3), or after it (RFC 3711, section 3.4).
+        let (word, tag) = match &self.rtcp {
+            Cipher::Gcm(_) => (&added[tag_bytes..], &added[..tag_bytes]),
+            Cipher::Counter(_) => added.split_at(SRTCP_WORD_BYTES),
+        };
+        let word: [u8; SRTCP_WORD_BYTES] = word.try_into().map_err(|_| Refused::Malformed)?;
+        let word_value = u32::from_be_bytes(word);
         let index = u64::from(word_value & !SRTCP_ENCRYPTED);
         if !window.is_new(index) {
             return Err(Refused::Replayed);
         }
-        let nonce = self.rtcp.nonce(ssrc, index);
         // RFC 7714, sections 9.2 and 9.3: what is not encrypted is authenticated all the same.
         let clear = match word_value & SRTCP_ENCRYPTED {
-            0 => split,
+            0 => text_end,
             _ => RTCP_HEAD_BYTES,
         };
-        let head = [&packet[..clear], word].concat();
-        let mut plain = packet[..split].to_vec();
-        self.rtcp
-            .open(nonce, &head, &rest[clear..], &mut plain[clear..])?;
+        let mut plain = readable.to_vec();
+        let (head, text) = readable.split_at(clear);
+        let (number, plain_text) = ((ssrc, index), &mut plain[clear..]);
+        match &self.rtcp {
+            Cipher::Gcm(gcm) => {
+                gcm.open(number, &[head, &word].concat(), (text, tag), plain_text)?;
+            }
+            Cipher::Counter(counter) => {
+                counter.open(number, head, (text, tag), word, plain_text)?;
+            }
+        }
         window.note(index);
         Ok(plain)
     }
@@ -307,22 +353,53 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Seals an RTP packet in place. `index` is its sequence number with the rollovers before it;
-    /// no index may be used twice for an SSRC.
+    /// How long the tag is that [`seal_in_place`](Self::seal_in_place) writes.
+    pub fn tag_bytes(&self) -> usize {
+        self.rtp.tag_bytes()
+    }
+
+    /// Seals an RTP packet where it lies, and allocates nothing: `packet` is the header of
+    /// `header_bytes`, the payload, and room for the tag. `index` is its sequence number with the
+    /// rollovers before it; no index may be used twice for an SSRC.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn seal_in_place(
+        &self,
+        header_bytes: usize,
+        packet: &mut [u8],
+        index: u64,
+    ) -> Result<(), Refused> {
+        if index > MAX_INDEX {
+            return Err(Refused::UsedUp);
+        }
+        let text_end = packet.len().checked_sub(self.tag_bytes());
+        let text_end = text_end.filter(|&end| (RTP_HEAD_BYTES..=end).contains(&header_bytes));
+        let text_end = text_end.ok_or(Refused::Malformed)?;
+        let (readable, room) = packet.split_at_mut(text_end);
+        let (head, text) = readable.split_at_mut(header_bytes);
+        let [.., a, b, c, d] = *head
+            .first_chunk::<RTP_HEAD_BYTES>()
+            .ok_or(Refused::Malformed)?;
+        let number = (u32::from_be_bytes([a, b, c, d]), index);
+        match &self.rtp {
+            Cipher::Gcm(gcm) => room.copy_from_slice(&gcm.seal(number, head, text)?),
+            Cipher::Counter(counter) => {
+                room.copy_from_slice(&counter.seal(number, head, text, rollovers(index))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Seals an RTP packet, which gets longer by the tag; see
+    /// [`seal_in_place`](Self::seal_in_place).
     ///
     /// # Errors
     /// See [`Refused`].
     pub fn seal(&self, index: u64, packet: &mut Vec<u8>) -> Result<(), Refused> {
         let header = Header::read(packet).ok_or(Refused::Malformed)?;
-        let nonce = self.rtp.nonce(header.ssrc, index);
-        let (head, plain) = packet.split_at_mut(header.bytes);
-        let sealed = self
-            .rtp
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::from(&*head), plain);
-        let tag = sealed.map_err(|_| Refused::Malformed)?;
-        packet.extend_from_slice(tag.as_ref());
-        Ok(())
+        packet.resize(packet.len() + self.tag_bytes(), 0);
+        self.seal_in_place(header.bytes, packet, index)
     }
 
     /// Seals an RTCP packet in place. Its index is the number of those before it, whoever is the
@@ -337,19 +414,24 @@ impl Sealer {
         }
         let ssrc = rtcp_sender(packet).ok_or(Refused::Malformed)?;
         self.rtcp_index += 1;
-        let nonce = self.rtcp.nonce(ssrc, u64::from(index));
+        let number = (ssrc, u64::from(index));
         let word = (index | SRTCP_ENCRYPTED).to_be_bytes();
-        let (head, plain) = packet.split_at_mut(RTCP_HEAD_BYTES);
-        let mut readable = [0; RTCP_HEAD_BYTES + SRTCP_WORD_BYTES];
-        readable[..RTCP_HEAD_BYTES].copy_from_slice(head);
-        readable[RTCP_HEAD_BYTES..].copy_from_slice(&word);
-        let sealed = self
-            .rtcp
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::from(readable), plain);
-        let tag = sealed.map_err(|_| Refused::Malformed)?;
-        packet.extend_from_slice(tag.as_ref());
-        packet.extend_from_slice(&word);
+        let (head, text) = packet.split_at_mut(RTCP_HEAD_BYTES);
+        match &self.rtcp {
+            Cipher::Gcm(gcm) => {
+                let mut readable = [0; RTCP_HEAD_BYTES + SRTCP_WORD_BYTES];
+                readable[..RTCP_HEAD_BYTES].copy_from_slice(head);
+                readable[RTCP_HEAD_BYTES..].copy_from_slice(&word);
+                let tag = gcm.seal(number, &readable, text)?;
+                packet.extend_from_slice(&tag);
+                packet.extend_from_slice(&word);
+            }
+            Cipher::Counter(counter) => {
+                let tag = counter.seal(number, head, text, word)?;
+                packet.extend_from_slice(&word);
+                packet.extend_from_slice(&tag);
+            }
+        }
         Ok(())
     }
 }

@@ -94,6 +94,7 @@ impl Told {
         let profile = match profile {
             SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
             SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
+            SrtpProfile::AES128_CM_SHA1_80 => Profile::Aes128CmHmacSha1,
             _ => return,
         };
         if let Ok(keying) = Keying::new(profile, material) {
@@ -189,18 +190,19 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_another_profile_and_of_another_length_leave_the_place_empty() {
-        let place = Place::default();
-        let material = KeyingMaterial::new(&[7; 60]);
-        let (other, ours) = (
-            SrtpProfile::AES128_CM_SHA1_80,
-            SrtpProfile::AEAD_AES_128_GCM,
-        );
-        Told::keep(&place, &material, other, End::Client);
-        Told::keep(&place, &material, ours, End::Client);
-        assert!(place.get().is_none());
-        let material = KeyingMaterial::new(&[7; 56]);
-        Told::keep(&place, &material, ours, End::Client);
-        assert!(place.get().is_some());
+    fn keys_of_another_length_leave_the_place_empty() {
+        for (profile, bytes) in [
+            (SrtpProfile::AES128_CM_SHA1_80, 60),
+            (SrtpProfile::AEAD_AES_128_GCM, 56),
+            (SrtpProfile::AEAD_AES_256_GCM, 88),
+        ] {
+            let place = Place::default();
+            let other = KeyingMaterial::new(&[7; 58]);
+            Told::keep(&place, &other, profile, End::Client);
+            assert!(place.get().is_none());
+            let material = KeyingMaterial::new(&vec![7; bytes]);
+            Told::keep(&place, &material, profile, End::Client);
+            assert!(place.get().is_some());
+        }
     }
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use sfu_protocol::signal::SlotId;
 use sfu_rtp::rtcp::{self, MAX_REPORTED, Said};
 use sfu_rtp::rtp::{Header, unpadded_bytes};
-use sfu_rtp::srtp::{End, Keying, Opener, Refused, Sealer, plain_bytes, rtcp_sender};
+use sfu_rtp::srtp::{End, Keying, Opener, Refused, Sealer, rtcp_sender};
 use sfu_rtp::window::Window;
 
 use super::downlink::{Downlink, Packet};
@@ -133,7 +133,7 @@ impl Light {
         let Some(header) = Header::read(bytes) else {
             return false;
         };
-        let Some(plain) = plain_bytes(&header, bytes) else {
+        let Some(plain) = self.opener.plain_bytes(&header, bytes) else {
             return false;
         };
         let marks = self.lines.read_marks(header.extensions(bytes));
