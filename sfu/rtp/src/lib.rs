@@ -5,10 +5,16 @@
 //! | [`rtp`] | the header of a packet, its extensions and padding (RFC 3550, RFC 8285) |
 //! | [`rtcp`] | reports and feedback (RFC 3550, RFC 4585, transport-wide feedback) |
 //! | [`srtp`] | authenticated encryption of both, with AES-GCM or AES-CM and HMAC-SHA1 (RFC 3711, RFC 7714) |
+//! | [`keying`] | the keys that a connection's DTLS agreed on |
 //! | [`window`] | which packet of a stream a sequence number is, and whether it came before |
+//! | [`reception`] | what came of a stream, what is missing, what its sender is told of it |
+//! | [`arrivals`] | when packets arrived, as their sender is told for its estimate of the path |
 //!
 //! Whatever comes in may be hostile: it is refused, and nothing here panics for it.
 
+pub mod arrivals;
+pub mod keying;
+pub mod reception;
 pub mod rtcp;
 pub mod rtp;
 pub mod srtp;

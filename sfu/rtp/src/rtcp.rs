@@ -5,8 +5,8 @@
 pub use rtcp_types::TwccPacketStatus as Arrival;
 use rtcp_types::prelude::*;
 use rtcp_types::{
-    Compound, Nack, Packet, PayloadFeedback, Pli, ReceiverReport, ReportBlock, TransportFeedback,
-    Twcc,
+    Compound, Nack, PayloadFeedback, Pli, ReceiverReport, ReportBlock, Sdes, SdesChunk, SdesItem,
+    SenderReport, TransportFeedback, Twcc,
 };
 
 /// Most bytes of one transport-wide feedback, so that it fits in a datagram.
@@ -100,46 +100,254 @@ fn written(packet: &impl RtcpPacketWriter) -> Vec<u8> {
     out
 }
 
-/// What a sender says of its streams.
+/// A sender report (RFC 3550, section 6.4.1): one moment on two clocks, and what was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// Whose stream.
+    pub ssrc: u32,
+    /// The moment in seconds since 1900, as 32.32 fixed point.
+    pub ntp: u64,
+    /// The same moment in the stream's timestamps.
+    pub timestamp: u32,
+    /// Packets that were sent, with rollovers lost.
+    pub packets: u32,
+    /// Bytes of their payloads.
+    pub bytes: u32,
+}
+
+/// Most sender reports in one datagram: with what belongs to them they fit in 1,200 bytes.
+pub const MAX_SENDINGS: usize = 20;
+
+/// Sender reports with the name that all streams of a sender share (RFC 3550, section 6.5.1).
+/// Streams beyond [`MAX_SENDINGS`] are left out.
+pub fn sender_reports(streams: &[Sending], name: &str) -> Vec<u8> {
+    let streams = &streams[..streams.len().min(MAX_SENDINGS)];
+    let mut compound = Compound::builder();
+    let mut names = Sdes::builder();
+    for stream in streams {
+        let report = SenderReport::builder(stream.ssrc)
+            .ntp_timestamp(stream.ntp)
+            .rtp_timestamp(stream.timestamp)
+            .packet_count(stream.packets)
+            .octet_count(stream.bytes);
+        compound = compound.add_packet(report);
+        let item = SdesItem::builder(SdesItem::CNAME, name);
+        names = names.add_chunk(SdesChunk::builder(stream.ssrc).add_item(item));
+    }
+    written(&compound.add_packet(names))
+}
+
+/// What was heard of one stream of ours (RFC 3550, section 6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    /// A sender report: the middle of its time (RFC 3550, section 6.4.1).
-    Report {
-        /// Of which stream.
-        ssrc: u32,
-        /// The middle 32 bits of the time.
-        time: u32,
-    },
-    /// The stream ends.
+pub struct Heard {
+    /// Which.
+    pub ssrc: u32,
+    /// What was lost since the last report, in 256ths.
+    pub fraction_lost: u8,
+    /// The middle of the time of our last report; zero: none came.
+    pub last_report: u32,
+    /// How long ago it came, in 65,536ths of a second.
+    pub delay: u32,
+}
+
+/// What the other end says.
+#[derive(Debug, Clone)]
+pub enum Said<'a> {
+    /// A sender report.
+    Sending(Sending),
+    /// What it receives of a stream of ours.
+    Heard(Heard),
+    /// Its stream ends.
     Bye {
         /// Which.
         ssrc: u32,
     },
+    /// It asks for packets of ours again (RFC 4585, section 6.2.1).
+    Missing {
+        /// Of which stream.
+        ssrc: u32,
+        /// Which.
+        packets: Missing<'a>,
+    },
+    /// It cannot show a picture of ours: a loss (RFC 4585, section 6.3.1) or a request for a whole
+    /// one (RFC 5104, section 4.3.1).
+    PictureLost {
+        /// Of which stream.
+        ssrc: u32,
+    },
+    /// Transport-wide feedback, from its base number on.
+    Arrivals(&'a [u8]),
+    /// The most that it can receive, in its estimate (draft-alvestrand-rmcat-remb-03).
+    AtMost {
+        /// Bits a second.
+        bps: u64,
+    },
 }
 
-/// Reads what a sender says; what else is in the packet, and what is malformed, is passed over.
-pub fn read(packet: &[u8]) -> Vec<Said> {
-    let mut said = Vec::new();
-    let Ok(packets) = Compound::parse(packet) else {
-        return said;
-    };
-    for packet in packets.map_while(Result::ok) {
-        match packet {
-            Packet::Sr(report) => said.push(Said::Report {
-                ssrc: report.ssrc(),
-                time: (report.ntp_timestamp() >> 16) as u32,
-            }),
-            Packet::Bye(bye) => said.extend(bye.ssrcs().map(|ssrc| Said::Bye { ssrc })),
+/// Sequence numbers that are asked for again.
+#[derive(Debug, Clone)]
+pub struct Missing<'a> {
+    entries: &'a [u8],
+    first: u16,
+    /// A bit for each of the sixteen after the first.
+    others: u16,
+    next: u8,
+}
+
+impl<'a> Missing<'a> {
+    fn new(entries: &'a [u8]) -> Self {
+        Missing {
+            entries,
+            first: 0,
+            others: 0,
+            next: 17,
+        }
+    }
+}
+
+impl Iterator for Missing<'_> {
+    type Item = u16;
+
+    fn next(&mut self) -> Option<u16> {
+        loop {
+            if self.next > 16 {
+                let (entry, rest) = self.entries.split_first_chunk::<4>()?;
+                self.entries = rest;
+                self.first = u16::from_be_bytes([entry[0], entry[1]]);
+                self.others = u16::from_be_bytes([entry[2], entry[3]]);
+                self.next = 1;
+                return Some(self.first);
+            }
+            let place = self.next;
+            self.next += 1;
+            if self.others >> (place - 1) & 1 != 0 {
+                return Some(self.first.wrapping_add(u16::from(place)));
+            }
+        }
+    }
+}
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+const BYE: u8 = 203;
+const TRANSPORT_FEEDBACK: u8 = 205;
+const PAYLOAD_FEEDBACK: u8 = 206;
+
+/// Formats of feedback.
+const NACK: u8 = 1;
+const TRANSPORT_WIDE: u8 = 15;
+const PICTURE_LOSS: u8 = 1;
+const FULL_INTRA: u8 = 4;
+const APPLICATION: u8 = 15;
+
+const BLOCK_BYTES: usize = 24;
+
+/// Reads what the other end says; what else is in the packet is passed over, and from something
+/// malformed on nothing is read.
+pub fn read<'a>(packet: &'a [u8], mut tell: impl FnMut(Said<'a>)) {
+    let mut rest = packet;
+    while let Some((kind, count, body, after)) = first_of(rest) {
+        rest = after;
+        match (kind, count) {
+            (SENDER_REPORT, count) => read_sender_report(body, count, &mut tell),
+            (RECEIVER_REPORT, count) => read_blocks(body.get(4..), count, &mut tell),
+            (BYE, count) => {
+                let sources = body.chunks_exact(4).take(usize::from(count));
+                sources
+                    .filter_map(word)
+                    .for_each(|ssrc| tell(Said::Bye { ssrc }));
+            }
+            (TRANSPORT_FEEDBACK | PAYLOAD_FEEDBACK, format) => {
+                read_feedback(kind, format, body, &mut tell);
+            }
             _ => {}
         }
     }
-    said
+}
+
+/// The first packet of a compound: its type, its count or format, what follows its first four
+/// bytes, and the packets after it.
+fn first_of(packet: &[u8]) -> Option<(u8, u8, &[u8], &[u8])> {
+    let (head, rest) = packet.split_first_chunk::<4>()?;
+    if head[0] >> 6 != 2 {
+        return None;
+    }
+    let bytes = 4 * usize::from(u16::from_be_bytes([head[2], head[3]]));
+    let (body, after) = rest.split_at_checked(bytes)?;
+    // Padding, of which the last byte says how long it is, is none of it.
+    let padded = head[0] & 0x20 != 0;
+    let body = match (padded, body.last()) {
+        (true, Some(&padding)) => &body[..body.len().checked_sub(usize::from(padding))?],
+        _ => body,
+    };
+    Some((head[1], head[0] & 0x1f, body, after))
+}
+
+fn word(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().map(|word| u32::from_be_bytes(*word))
+}
+
+fn read_sender_report<'a>(body: &'a [u8], count: u8, tell: &mut impl FnMut(Said<'a>)) {
+    let Some(head) = body.first_chunk::<24>() else {
+        return;
+    };
+    let [ssrc, seconds, fraction, timestamp, packets, bytes] =
+        [0, 4, 8, 12, 16, 20].map(|at| word(&head[at..]).unwrap_or(0));
+    tell(Said::Sending(Sending {
+        ssrc,
+        ntp: u64::from(seconds) << 32 | u64::from(fraction),
+        timestamp,
+        packets,
+        bytes,
+    }));
+    read_blocks(body.get(24..), count, tell);
+}
+
+fn read_blocks<'a>(blocks: Option<&'a [u8]>, count: u8, tell: &mut impl FnMut(Said<'a>)) {
+    let blocks = blocks.unwrap_or_default().chunks_exact(BLOCK_BYTES);
+    for block in blocks.take(usize::from(count)) {
+        let at = |at: usize| word(&block[at..]).unwrap_or(0);
+        tell(Said::Heard(Heard {
+            ssrc: at(0),
+            fraction_lost: block[4],
+            last_report: at(16),
+            delay: at(20),
+        }));
+    }
+}
+
+fn read_feedback<'a>(kind: u8, format: u8, body: &'a [u8], tell: &mut impl FnMut(Said<'a>)) {
+    let (Some(ssrc), Some(entries)) = (body.get(4..).and_then(word), body.get(8..)) else {
+        return;
+    };
+    match (kind, format) {
+        (TRANSPORT_FEEDBACK, NACK) => tell(Said::Missing {
+            ssrc,
+            packets: Missing::new(entries),
+        }),
+        (TRANSPORT_FEEDBACK, TRANSPORT_WIDE) => tell(Said::Arrivals(entries)),
+        (PAYLOAD_FEEDBACK, PICTURE_LOSS) => tell(Said::PictureLost { ssrc }),
+        (PAYLOAD_FEEDBACK, FULL_INTRA) => {
+            let named = entries.chunks_exact(8).filter_map(word);
+            named.for_each(|ssrc| tell(Said::PictureLost { ssrc }));
+        }
+        (PAYLOAD_FEEDBACK, APPLICATION) => {
+            if let [b'R', b'E', b'M', b'B', _, exponent, high, low, ..] = *entries {
+                // Six bits of exponent and 18 of mantissa.
+                let mantissa = u32::from_be_bytes([0, exponent & 0x03, high, low]);
+                let bps = u64::from(mantissa).checked_shl(u32::from(exponent >> 2));
+                let bps = bps.unwrap_or(u64::MAX);
+                tell(Said::AtMost { bps });
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rtcp_types::{Bye, SenderReport};
+    use rtcp_types::{Bye, Fir, Packet};
 
     use super::*;
 
@@ -221,19 +429,78 @@ mod tests {
         assert!(bytes.len() <= MAX_FEEDBACK_BYTES + 12, "{}", bytes.len());
     }
 
+    fn all(bytes: &[u8]) -> Vec<String> {
+        let mut said = Vec::new();
+        read(bytes, |one| {
+            said.push(match one {
+                Said::Missing { ssrc, packets } => {
+                    format!("{ssrc} misses {:?}", packets.collect::<Vec<_>>())
+                }
+                other => format!("{other:?}"),
+            });
+        });
+        said
+    }
+
     #[test]
-    fn a_sender_is_heard() {
-        let report = SenderReport::builder(7).ntp_timestamp(0x1122_3344_5566_7788);
-        let compound = Compound::builder()
-            .add_packet(report)
-            .add_packet(Bye::builder().add_source(8));
-        let mut bytes = vec![0; compound.calculate_size().expect("a size")];
-        compound.write_into(&mut bytes).expect("written");
-        let report = Said::Report {
-            ssrc: 7,
-            time: 0x3344_5566,
+    fn what_we_say_is_read_as_it_was_said() {
+        let sending = |ssrc| Sending {
+            ssrc,
+            ntp: 0x1122_3344_5566_7788,
+            timestamp: 9,
+            packets: 10,
+            bytes: 11,
         };
-        assert_eq!(read(&bytes), [report, Said::Bye { ssrc: 8 }]);
+        let two = [sending(7), sending(8)];
+        let said = two.map(|sending| format!("{:?}", Said::Sending(sending)));
+        assert_eq!(all(&sender_reports(&two, "node")), said);
+        let many = [sending(1); 40];
+        let bytes = sender_reports(&many, "0123456789abcdef");
+        assert_eq!(all(&bytes).len(), MAX_SENDINGS);
+        assert!(bytes.len() < 1_200, "{}", bytes.len());
+        let block = Reception {
+            ssrc: 5,
+            fraction_lost: 12,
+            last_report: 0xaabb_ccdd,
+            delay: 65_536,
+            ..Reception::default()
+        };
+        let heard = Heard {
+            ssrc: 5,
+            fraction_lost: 12,
+            last_report: 0xaabb_ccdd,
+            delay: 65_536,
+        };
+        let heard = format!("{:?}", Said::Heard(heard));
+        assert_eq!(all(&receiver_report(9, &[block])), [heard]);
+        let missing = nack(1, 2, [65_535, 0, 16, 40].into_iter());
+        assert_eq!(all(&missing), ["2 misses [0, 16, 40, 65535]"]);
+        assert_eq!(all(&picture_loss(1, 2)), ["PictureLost { ssrc: 2 }"]);
+        let bye = [0x81, 203, 0, 1, 0, 0, 0, 8];
+        assert_eq!(all(&bye), ["Bye { ssrc: 8 }"]);
+    }
+
+    #[test]
+    fn what_strangers_say_is_read() {
+        let fir = Fir::builder().add_ssrc(3, 1).add_ssrc(4, 1);
+        let fir = PayloadFeedback::builder(&fir).sender_ssrc(1).media_ssrc(0);
+        let lost = ["PictureLost { ssrc: 3 }", "PictureLost { ssrc: 4 }"];
+        let mut read = all(&written(&fir));
+        read.sort_unstable();
+        assert_eq!(read, lost);
+        let remb = [
+            0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'B', 1, 0x0b, 0x00, 0x05,
+            0, 0, 0, 7,
+        ];
+        assert_eq!(all(&remb), ["AtMost { bps: 786452 }"]);
+        let compound = Compound::builder()
+            .add_packet(SenderReport::builder(7))
+            .add_packet(Bye::builder().add_source(8));
+        assert_eq!(all(&written(&compound)).len(), 2);
+        let padded = [0xa1, 203, 0, 2, 0, 0, 0, 8, 0, 0, 0, 4];
+        assert_eq!(all(&padded), ["Bye { ssrc: 8 }"]);
+        let feedback = [0x8f, 205, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4];
+        assert_eq!(all(&feedback), ["Arrivals([1, 2, 3, 4])"]);
     }
 
     proptest! {
@@ -247,7 +514,11 @@ mod tests {
                 packet[2..4].copy_from_slice(&words.to_be_bytes());
                 packet.truncate(4 * (usize::from(words) + 1));
             }
-            read(&packet);
+            read(&packet, |said| {
+                if let Said::Missing { packets, .. } = said {
+                    packets.count();
+                }
+            });
         }
     }
 }

@@ -107,6 +107,75 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
+/// What is written into a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Of the payload.
+    pub payload_type: u8,
+    /// The marker bit.
+    pub marker: bool,
+    /// Whether the payload ends with padding.
+    pub padding: bool,
+    /// The sequence number.
+    pub seq: u16,
+    /// The RTP timestamp.
+    pub timestamp: u32,
+    /// Whose stream it is.
+    pub ssrc: u32,
+    /// A contributing source.
+    pub csrc: Option<u32>,
+}
+
+/// Longest value of an extension in the short form (RFC 8285, section 4.2).
+const MAX_SHORT_VALUE: usize = 16;
+
+impl Outgoing {
+    /// Adds the header of a packet to `out`, and answers how long it is. Extensions have
+    /// identifiers of 1 to 14 and values of 1 to 255 bytes; others are left out. One that is longer than
+    /// 16 bytes makes all of them take the long form.
+    pub fn write(&self, out: &mut Vec<u8>, extensions: &[(u8, &[u8])]) -> usize {
+        let begin = out.len();
+        let has_csrc = u8::from(self.csrc.is_some());
+        let fits =
+            |(id, value): &&(u8, &[u8])| (1..15).contains(id) && (1..256).contains(&value.len());
+        let listed = || extensions.iter().filter(fits);
+        let any = listed().next().is_some();
+        let mut first = 0x80 | has_csrc;
+        first |= u8::from(any) << 4 | u8::from(self.padding) << 5;
+        out.push(first);
+        out.push(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
+        out.extend_from_slice(&self.seq.to_be_bytes());
+        out.extend_from_slice(&self.timestamp.to_be_bytes());
+        out.extend_from_slice(&self.ssrc.to_be_bytes());
+        if let Some(csrc) = self.csrc {
+            out.extend_from_slice(&csrc.to_be_bytes());
+        }
+        if any {
+            let long = listed().any(|(_, value)| value.len() > MAX_SHORT_VALUE);
+            let profile = if long {
+                TWO_BYTE_PROFILE
+            } else {
+                ONE_BYTE_PROFILE
+            };
+            out.extend_from_slice(&profile.to_be_bytes());
+            let words = out.len();
+            out.extend_from_slice(&[0, 0]);
+            let list = out.len();
+            for (id, value) in listed() {
+                match long {
+                    true => out.extend_from_slice(&[*id, value.len() as u8]),
+                    false => out.push(id << 4 | (value.len() - 1) as u8),
+                }
+                out.extend_from_slice(value);
+            }
+            let bytes = (out.len() - list).next_multiple_of(4);
+            out.resize(list + bytes, 0);
+            out[words..list].copy_from_slice(&((bytes / 4) as u16).to_be_bytes());
+        }
+        out.len() - begin
+    }
+}
+
 /// How long a payload is without its padding, of which the last byte says how long it is
 /// (RFC 3550, section 5.1). `None` when it says more than there is.
 pub fn unpadded_bytes(payload: &[u8]) -> Option<usize> {
@@ -163,6 +232,46 @@ mod tests {
         let packet = with_extensions(0xbede, &[0xf0, 1, 0x10, b'a']);
         let header = Header::read(&packet).expect("a header");
         assert_eq!(header.extensions(&packet).count(), 0);
+    }
+
+    #[test]
+    fn a_header_is_read_as_it_was_written() {
+        let outgoing = Outgoing {
+            payload_type: 96,
+            marker: true,
+            padding: false,
+            seq: 65_535,
+            timestamp: 9,
+            ssrc: 7,
+            csrc: Some(5),
+        };
+        let long = [9; 20];
+        let cases: [&[(u8, &[u8])]; 4] = [
+            &[],
+            &[(1, b"a"), (14, &[1, 2, 3])],
+            &[(3, &[1; 16])],
+            &[(1, b"a"), (2, &long)],
+        ];
+        for extensions in cases {
+            let mut packet = vec![0xff];
+            let bytes = outgoing.write(&mut packet, extensions);
+            let packet = &packet[1..];
+            let header = Header::read(packet).expect("a header");
+            assert_eq!((header.bytes, bytes % 4), (bytes, 0));
+            assert_eq!((header.payload_type, header.marker), (96, true));
+            assert_eq!((header.seq, header.timestamp), (65_535, 9));
+            assert_eq!((header.ssrc, header.csrc), (7, Some(5)));
+            let read: Vec<_> = header.extensions(packet).collect();
+            assert_eq!(read, extensions);
+        }
+        let mut packet = Vec::new();
+        outgoing.write(&mut packet, &[(0, b"a"), (15, b"b"), (4, b"")]);
+        let header = Header::read(&packet).expect("a header");
+        assert_eq!(
+            header.extensions(&packet).count(),
+            0,
+            "what cannot be written"
+        );
     }
 
     #[test]

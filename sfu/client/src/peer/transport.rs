@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
+use sfu_rtp::keying::{self, Place};
 use sfu_rtp::srtp::{End, Keying};
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
@@ -14,7 +15,6 @@ use str0m::rtp::Ssrc;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
 use super::light::Lines;
-use super::light::keys::{self, Place};
 use super::rounds::{NEXT_ROUND, Rounds};
 use super::{PeerConfig, PeerError};
 
@@ -57,8 +57,8 @@ impl Transport {
             rtc = rtc.set_dtls_cert(certificate.clone());
         }
         let (rtc, keys) = if light {
-            let rtc = rtc.set_crypto_provider(keys::provider());
-            let (rtc, place) = keys::laid_while(|| rtc.build(now));
+            let rtc = rtc.set_crypto_provider(keying::provider());
+            let (rtc, place) = keying::laid_while(|| rtc.build(now));
             (rtc, Some(place))
         } else {
             (rtc.build(now), None)

@@ -6,26 +6,27 @@
 //! once the keys are known is withheld and counted (see [`super::transport`]); with them
 //! everything that is said about media comes from here, under one SSRC and one count.
 
-mod arrivals;
-pub(super) mod keys;
 mod lines;
-mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
+use sfu_rtp::arrivals::Arrivals;
+use sfu_rtp::reception;
 use sfu_rtp::rtcp::{self, MAX_REPORTED, Said};
 use sfu_rtp::rtp::{Header, unpadded_bytes};
 use sfu_rtp::srtp::{End, Keying, Opener, Refused, Sealer, rtcp_sender};
 use sfu_rtp::window::Window;
 
 use super::downlink::{Downlink, Packet};
-use arrivals::Arrivals;
 pub(super) use lines::Lines;
 use lines::{Format, Marks};
-use stream::Stream;
+
+/// How long arrivals are gathered before they are told.
+const ARRIVALS_GATHERED: Duration = Duration::from_millis(100);
 
 /// How often the sender is told what was received.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,6 +39,16 @@ const MAX_SENDERS: usize = 128;
 
 /// The sequence number of the packet in a retransmission (RFC 4588, section 4).
 const ORIGINAL_SEQ_BYTES: usize = 2;
+
+/// The stream in a slot.
+#[derive(Debug)]
+struct Stream {
+    got: reception::Stream,
+    place: usize,
+    codec: Option<Codec>,
+    /// The stream that was in the slot before: what comes late of it does not bring it back.
+    before: Option<u32>,
+}
 
 /// A stream of retransmissions of the stream in a slot.
 #[derive(Debug)]
@@ -100,7 +111,7 @@ impl Light {
             lines: Lines::default(),
             streams: Vec::new(),
             last: 0,
-            arrivals: Arrivals::new(now),
+            arrivals: Arrivals::new(now, ARRIVALS_GATHERED),
             ask_at: None,
             asked_at: None,
             report_at: None,
@@ -142,7 +153,7 @@ impl Light {
         };
         let mut new = Window::default();
         let window = match belongs {
-            Belongs::Stream(at) => &mut self.streams[at].window,
+            Belongs::Stream(at) => &mut self.streams[at].got.window,
             Belongs::Repair(at) => &mut self.repairs[at].window,
             Belongs::New { .. } => &mut new,
             Belongs::Probe => &mut self.probes,
@@ -183,7 +194,7 @@ impl Light {
     /// Where a packet belongs; none when nobody said so.
     fn place(&self, header: &Header, marks: &Marks<'_>) -> Option<Belongs> {
         let ssrc = header.ssrc;
-        let is_it = |stream: &Stream| stream.ssrc == ssrc;
+        let is_it = |stream: &Stream| stream.got.ssrc == ssrc;
         if self.streams.get(self.last).is_some_and(is_it) {
             return Some(Belongs::Stream(self.last));
         }
@@ -227,9 +238,13 @@ impl Light {
         }
         self.report_at.get_or_insert(now + REPORT_INTERVAL);
         let replaced = self.streams.iter().position(|one| one.place == place);
-        let before = replaced.map(|at| self.streams[at].ssrc);
-        let mut stream = Stream::new(ssrc, place, format, before);
-        stream.window = window;
+        let before = replaced.map(|at| self.streams[at].got.ssrc);
+        let stream = Stream {
+            got: reception::Stream::new(ssrc, window, format.clock_hz, format.is_repaired),
+            place,
+            codec: format.codec,
+            before,
+        };
         match replaced {
             Some(at) => {
                 self.streams[at] = stream;
@@ -263,7 +278,7 @@ impl Light {
         self.last = at;
         let stream = &mut self.streams[at];
         let order = (came.newest, came.index);
-        let (timestamp, is_gap) = stream.note(now, order, header.timestamp);
+        let (timestamp, is_gap) = stream.got.note(now, order, header.timestamp);
         if is_gap {
             let earliest = self.asked_at.map_or(now, |asked| asked + MIN_ASK_INTERVAL);
             let due = now.max(earliest);
@@ -285,7 +300,7 @@ impl Light {
         let place = self.repairs[repair].place;
         let at = self.streams.iter().position(|one| one.place == place)?;
         let (seq, payload) = came.payload.split_first_chunk::<ORIGINAL_SEQ_BYTES>()?;
-        let window = &mut self.streams[at].window;
+        let window = &mut self.streams[at].got.window;
         let newest = window.newest();
         let index = window.index_of(u16::from_be_bytes(*seq));
         if !window.is_new(index) {
@@ -318,14 +333,15 @@ impl Light {
         if known.is_none() {
             self.senders.push((sender, new));
         }
-        for said in rtcp::read(&packet) {
+        rtcp::read(&packet, |said| {
             // Of a stream that ends nothing comes; it may begin again.
-            if let Said::Report { ssrc, time } = said
-                && let Some(stream) = self.streams.iter_mut().find(|one| one.ssrc == ssrc)
+            if let Said::Sending(sending) = said
+                && let mut streams = self.streams.iter_mut().map(|stream| &mut stream.got)
+                && let Some(stream) = streams.find(|one| one.ssrc == sending.ssrc)
             {
-                stream.hear(now, time);
+                stream.hear(now, (sending.ntp >> 16) as u32);
             }
-        }
+        });
         true
     }
 
@@ -347,7 +363,7 @@ impl Light {
             self.report(now);
         }
         while self.arrivals.due().is_some_and(|at| at <= now) {
-            let of = self.streams.first().map_or(0, |stream| stream.ssrc);
+            let of = self.streams.first().map_or(0, |stream| stream.got.ssrc);
             if let Some(report) = self.arrivals.take(now, self.own_ssrc, of) {
                 self.send(report);
             }
@@ -357,21 +373,23 @@ impl Light {
     fn ask(&mut self, now: Instant) {
         self.asked_at = Some(now);
         for at in 0..self.streams.len() {
-            let missing = self.streams[at].ask(now);
+            let missing = self.streams[at].got.ask(now);
             if !missing.is_empty() {
-                let (own, ssrc) = (self.own_ssrc, self.streams[at].ssrc);
+                let (own, ssrc) = (self.own_ssrc, self.streams[at].got.ssrc);
                 let nack = rtcp::nack(own, ssrc, missing.into_iter());
                 self.send_of(now, at, &nack);
             }
         }
-        let due = self.streams.iter().filter_map(Stream::ask_at).min();
+        let due = self.streams.iter().filter_map(|one| one.got.ask_at()).min();
         self.ask_at = due.map(|due| due.max(now + MIN_ASK_INTERVAL));
     }
 
     fn report(&mut self, now: Instant) {
         self.report_at = Some(now + REPORT_INTERVAL);
         let streams = self.streams.iter_mut();
-        let receptions: Vec<_> = streams.filter_map(|stream| stream.report(now)).collect();
+        let receptions: Vec<_> = streams
+            .filter_map(|stream| stream.got.report(now))
+            .collect();
         for some in receptions.chunks(MAX_REPORTED) {
             self.send(rtcp::receiver_report(self.own_ssrc, some));
         }
@@ -385,7 +403,7 @@ impl Light {
         let Some(at) = self.streams.iter().position(|one| one.place == place) else {
             return false;
         };
-        let lost = rtcp::picture_loss(self.own_ssrc, self.streams[at].ssrc);
+        let lost = rtcp::picture_loss(self.own_ssrc, self.streams[at].got.ssrc);
         self.send_of(now, at, &lost);
         true
     }
@@ -393,7 +411,7 @@ impl Light {
     /// Sends feedback about a stream behind a report of it (RFC 4585, section 3.1). There are
     /// servers that know by the report which stream is meant.
     fn send_of(&mut self, now: Instant, stream: usize, feedback: &[u8]) {
-        let report = self.streams[stream].report(now);
+        let report = self.streams[stream].got.report(now);
         let mut packet = rtcp::receiver_report(self.own_ssrc, report.as_slice());
         packet.extend_from_slice(feedback);
         self.send(packet);

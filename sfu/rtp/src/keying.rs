@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Instant;
 
-use sfu_rtp::srtp::{End, Keying, Profile};
+use crate::srtp::{End, Keying, Profile};
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, KeyingMaterial,
     ProtocolVersion, SrtpProfile,
@@ -18,7 +18,7 @@ use str0m::crypto::dtls::{
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
 /// Where the keys of one connection come to lie, and which end of DTLS it is.
-pub(crate) type Place = Arc<OnceLock<(Keying, End)>>;
+pub type Place = Arc<OnceLock<(Keying, End)>>;
 
 thread_local! {
     /// The place of the connection that is built on this thread right now.
@@ -38,12 +38,12 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
 });
 
 /// The provider that an `Rtc` must have of which the keys are wanted.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+pub fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
 }
 
 /// Builds an `Rtc`, and answers where its keys will lie.
-pub(crate) fn laid_while<T>(build: impl FnOnce() -> T) -> (T, Place) {
+pub fn laid_while<T>(build: impl FnOnce() -> T) -> (T, Place) {
     let place = Place::default();
     LAID.set(Some(Arc::clone(&place)));
     let built = build();

@@ -3,11 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use sfu_rtp::rtcp::{Arrival, transport_wide};
-use sfu_rtp::window::Window;
-
-/// How long arrivals are gathered.
-const GATHERED: Duration = Duration::from_millis(100);
+use crate::rtcp::{Arrival, transport_wide};
+use crate::window::Window;
 
 /// Most arrivals that wait to be told: 40 Mbit/s. Beyond it they are told at once.
 const MAX_WAITING: usize = 512;
@@ -21,8 +18,9 @@ const TICKS_IN_REFERENCE: u64 = 256;
 
 /// What arrived and was not told.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub struct Arrivals {
     began: Instant,
+    gathered: Duration,
     waiting: Vec<(u64, u64)>,
     window: Window,
     /// The number after the last that was told.
@@ -32,9 +30,11 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn new(now: Instant) -> Self {
+    /// Nothing arrived. What arrives is gathered for so long before it is told.
+    pub fn new(now: Instant, gathered: Duration) -> Self {
         Arrivals {
             began: now,
+            gathered,
             waiting: Vec::new(),
             window: Window::default(),
             told: None,
@@ -44,7 +44,7 @@ impl Arrivals {
     }
 
     /// A packet with this number arrived.
-    pub(super) fn note(&mut self, now: Instant, number: u16) {
+    pub fn note(&mut self, now: Instant, number: u16) {
         let number = self.window.index_of(number);
         if !self.window.is_new(number) {
             return;
@@ -55,16 +55,17 @@ impl Arrivals {
         if self.waiting.len() >= MAX_WAITING {
             self.due = Some(now);
         } else if self.due.is_none() {
-            self.due = Some(now + GATHERED);
+            self.due = Some(now + self.gathered);
         }
     }
 
-    pub(super) fn due(&self) -> Option<Instant> {
+    /// When something is to be told.
+    pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// A report of what arrived. What does not fit is in the next, which is due at once.
-    pub(super) fn take(&mut self, now: Instant, sender: u32, ssrc: u32) -> Option<Vec<u8>> {
+    pub fn take(&mut self, now: Instant, sender: u32, ssrc: u32) -> Option<Vec<u8>> {
         self.due = None;
         self.waiting.sort_unstable();
         let newest = self.waiting.last()?.0;
@@ -107,10 +108,12 @@ impl Arrivals {
 mod tests {
     use super::*;
 
+    const GATHERED: Duration = Duration::from_millis(100);
+
     #[test]
     fn what_arrived_is_told_once_a_tenth_of_a_second_later() {
         let began = Instant::now();
-        let mut arrivals = Arrivals::new(began);
+        let mut arrivals = Arrivals::new(began, GATHERED);
         assert_eq!(arrivals.due(), None);
         for number in [65_535, 1, 1] {
             arrivals.note(began, number);
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn a_loss_between_two_reports_is_told_in_the_second() {
         let began = Instant::now();
-        let mut arrivals = Arrivals::new(began);
+        let mut arrivals = Arrivals::new(began, GATHERED);
         arrivals.note(began, 7);
         arrivals.take(began, 1, 2).expect("a report");
         arrivals.note(began, 10);
@@ -142,7 +145,7 @@ mod tests {
     #[test]
     fn a_jump_of_the_numbers_stays_bounded() {
         let began = Instant::now();
-        let mut arrivals = Arrivals::new(began);
+        let mut arrivals = Arrivals::new(began, GATHERED);
         arrivals.note(began, 0);
         arrivals.note(began, 30_000);
         assert!(arrivals.take(began, 1, 2).is_some());
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn more_than_a_report_holds_is_told_in_several() {
         let began = Instant::now();
-        let mut arrivals = Arrivals::new(began);
+        let mut arrivals = Arrivals::new(began, GATHERED);
         let mut now = began;
         for number in 0..MAX_WAITING as u16 {
             // So far apart that each takes two bytes.

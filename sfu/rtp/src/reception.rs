@@ -2,15 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use sfu_protocol::media::Codec;
-use sfu_rtp::rtcp::Reception;
-use sfu_rtp::window::{WINDOW_PACKETS, Window};
-
-use super::lines::Format;
+use crate::rtcp::Reception;
+use crate::window::{WINDOW_PACKETS, Window};
 
 /// How often a packet is asked for, and how long an answer is waited for.
 const MAX_ASKED: u8 = 5;
-pub(super) const ASKED_AGAIN: Duration = Duration::from_millis(100);
+const ASKED_AGAIN: Duration = Duration::from_millis(100);
 
 /// Most packets of a stream that are asked for at a time. What is missing before them is given up.
 const MAX_MISSING: usize = 100;
@@ -26,16 +23,16 @@ struct Missing {
     due: Instant,
 }
 
-/// A stream. See the module's head.
+/// A stream as it is received. See the module's head.
 #[derive(Debug)]
-pub(super) struct Stream {
-    pub(super) ssrc: u32,
-    /// Of its slot.
-    pub(super) place: usize,
-    pub(super) codec: Option<Codec>,
-    pub(super) window: Window,
-    timestamp: u64,
+pub struct Stream {
+    /// Whose.
+    pub ssrc: u32,
+    /// Which packets came.
+    pub window: Window,
     received: u64,
+    /// The newest timestamp, with its rollovers.
+    timestamp: u64,
     /// When the last packet with another timestamp came.
     came: Option<(Instant, u64)>,
     jitter_us: f32,
@@ -48,50 +45,47 @@ pub(super) struct Stream {
     reported: (u64, u64),
     /// The time of the sender's last report, and when it came.
     sender_report: Option<(u32, Instant)>,
-    /// The stream that was in the slot before: what comes late of it does not bring it back.
-    pub(super) before: Option<u32>,
 }
 
 impl Stream {
-    pub(super) fn new(ssrc: u32, place: usize, format: Format, before: Option<u32>) -> Self {
+    /// A stream of which a first packet came, which the window has. What is missing of it is asked
+    /// for only when its sender repairs.
+    pub fn new(ssrc: u32, window: Window, clock_hz: u32, is_repaired: bool) -> Self {
         Stream {
             ssrc,
-            place,
-            codec: format.codec,
-            window: Window::default(),
-            timestamp: 0,
+            window,
             received: 0,
+            timestamp: 0,
             came: None,
             jitter_us: 0.0,
             missing: Vec::new(),
-            is_repaired: format.is_repaired,
-            clock_hz: format.clock_hz.max(1),
+            is_repaired,
+            clock_hz: clock_hz.max(1),
             first: 0,
             reported: (0, 0),
             sender_report: None,
-            before,
         }
     }
 
     /// An authentic packet came, which is new. `newest` was the newest before it. Answers its
     /// extended timestamp and whether packets before it are missing now.
-    pub(super) fn note(
+    pub fn note(
         &mut self,
         now: Instant,
         (newest, index): (Option<u64>, u64),
         timestamp: u32,
     ) -> (u64, bool) {
-        self.received += 1;
         let mut is_gap = false;
         match newest {
-            None => {
+            _ if self.received == 0 => {
                 self.first = index;
                 self.timestamp = u64::from(timestamp);
             }
             Some(newest) if index > newest + 1 => is_gap = self.miss(now, newest + 1, index),
             Some(newest) if index < newest => self.missing.retain(|one| one.index != index),
-            Some(_) => {}
+            _ => {}
         }
+        self.received += 1;
         let ahead = timestamp.wrapping_sub(self.timestamp as u32) as i32;
         let extended = self.timestamp.saturating_add_signed(i64::from(ahead));
         self.note_time(now, extended);
@@ -131,7 +125,7 @@ impl Stream {
     }
 
     /// What is to be asked for now.
-    pub(super) fn ask(&mut self, now: Instant) -> Vec<u16> {
+    pub fn ask(&mut self, now: Instant) -> Vec<u16> {
         let newest = self.window.newest().unwrap_or(0);
         self.missing
             .retain(|one| one.asked < MAX_ASKED && one.index + WINDOW_PACKETS > newest);
@@ -145,17 +139,27 @@ impl Stream {
     }
 
     /// When something is to be asked for.
-    pub(super) fn ask_at(&self) -> Option<Instant> {
+    pub fn ask_at(&self) -> Option<Instant> {
         self.missing.iter().map(|one| one.due).min()
     }
 
-    /// Its sender told the time.
-    pub(super) fn hear(&mut self, now: Instant, time: u32) {
+    /// Nothing that is missing is of use any more.
+    pub fn give_up(&mut self) {
+        self.missing.clear();
+    }
+
+    /// Its sender told the time: the middle of a sender report's.
+    pub fn hear(&mut self, now: Instant, time: u32) {
         self.sender_report = Some((time, now));
     }
 
+    /// How many packets came.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
     /// What its sender is told (RFC 3550, section 6.4.1 and appendix A.3).
-    pub(super) fn report(&mut self, now: Instant) -> Option<Reception> {
+    pub fn report(&mut self, now: Instant) -> Option<Reception> {
         let newest = self.window.newest()?;
         let expected = newest.saturating_sub(self.first) + 1;
         let (expected_before, received_before) = self.reported;
@@ -187,13 +191,7 @@ mod tests {
     use super::*;
 
     fn stream() -> Stream {
-        let format = Format {
-            codec: None,
-            clock_hz: 90_000,
-            is_repair: false,
-            is_repaired: true,
-        };
-        Stream::new(7, 0, format, None)
+        Stream::new(7, Window::default(), 90_000, true)
     }
 
     fn come(stream: &mut Stream, now: Instant, index: u64) -> bool {
