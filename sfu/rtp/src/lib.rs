@@ -2,6 +2,7 @@
 //!
 //! | module | what it reads and writes |
 //! |---|---|
+//! | [`dependency`] | which frames a frame needs, and for which quality (RTP payload format for AV1, appendix A) |
 //! | [`rtp`] | the header of a packet, its extensions and padding (RFC 3550, RFC 8285) |
 //! | [`rtcp`] | reports and feedback (RFC 3550, RFC 4585, transport-wide feedback) |
 //! | [`srtp`] | authenticated encryption of both, with AES-GCM or AES-CM and HMAC-SHA1 (RFC 3711, RFC 7714) |
@@ -13,6 +14,7 @@
 //! Whatever comes in may be hostile: it is refused, and nothing here panics for it.
 
 pub mod arrivals;
+pub mod dependency;
 pub mod keying;
 pub mod reception;
 pub mod rtcp;
