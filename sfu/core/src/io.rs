@@ -54,6 +54,15 @@ pub enum Input<'a> {
         /// Set when it wants to continue a participant: the resume key and the last `seq` seen.
         resume: Option<(String, u64)>,
     },
+    /// A request over HTTP has shown a grant, and the shell has verified it (RFC 9725). Its
+    /// participant says and is told what others are over a WebSocket, with the same number, but
+    /// is here as long as its transport is: no WebSocket tells when it goes.
+    Posted {
+        /// In the place of a WebSocket's number.
+        signal: SignalId,
+        /// What it may.
+        grant: Box<Grant>,
+    },
     /// A message on an opened WebSocket. Never [`ClientMessage::Join`].
     Signal {
         /// Which WebSocket.

@@ -145,6 +145,7 @@ impl Shard {
                 grant,
                 resume,
             } => self.on_signal_opened(now, signal, &grant, resume, out),
+            Input::Posted { signal, grant } => self.on_posted(now, signal, &grant, out),
             Input::Signal { signal, message } => self.on_signal(now, signal, message, out),
             Input::SignalClosed { signal } => self.on_signal_closed(now, (signal, LOST_GRACE), out),
             Input::SignalWentAway { signal } => {
@@ -285,6 +286,7 @@ impl Shard {
                     self.on_path(now, out, id, false);
                     subscribe::aim_all(&mut self.stage, now, out, id);
                 }
+                ConnectionEvent::Silent => self.on_silent(now, out, id),
                 ConnectionEvent::PathLost => self.on_path(now, out, id, true),
                 ConnectionEvent::Closed => self.on_closed(now, out, id),
                 ConnectionEvent::Broke => self.on_broke(now, out, id),
@@ -329,6 +331,17 @@ impl Shard {
         };
         self.in_room(room, now, out, |room, effects| {
             room.set_path(participant, id, lost, effects)
+        });
+    }
+
+    /// A client whose handshake was finished no longer answers.
+    fn on_silent(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
+        let connection = self.stage.get(id).filter(|c| c.bound_to().is_some());
+        let Some((room, participant)) = connection.map(|c| (c.room, c.participant)) else {
+            return;
+        };
+        self.in_room(room, now, out, |room, effects| {
+            room.set_silent(participant, id, now, effects)
         });
     }
 

@@ -272,9 +272,11 @@ impl Connection {
                 }
             }
             Event::Connected if self.reach.secure() => ConnectionEvent::Reachable,
-            Event::IceConnectionStateChange(state)
-                if self.reach.answers(!state.is_disconnected()) =>
-            {
+            Event::IceConnectionStateChange(state) if state.is_disconnected() => {
+                self.reach.answers(false);
+                ConnectionEvent::Silent
+            }
+            Event::IceConnectionStateChange(_) if self.reach.answers(true) => {
                 ConnectionEvent::Reachable
             }
             // The end is noticed by the drain, once str0m has said goodbye.

@@ -23,6 +23,10 @@ pub(crate) const LOST_GRACE: Duration = Duration::from_secs(60);
 /// seconds, and one that was closed does not come back.
 pub(crate) const RELOAD_GRACE: Duration = Duration::from_secs(15);
 
+/// How long somebody without a WebSocket keeps the place when ICE hears nothing any more, which it
+/// says after 15 s: then the client's own consent is over, too (RFC 7675, section 5.1).
+pub(crate) const SILENT_GRACE: Duration = Duration::from_secs(15);
+
 /// A WebSocket that was let in.
 pub(crate) struct Arrival<'a> {
     pub(crate) signal: SignalId,
@@ -155,6 +159,35 @@ impl Room {
         if let Some(seat) = seat.filter(|seat| seat.connection == Some(connection)) {
             let was_lost = seat.is_lost();
             seat.path_lost = lost;
+            if seat.with_transport && !lost {
+                seat.kept_until = None;
+            }
+            self.tell_lost(id, was_lost, effects);
+        }
+    }
+
+    /// Somebody who has just come has no WebSocket: the place is kept as long as the transport.
+    pub(crate) fn keep_with_transport(&mut self, id: ParticipantId) {
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.with_transport = true;
+        }
+    }
+
+    /// A client no longer answers for its address. Others have a WebSocket that tells whether they
+    /// are there.
+    pub(crate) fn set_silent(
+        &mut self,
+        id: ParticipantId,
+        connection: ConnectionId,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let seat = self.seats.get_mut(&id);
+        let is_it = |seat: &&mut Seat| seat.with_transport && seat.connection == Some(connection);
+        if let Some(seat) = seat.filter(is_it) {
+            let was_lost = seat.is_lost();
+            seat.path_lost = true;
+            seat.kept_until = Some(now + SILENT_GRACE);
             self.tell_lost(id, was_lost, effects);
         }
     }
@@ -199,6 +232,10 @@ impl Room {
         };
         if seat.mailbox.signal != Some(signal) {
             return;
+        }
+        if seat.with_transport {
+            // Nobody can come back to it.
+            return self.leave(id, LeaveReason::Lost, None, now, effects);
         }
         let was_lost = seat.is_lost();
         seat.mailbox.signal = None;
@@ -262,7 +299,7 @@ impl Room {
     }
 
     /// A transport is gone by itself. Its participant stays and may offer again, from a peer
-    /// connection with another certificate than `bound_to`.
+    /// connection with another certificate than `bound_to`; one without a WebSocket goes, too.
     pub(crate) fn disconnect(
         &mut self,
         id: ParticipantId,
@@ -277,6 +314,14 @@ impl Room {
             return;
         }
         seat.connection = None;
+        if seat.with_transport {
+            let (reason, bye) = match bound_to {
+                // Whoever was connected has said goodbye.
+                Some(_) => (LeaveReason::Left, ByeReason::Left),
+                None => (LeaveReason::Lost, ByeReason::Refused),
+            };
+            return self.leave(id, reason, Some(bye.into()), now, effects);
+        }
         seat.spent = bound_to;
         seat.slots.clear();
         let sources: Vec<_> = seat.tracks.keys().copied().collect();

@@ -145,8 +145,11 @@ pub(crate) struct Seat {
     pub(crate) mailbox: Mailbox,
     /// Set while the WebSocket is lost.
     pub(crate) lost_since: Option<Instant>,
-    /// When the place is given up, while the WebSocket is lost.
+    /// When the place is given up, while the WebSocket is lost, or the transport of somebody
+    /// without one is silent.
     pub(crate) kept_until: Option<Instant>,
+    /// Whether it is here as long as its transport is: it has no WebSocket.
+    pub(crate) with_transport: bool,
     /// Set while nothing comes from a client whose media was flowing.
     pub(crate) path_lost: bool,
     pub(crate) resume_key: String,
@@ -175,6 +178,7 @@ impl Seat {
             mailbox: Mailbox::default(),
             lost_since: None,
             kept_until: None,
+            with_transport: false,
             path_lost: false,
             resume_key,
             tracks: BTreeMap::new(),

@@ -66,6 +66,20 @@ impl Shard {
         self.signals.insert(signal, (id, grant.participant));
     }
 
+    pub(super) fn on_posted(
+        &mut self,
+        now: Instant,
+        signal: SignalId,
+        grant: &Grant,
+        out: &mut Departures,
+    ) {
+        self.on_signal_opened(now, signal, grant, None, out);
+        let room = self.rooms.get_mut(&grant.room);
+        if let (Some(room), true) = (room, self.signals.contains_key(&signal)) {
+            room.keep_with_transport(grant.participant);
+        }
+    }
+
     fn no_room_for(&self, grant: &Grant, now: Instant) -> Option<Refusal> {
         if self.draining {
             return Some(Refusal::new(RefusedCode::Draining, "this node is stopping"));

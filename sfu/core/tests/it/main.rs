@@ -8,6 +8,7 @@ mod fuzzing;
 mod hostile;
 mod join;
 mod paths;
+mod posted;
 mod recording;
 mod redundancy;
 mod rights;
