@@ -17,6 +17,8 @@ pub(crate) enum Wake {
     Transport(ConnectionId),
     /// A held keyframe request to a publisher.
     Keyframe(ConnectionId),
+    /// Which layers a publisher is to send.
+    Layers(ConnectionId),
     /// A room's speakers.
     Speakers(RoomId),
     /// A room's lost participants, or its own end.
@@ -28,6 +30,7 @@ impl Wake {
         match self {
             Wake::Transport(_) => WakeReason::Transport,
             Wake::Keyframe(_) => WakeReason::Keyframe,
+            Wake::Layers(_) => WakeReason::Layers,
             Wake::Speakers(_) => WakeReason::Speakers,
             Wake::Expiry(_) => WakeReason::Expiry,
         }

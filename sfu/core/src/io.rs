@@ -155,6 +155,8 @@ pub enum WakeReason {
     Transport,
     /// A keyframe request that was held back may go now.
     Keyframe,
+    /// Which layers a publisher is to send is weighed again.
+    Layers,
     /// Active speakers are computed again.
     Speakers,
     /// A lost participant's time is over, or an empty room closes.

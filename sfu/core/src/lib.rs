@@ -50,6 +50,7 @@
 //! | `connection` | what is negotiated, received and sent over one transport |
 //! | `forward` | a packet's journey |
 //! | `subscribe` | who receives a line, and in which layer |
+//! | `wanted` | which layers a publisher is to send |
 //! | `media` | which layer, which numbers, when a keyframe is asked for |
 //! | `room` | who is here, who may what, who is shown where, who speaks |
 //! | `link` | what recorders and followers get, and get again |
@@ -73,3 +74,4 @@ mod stage;
 mod subscribe;
 #[cfg(test)]
 mod testing;
+mod wanted;

@@ -3,6 +3,7 @@
 
 mod carry;
 mod control;
+mod layers;
 mod offer;
 mod signal;
 
@@ -29,7 +30,7 @@ use crate::room::presence::{LOST_GRACE, RELOAD_GRACE};
 use crate::room::removed::Removed;
 use crate::room::{Effects, Room};
 use crate::stage::Stage;
-use crate::subscribe;
+use crate::{subscribe, wanted};
 
 /// How much one shard takes on.
 #[derive(Debug, Clone)]
@@ -227,6 +228,7 @@ impl Shard {
                         .step(id, now, out, |connection, step| connection.wake(step));
                 }
                 Wake::Keyframe(id) => subscribe::release_keyframes(&mut self.stage, now, out, id),
+                Wake::Layers(id) => self.weigh_layers(now, out, id),
                 Wake::Speakers(room) => {
                     self.in_room(room, now, out, |room, effects| {
                         room.tick_speakers(now, effects)
@@ -329,6 +331,7 @@ impl Shard {
         let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
             return;
         };
+        wanted::changed_by(&mut self.stage, now, id);
         self.in_room(room, now, out, |room, effects| {
             room.set_path(participant, id, lost, effects)
         });

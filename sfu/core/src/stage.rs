@@ -243,6 +243,7 @@ impl Stage {
         self.demux.forget(id);
         self.deadlines.clear(Wake::Transport(id));
         self.deadlines.clear(Wake::Keyframe(id));
+        self.deadlines.clear(Wake::Layers(id));
         self.report.connections -= 1;
         Some(connection)
     }

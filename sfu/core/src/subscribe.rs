@@ -13,6 +13,7 @@ use crate::media::keyframe::{Asked, Mover};
 use crate::media::packet::{MAX_LAYERS, Packet};
 use crate::media::select::choose;
 use crate::stage::Stage;
+use crate::wanted;
 
 /// Chooses the layer of every receiver and tape of a line again.
 pub(crate) fn choose_again(
@@ -21,6 +22,7 @@ pub(crate) fn choose_again(
     out: &mut Departures,
     from: (ConnectionId, usize),
 ) {
+    wanted::changed(stage, now, from.0);
     let mut next = 0;
     while let Some(to) = subscriber(stage, from, next) {
         next += 1;
@@ -51,13 +53,20 @@ pub(crate) fn aim(
     to: Subscriber,
     mover: Mover,
 ) {
-    let receiver = stage.get(to.connection).filter(|c| c.is_reachable());
-    let Some(slot) = receiver.and_then(|c| c.slot(to.slot)) else {
+    let Some(receiver) = stage.get(to.connection) else {
+        return;
+    };
+    let reachable = receiver.is_reachable();
+    let Some(slot) = receiver.slot(to.slot) else {
         return;
     };
     let (Some(feed), max_height) = (slot.feed, slot.max_height) else {
         return;
     };
+    wanted::changed(stage, now, feed.publisher);
+    if !reachable {
+        return;
+    }
     let line = stage
         .get(feed.publisher)
         .and_then(|c| c.uplink.line(feed.line));
@@ -110,7 +119,7 @@ pub(crate) fn put(
     let before = slot.feed;
     slot.put(feed);
     if let Some(before) = before {
-        unsubscribe(stage, to, before);
+        unsubscribe(stage, now, to, before);
     }
     let Some(feed) = feed else {
         return;
@@ -125,7 +134,8 @@ pub(crate) fn put(
 }
 
 /// Takes a slot off the line that filled it.
-pub(crate) fn unsubscribe(stage: &mut Stage, to: Subscriber, feed: Feed) {
+pub(crate) fn unsubscribe(stage: &mut Stage, now: Instant, to: Subscriber, feed: Feed) {
+    wanted::changed(stage, now, feed.publisher);
     let publisher = stage.get_mut(feed.publisher);
     if let Some(line) = publisher.and_then(|c| c.uplink.line_mut(feed.line)) {
         line.subscribers.retain(|subscriber| *subscriber != to);
@@ -169,6 +179,8 @@ pub(crate) fn set_flowing(
     }
     if flowing {
         choose_again(stage, now, out, from);
+    } else {
+        wanted::changed(stage, now, from.0);
     }
 }
 

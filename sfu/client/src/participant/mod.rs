@@ -175,6 +175,11 @@ impl Participant {
         self.peer.track_state(source)
     }
 
+    /// See [`Peer::packets_sent_of`].
+    pub fn packets_sent_of(&self, source: Source) -> Vec<u64> {
+        self.peer.packets_sent_of(source)
+    }
+
     /// See [`Peer::repair_types`].
     pub fn repair_types(&self) -> u128 {
         self.peer.repair_types()
@@ -197,6 +202,7 @@ impl Participant {
                 self.peer.set_track(*source, TrackState::Muted);
                 self.event(Event::MutedByHost(*source));
             }
+            NodeMessage::Layers { source, wanted } => self.peer.set_wanted(*source, wanted),
             NodeMessage::Bye { reason, .. } => {
                 self.over = true;
                 self.event(Event::Ended(*reason));

@@ -108,7 +108,8 @@ pub struct Counters {
     pub keyframes_requested: u64,
     /// Keyframes that the node asked for.
     pub keyframes_wanted: u64,
-    /// Frames not sent: muted, not connected, or a delta frame before the first keyframe.
+    /// Frames not sent: muted, not connected, received by nobody, or a delta frame before the
+    /// first keyframe.
     pub frames_withheld: u64,
     /// Outputs dropped because nobody polled.
     pub outputs_dropped: u64,

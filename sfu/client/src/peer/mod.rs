@@ -231,6 +231,28 @@ impl Peer {
         }
     }
 
+    /// Only these layers of an own source are received by anybody, by their names in
+    /// [`sfu_protocol::signal::NodeMessage::Layers`]: from now on no others are sent.
+    pub fn set_wanted(&mut self, source: Source, wanted: &[String]) {
+        let offered = &self.offered;
+        let Some(uplink) = self.uplinks.get_mut(&source) else {
+            return;
+        };
+        let waiting = uplink.set_wanted(|layer| {
+            let name = offered.layer_name(source, layer);
+            name.is_some_and(|name| wanted.contains(&name))
+        });
+        for layer in waiting {
+            self.event(Event::KeyframeWanted { source, layer });
+        }
+    }
+
+    /// How many media packets of an own source were sent, by layer.
+    pub fn packets_sent_of(&self, source: Source) -> Vec<u64> {
+        let uplink = self.uplinks.get(&source);
+        uplink.map(Uplink::packets_sent).unwrap_or_default()
+    }
+
     /// What an own source is now.
     pub fn track_state(&self, source: Source) -> Option<TrackState> {
         self.offered.state(source)

@@ -250,6 +250,15 @@ impl Offered {
         Some((line.source, layer))
     }
 
+    /// How the node names an own layer.
+    pub(super) fn layer_name(&self, source: Source, layer: u8) -> Option<String> {
+        let line = self.line(source).filter(|line| layer < line.layers)?;
+        Some(match line.layers {
+            1 => layer.to_string(),
+            _ => RIDS[usize::from(layer)].to_owned(),
+        })
+    }
+
     fn line(&self, source: Source) -> Option<&Line> {
         self.lines.iter().find(|line| line.source == source)
     }

@@ -43,6 +43,9 @@ struct Layer {
     packetizer: Vp8Packetizer,
     /// Delta frames before it cannot be decoded by anybody.
     has_keyframe: bool,
+    /// False while nobody receives it.
+    wanted: bool,
+    sent: u64,
 }
 
 impl Layer {
@@ -56,11 +59,14 @@ impl Layer {
             timestamp_offset: start.rotate_left(16),
             packetizer: Vp8Packetizer::new((start >> 8) as u16),
             has_keyframe: false,
+            wanted: true,
+            sent: 0,
         }
     }
 
     fn write(&mut self, pt: Pt, captured: Instant, timestamp: u64, payload: Vec<u8>) -> RtpWrite {
         self.seq += 1;
+        self.sent += 1;
         let timestamp = self.timestamp_offset.wrapping_add(timestamp as u32);
         RtpWrite::new(pt, self.seq.into(), timestamp, captured, payload)
     }
@@ -101,12 +107,27 @@ impl Uplink {
         self.waiting().collect()
     }
 
+    /// Sends the layers that somebody receives and no others. Answers those that need a keyframe
+    /// to go on.
+    pub(super) fn set_wanted(&mut self, wanted: impl Fn(u8) -> bool) -> Vec<u8> {
+        for (layer, index) in self.layers.iter_mut().zip(0..) {
+            layer.wanted = wanted(index);
+            layer.has_keyframe &= layer.wanted;
+        }
+        self.waiting().collect()
+    }
+
+    /// Packets of each layer.
+    pub(super) fn packets_sent(&self) -> Vec<u64> {
+        self.layers.iter().map(|layer| layer.sent).collect()
+    }
+
     /// The layers that cannot be sent before a keyframe comes.
     pub(super) fn waiting(&self) -> impl Iterator<Item = u8> {
         let flows = self.kind == Kind::Video && self.state == TrackState::Live;
         let layers = (0u8..).zip(&self.layers);
         layers
-            .filter(move |(_, layer)| flows && !layer.has_keyframe)
+            .filter(move |(_, layer)| flows && layer.wanted && !layer.has_keyframe)
             .map(|(layer, _)| layer)
     }
 
@@ -121,7 +142,7 @@ impl Uplink {
             return None;
         }
         let layer = self.layers.get_mut(usize::from(frame.layer))?;
-        layer.has_keyframe |= frame.keyframe;
+        layer.has_keyframe |= frame.keyframe && layer.wanted;
         if !layer.has_keyframe {
             return None;
         }

@@ -8,7 +8,7 @@ use str0m::{Event, Input, Output};
 
 use super::bindings::{is_rtcp, ssrc_of};
 use super::repair::{self, Repair};
-use super::uplink::{Received, SenderReport};
+use super::uplink::{Line, Received, SenderReport};
 use super::{Connection, ConnectionEvent, Step, Written};
 use crate::demux::answered;
 use crate::report::{DropReason, Report};
@@ -236,7 +236,7 @@ impl Connection {
                 self.recovered(step, place, earlier);
                 match received {
                     Received::Packet(line, packet) => {
-                        if self.uplink.line(line).is_some_and(|line| line.flowing) {
+                        if self.uplink.line(line).is_some_and(Line::is_expected) {
                             self.silence.media(step.now);
                         }
                         ConnectionEvent::Packet { line, packet }

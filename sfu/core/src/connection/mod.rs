@@ -182,10 +182,15 @@ impl Connection {
         self.reach.is_open() && !self.silence.is_lost()
     }
 
-    /// A line was let flow or stopped. A client whose lines all rest says little on its path.
+    /// Whether its client is lost: nothing comes from it though it should.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.silence.is_lost()
+    }
+
+    /// A line was let flow or stopped, or its publisher told what to send. A client whose lines all rest says little on its path.
     pub(crate) fn lines_changed(&mut self) {
-        let mut lines = self.uplink.lines_mut();
-        if !lines.any(|(_, line)| line.flowing) {
+        let mut lines = self.uplink.lines();
+        if !lines.any(|(_, line)| line.is_expected()) {
             self.silence.rests();
         }
     }

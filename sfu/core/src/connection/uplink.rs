@@ -13,6 +13,7 @@ use super::negotiate::PlannedLine;
 use super::recover::Redundant;
 use crate::io::ConnectionId;
 use crate::media::anchor::{Anchor, Arrived};
+use crate::media::demand::Demand;
 use crate::media::keyframe::KeyframeGate;
 use crate::media::layer::{self, Layers};
 use crate::media::packet::{Format, MAX_LAYERS, Packet};
@@ -60,6 +61,7 @@ pub(crate) struct Line {
     /// As the last packet was.
     pub(crate) codec: Option<Codec>,
     pub(crate) layers: Layers,
+    pub(crate) demand: Demand,
     pub(crate) gates: [KeyframeGate; MAX_LAYERS],
     pub(crate) reports: [Option<SenderReport>; MAX_LAYERS],
     pub(super) anchors: [Anchor; MAX_LAYERS],
@@ -86,6 +88,7 @@ impl Line {
             flowing: true,
             codec: None,
             layers: Layers::new(plan.rids.len()),
+            demand: Demand::new(plan.rids.len()),
             gates: Default::default(),
             reports: Default::default(),
             anchors: Default::default(),
@@ -101,6 +104,24 @@ impl Line {
     /// The rid of a layer; none without simulcast.
     pub(crate) fn rid(&self, layer: u8) -> Option<Rid> {
         self.rids.get(usize::from(layer)).copied()
+    }
+
+    /// Whether packets are to come: it flows, and its publisher was not told to send none.
+    pub(crate) fn is_expected(&self) -> bool {
+        self.flowing && !self.demand.on().is_empty()
+    }
+
+    /// What its publisher is to send, by the names that it knows.
+    pub(crate) fn wanted(&self) -> Vec<String> {
+        let on = self
+            .layers
+            .all()
+            .filter(|layer| self.demand.on().has(*layer));
+        on.map(|layer| {
+            self.rid(layer)
+                .map_or_else(|| layer.to_string(), |rid| rid.to_string())
+        })
+        .collect()
     }
 
     /// A sender report's timestamp as the layer's packets have theirs.
@@ -149,6 +170,12 @@ impl Uplink {
 
     pub(crate) fn line_mut(&mut self, index: usize) -> Option<&mut Line> {
         self.lines.get_mut(index)?.as_mut()
+    }
+
+    /// The lines with their places.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &Line)> {
+        let places = self.lines.iter().enumerate();
+        places.filter_map(|(index, line)| Some((index, line.as_ref()?)))
     }
 
     /// The lines with their places.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use sfu_protocol::media::Codec;
 use str0m::rtp::Vp8Descriptor;
 
+use super::demand::LayerSet;
 use super::packet::MAX_LAYERS;
 
 /// A layer that was silent for this long while another layer of its track flowed has been
@@ -119,6 +120,8 @@ struct LayerState {
     last_at: Option<Instant>,
     live: bool,
     height: Option<u16>,
+    /// The publisher was told that nobody receives it. What still comes of it is for nobody.
+    off: bool,
 }
 
 /// The layers of one track as they arrive.
@@ -142,6 +145,9 @@ impl Layers {
     pub(crate) fn observe(&mut self, layer: u8, now: Instant, height: Option<u16>) -> bool {
         let mut changed = false;
         for (index, state) in self.states[..self.count].iter_mut().enumerate() {
+            if state.off {
+                continue;
+            }
             if index == usize::from(layer) {
                 changed |= !state.live || (height.is_some() && height != state.height);
                 state.live = true;
@@ -161,7 +167,29 @@ impl Layers {
 
     /// Forgets what flowed: the track was muted or is another one now.
     pub(crate) fn reset(&mut self) {
+        let off = self.states.map(|state| state.off);
         *self = Layers::new(self.count);
+        for (state, off) in self.states.iter_mut().zip(off) {
+            state.off = off;
+        }
+    }
+
+    /// The publisher is told to send these and no others. One that was off is live once it comes.
+    pub(crate) fn switch(&mut self, on: LayerSet) {
+        for (state, layer) in self.states[..self.count].iter_mut().zip(0..) {
+            state.off = !on.has(layer);
+            state.live &= !state.off;
+        }
+    }
+
+    /// Every layer from small to large.
+    pub(crate) fn all(&self) -> impl Iterator<Item = u8> + use<> {
+        0..self.count as u8
+    }
+
+    /// The largest layer.
+    pub(crate) fn largest(&self) -> u8 {
+        (self.count - 1) as u8
     }
 
     /// Live layers from small to large.
@@ -264,6 +292,26 @@ mod tests {
         layers.observe(0, t0, None);
         assert!(!layers.observe(0, t0 + Duration::from_secs(60), None));
         assert_eq!(layers.live().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn a_layer_that_was_switched_off_is_not_live_until_it_is_on_and_comes() {
+        let t0 = crate::testing::start();
+        let mut layers = Layers::new(2);
+        layers.observe(0, t0, Some(180));
+        layers.observe(1, t0, Some(360));
+        layers.switch(LayerSet::first(1));
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0]);
+        assert!(!layers.observe(1, t0, Some(720)), "what was on its way");
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0]);
+        assert_eq!(layers.height(1), 360);
+        layers.switch(LayerSet::first(2));
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0]);
+        assert!(layers.observe(1, t0, None));
+        assert_eq!(layers.live().collect::<Vec<_>>(), [0, 1]);
+        layers.switch(LayerSet::NONE);
+        layers.reset();
+        assert!(!layers.observe(0, t0, None), "it is off though forgotten");
     }
 
     #[test]

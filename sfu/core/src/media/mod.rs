@@ -2,6 +2,7 @@
 //! connection.
 
 pub(crate) mod anchor;
+pub(crate) mod demand;
 pub(crate) mod keyframe;
 pub(crate) mod layer;
 pub(crate) mod packet;

@@ -11,6 +11,13 @@ pub(crate) fn choose(layers: &Layers, max_height: u16) -> Option<u8> {
         .or_else(|| layers.live().next_back())
 }
 
+/// The smallest layer that covers `max_height` pixels, else the largest, whether it flows or not.
+pub(crate) fn fitting(layers: &Layers, max_height: u16) -> u8 {
+    let mut all = layers.all();
+    all.find(|layer| layers.height(*layer) >= max_height)
+        .unwrap_or_else(|| layers.largest())
+}
+
 /// What to do with one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {

@@ -14,7 +14,7 @@ use crate::io::{ConnectionId, Departures, Output};
 use crate::media::keyframe::Mover;
 use crate::media::select::Selector;
 use crate::room::{Effects, Placement};
-use crate::subscribe;
+use crate::{subscribe, wanted};
 
 impl Shard {
     pub(super) fn carry_out(
@@ -247,7 +247,7 @@ impl Shard {
                 connection: id,
                 slot: index,
             };
-            subscribe::unsubscribe(&mut self.stage, gone, feed);
+            subscribe::unsubscribe(&mut self.stage, now, gone, feed);
         }
         for (_, line) in connection.uplink.lines_mut() {
             self.close_tapes(now, &line.tapes);
@@ -378,6 +378,7 @@ impl Shard {
                 line.tapes.retain(|feed| feed.recording != recording);
                 line.unrecorded = false;
             }
+            wanted::changed(&mut self.stage, now, publisher);
         }
         self.in_room(id, now, out, |room, effects| {
             room.set_recording(None, effects)

@@ -48,7 +48,7 @@ impl Shard {
                 connection: id,
                 slot: *slot,
             };
-            subscribe::unsubscribe(&mut self.stage, to, *feed);
+            subscribe::unsubscribe(&mut self.stage, now, to, *feed);
         }
         let slots = self.slots_of(id);
         let answer = NodeMessage::Answer {

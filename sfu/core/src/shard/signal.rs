@@ -63,7 +63,9 @@ impl Shard {
             at,
         };
         self.in_room(id, now, out, |room, effects| room.arrive(arrival, effects));
-        self.signals.insert(signal, (id, grant.participant));
+        let arrived = (id, grant.participant);
+        self.signals.insert(signal, arrived);
+        self.repeat_layers(now, arrived, out);
     }
 
     pub(super) fn on_posted(

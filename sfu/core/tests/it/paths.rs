@@ -58,8 +58,10 @@ fn somebody_whose_media_stops_with_everything_else_is_lost_until_something_comes
 fn a_lost_path_carries_nothing_and_pictures_begin_anew_when_it_is_back() {
     let mut world = World::new(Limits::default());
     let camera = [Publish::Camera { layers: 1 }];
-    let ann = world.join(1, Role::Host, &camera, (0, 0));
+    let ann = world.join(1, Role::Host, &camera, (0, 1));
     let ben = world.join(2, Role::Guest, &camera, (0, 1));
+    // Somebody watches ann all the time, so that she goes on sending.
+    world.join(3, Role::Guest, &[], (0, 1));
     world.stream(ann, Source::Camera, &[0], 10);
     world.stream(ben, Source::Camera, &[0], 3);
     world.clients[ben].unreachable = true;

@@ -212,6 +212,17 @@ impl World {
         sighting.is_some_and(|sighting| sighting.last_at + within >= self.now)
     }
 
+    /// Lets a second pass and answers which layers of a source somebody sent in it.
+    pub fn layers_sent(&mut self, name: &str, source: Source) -> Vec<u8> {
+        const A_SECOND_MS: u64 = 1_000;
+        let sent = |world: &World| world.guest(name).participant().packets_sent_of(source);
+        let before = sent(self);
+        self.run_ms(A_SECOND_MS);
+        let layers = (0..).zip(before.iter().zip(sent(self)));
+        let moved = layers.filter(|(_, (before, now))| **before != *now);
+        moved.map(|(layer, _)| layer).collect()
+    }
+
     /// From somebody's joining until they first saw or heard a source of somebody.
     pub fn first_after_ms(&self, name: &str, whom: &str, source: Source) -> Option<u64> {
         let joined_at = self.guest(name).joined_at;

@@ -4,6 +4,7 @@ mod crash;
 mod crowd;
 mod darkness;
 mod determinism;
+mod idle;
 mod joining;
 mod layers;
 mod moving;

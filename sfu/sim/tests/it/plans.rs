@@ -5,7 +5,7 @@ use sfu_sim::chronicle::Chronicle;
 
 use crate::seeds::tell;
 use crate::{
-    crash, crowd, darkness, joining, layers, moving, network, recording, returning, tracks,
+    crash, crowd, darkness, idle, joining, layers, moving, network, recording, returning, tracks,
     trouble, wishes,
 };
 
@@ -42,6 +42,13 @@ plans! {
     who_wants_nobody_is_sent_nobody => wishes::nobody_and_somebody,
     a_slot_for_the_speaker_follows_the_talk => wishes::the_talk_goes_round,
     a_wish_for_a_screen_outlives_the_screen => wishes::a_screen_comes_and_goes,
+
+    a_camera_that_nobody_receives_is_off_within_two_seconds_and_seen_within_one => idle::a_camera_for_nobody,
+    a_layer_that_nobody_receives_is_off_within_two_seconds_and_back_within_one => idle::layers_for_nobody,
+    who_looks_to_and_fro_switches_nobodys_camera_each_time => idle::looking_to_and_fro,
+    a_recording_keeps_the_best_layer_on_and_no_other => idle::a_recording_of_the_unseen,
+    a_publisher_who_comes_back_hears_what_is_wanted => idle::a_look_that_is_not_heard,
+    who_is_dark_keeps_nobodys_camera_on => idle::who_is_dark_wants_nothing,
 
     a_track_that_is_muted_or_stopped_is_silent_and_comes_back => tracks::mute_camera_and_screen,
     two_screens_at_once_are_seen_by_all => tracks::two_screens,
