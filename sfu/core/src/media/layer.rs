@@ -11,6 +11,7 @@ use str0m::rtp::Vp8Descriptor;
 
 use super::demand::LayerSet;
 use super::packet::MAX_LAYERS;
+use super::{h264, vp9};
 
 /// A layer that was silent for this long while another layer of its track flowed has been
 /// switched off by the publisher (bandwidth, CPU). Chrome stops a layer between two frames, and
@@ -37,8 +38,14 @@ pub(crate) fn read(codec: Codec, payload: &[u8]) -> Reading {
     match codec {
         Codec::Opus => entry(true),
         Codec::Vp8 => read_vp8(payload),
-        Codec::Vp9 => entry(vp9_keyframe(payload).unwrap_or(false)),
-        Codec::H264 => entry(h264_keyframe(payload).unwrap_or(false)),
+        Codec::Vp9 => entry(vp9::Descriptor::parse(payload).is_some_and(|d| d.is_entry_point())),
+        Codec::H264 => {
+            let beginning = h264::read(payload);
+            Reading {
+                height: beginning.height,
+                ..entry(beginning.keyframe)
+            }
+        }
         // N of the aggregation header: the first packet of a coded video sequence.
         Codec::Av1 => entry(payload.first().is_some_and(|header| header & 0x08 != 0)),
     }
@@ -68,51 +75,6 @@ fn vp8_height(payload: &[u8]) -> Option<u16> {
     let height = payload.get(start + 5..start + 7)?;
     let height = u16::from_le_bytes([height[0], height[1]]) & 0x3fff;
     (height > 0).then_some(height)
-}
-
-fn vp9_keyframe(payload: &[u8]) -> Option<bool> {
-    let flags = *payload.first()?;
-    let (has_picture_id, inter, has_layers, begins) = (
-        flags & 0x80 != 0,
-        flags & 0x40 != 0,
-        flags & 0x20 != 0,
-        flags & 0x08 != 0,
-    );
-    if inter || !begins {
-        return Some(false);
-    }
-    let mut at = 1;
-    if has_picture_id {
-        at += if payload.get(at)? & 0x80 != 0 { 2 } else { 1 };
-    }
-    // The base of a layered picture: its spatial id is 0.
-    Some(!has_layers || (payload.get(at)? >> 1) & 0x07 == 0)
-}
-
-fn h264_keyframe(payload: &[u8]) -> Option<bool> {
-    const IDR: u8 = 5;
-    const SPS: u8 = 7;
-    const STAP_A: u8 = 24;
-    const FU_A: u8 = 28;
-    let key = |unit: u8| matches!(unit & 0x1f, IDR | SPS);
-    match payload.first()? & 0x1f {
-        STAP_A => {
-            let mut rest = payload.get(1..)?;
-            while rest.len() > 2 {
-                let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-                if key(rest[2]) {
-                    return Some(true);
-                }
-                rest = rest.get(2 + length.max(1)..)?;
-            }
-            Some(false)
-        }
-        FU_A => {
-            let header = *payload.get(1)?;
-            Some(header & 0x80 != 0 && key(header))
-        }
-        unit => Some(key(unit)),
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -250,8 +212,8 @@ mod tests {
             (Codec::Vp9, &[0x08, 0], true),
             (Codec::Vp9, &[0x48, 0], false),
             (Codec::Vp9, &[0x00, 0], false),
-            (Codec::Vp9, &[0xa8, 0x80, 1, 0x00], true),
-            (Codec::Vp9, &[0xa8, 0x01, 0x02], false),
+            (Codec::Vp9, &[0xa8, 0x80, 1, 0x00, 0], true),
+            (Codec::Vp9, &[0xa8, 0x01, 0x03, 0x00], false),
             (Codec::Vp9, &[0xa8], false),
             (Codec::H264, &[0x67], true),
             (Codec::H264, &[0x65], true),

@@ -9,12 +9,9 @@
 //! VP9's picture ids and TL0PICIDX pass unchanged: a receiver may wait after a switch until they
 //! have caught up with what it saw before.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Packets left out of a segment whose places were closed up, newest last. A packet older than
-/// the oldest remembered place is dropped; it is hundreds of packets late.
-const MAX_SHIFTS: usize = 16;
+use super::closed::Closed;
 
 const PICTURE_ID_MASK: u16 = 0x7fff;
 
@@ -34,12 +31,13 @@ pub(crate) struct Vp8Numbers {
     pub(crate) key_idx: Option<u8>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Segment {
     first_seq: u64,
     highest_seq: u64,
-    /// From this input sequence number on, subtract this (wrapping).
-    shifts: VecDeque<(u64, u64)>,
+    /// Subtracted (wrapping) from every input sequence number, besides those left out before it.
+    seq_delta: u64,
+    left_out: Closed,
     timestamp_delta: u32,
     picture_id_delta: u16,
     tl0_delta: u8,
@@ -52,15 +50,17 @@ impl Segment {
         if input.seq < self.first_seq {
             return None;
         }
-        let mut shifts = self.shifts.iter().rev();
-        let (_, delta) = shifts.find(|(from, _)| *from <= input.seq)?;
+        let left_out = self.left_out.before(input.seq)?;
         let Vp8Numbers {
             picture_id,
             tl0_pic_idx,
             key_idx,
         } = input.vp8;
         Some(Numbers {
-            seq: input.seq.wrapping_sub(*delta),
+            seq: input
+                .seq
+                .wrapping_sub(self.seq_delta)
+                .wrapping_sub(left_out),
             timestamp: input.timestamp.wrapping_add(self.timestamp_delta),
             vp8: Vp8Numbers {
                 picture_id: picture_id
@@ -109,7 +109,7 @@ impl Timeline {
 
     /// Begins a segment with this packet.
     pub(crate) fn begin(&mut self, input: Numbers, now: Instant) {
-        let delta = input.seq.wrapping_sub(self.highest_seq.wrapping_add(1));
+        let seq_delta = input.seq.wrapping_sub(self.highest_seq.wrapping_add(1));
         let timestamp = self.highest_timestamp.wrapping_add(self.ticks_since(now));
         let next_picture = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
         let from = |input: Option<u8>, next: u8| next.wrapping_sub(input.unwrap_or(0));
@@ -118,7 +118,8 @@ impl Timeline {
         self.segment = Some(Segment {
             first_seq: input.seq,
             highest_seq: input.seq,
-            shifts: VecDeque::from([(input.seq, delta)]),
+            seq_delta,
+            left_out: Closed::since(input.seq),
             timestamp_delta: timestamp.wrapping_sub(input.timestamp),
             picture_id_delta: next_picture.wrapping_sub(input.vp8.picture_id.unwrap_or(0)),
             tl0_delta: from(input.vp8.tl0_pic_idx, self.tl0_pic_idx.wrapping_add(1)),
@@ -139,7 +140,10 @@ impl Timeline {
             timestamp,
             vp8,
         } = segment.place(input)?;
-        segment.highest_seq = segment.highest_seq.max(input.seq);
+        if input.seq > segment.highest_seq {
+            segment.highest_seq = input.seq;
+            segment.left_out.reach(input.seq);
+        }
         if seq >= self.highest_seq {
             self.highest_seq = seq;
             self.picture_id = vp8.picture_id.unwrap_or(self.picture_id);
@@ -179,11 +183,7 @@ impl Timeline {
             return;
         }
         segment.highest_seq = seq;
-        let delta = segment.shifts.back().map_or(0, |(_, delta)| *delta);
-        segment.shifts.push_back((seq + 1, delta.wrapping_add(1)));
-        if segment.shifts.len() > MAX_SHIFTS {
-            segment.shifts.pop_front();
-        }
+        segment.left_out.close(seq);
     }
 
     /// Ends the running segment: the next packet begins another.

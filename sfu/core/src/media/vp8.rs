@@ -1,6 +1,7 @@
 //! The VP8 payload descriptor (RFC 7741, section 4.2): what it says of a packet, and where its
 //! numbers stand, so that they can be changed in a copy that goes out.
 
+use super::picture_id::PictureId;
 use super::rewrite::Vp8Numbers;
 
 const EXTENDED: u8 = 0x80;
@@ -10,28 +11,11 @@ const HAS_PICTURE_ID: u8 = 0x80;
 const HAS_TL0_PIC_IDX: u8 = 0x40;
 const HAS_TID: u8 = 0x20;
 const HAS_KEY_IDX: u8 = 0x10;
-const LONG: u8 = 0x80;
 const LAYER_SYNC: u8 = 0x20;
 const KEY_IDX: u8 = 0x1f;
 
 /// Where the numbers of an extended descriptor begin.
 const NUMBERS_AT: usize = 2;
-
-/// A picture id in one of its two lengths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PictureId {
-    Short(u8),
-    Long(u16),
-}
-
-impl PictureId {
-    fn bytes(self) -> usize {
-        match self {
-            PictureId::Short(_) => 1,
-            PictureId::Long(_) => 2,
-        }
-    }
-}
 
 /// A descriptor that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +33,7 @@ pub(crate) struct Descriptor {
 impl Descriptor {
     /// Reads the descriptor that a payload begins with. None when the payload ends before it.
     pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
-        let (&first, mut rest) = payload.split_first()?;
+        let first = *payload.first()?;
         let mut descriptor = Descriptor {
             bytes: 1,
             begins_frame: first & BEGINS_PARTITION != 0 && first & PARTITION == 0,
@@ -62,37 +46,30 @@ impl Descriptor {
         if first & EXTENDED == 0 {
             return Some(descriptor);
         }
-        let mut octet = || {
-            let (&octet, after) = rest.split_first()?;
-            rest = after;
-            descriptor.bytes += 1;
-            Some(octet)
-        };
-        let has = octet()?;
+        let has = *payload.get(1)?;
+        let mut at = NUMBERS_AT;
         if has & HAS_PICTURE_ID != 0 {
-            let high = octet()?;
-            descriptor.picture_id = Some(match high & LONG {
-                0 => PictureId::Short(high),
-                _ => PictureId::Long(u16::from_be_bytes([high & !LONG, octet()?])),
-            });
+            let id = PictureId::read(payload.get(at..)?)?;
+            descriptor.picture_id = Some(id);
+            at += id.bytes();
         }
         if has & HAS_TL0_PIC_IDX != 0 {
-            descriptor.tl0_pic_idx = Some(octet()?);
+            descriptor.tl0_pic_idx = Some(*payload.get(at)?);
+            at += 1;
         }
         if has & (HAS_TID | HAS_KEY_IDX) != 0 {
-            descriptor.shared = Some(octet()?);
+            descriptor.shared = Some(*payload.get(at)?);
+            at += 1;
         }
         descriptor.has_tid = has & HAS_TID != 0;
         descriptor.has_key_idx = has & HAS_KEY_IDX != 0;
+        descriptor.bytes = at as u8;
         Some(descriptor)
     }
 
     /// The frame's number, of 7 or 15 bits.
     pub(crate) fn picture_id(&self) -> Option<u16> {
-        self.picture_id.map(|id| match id {
-            PictureId::Short(id) => id.into(),
-            PictureId::Long(id) => id,
-        })
+        self.picture_id.map(PictureId::number)
     }
 
     /// The number of frames of temporal layer 0 up to this one.
@@ -142,14 +119,8 @@ impl Descriptor {
         let Some(payload) = payload.get_mut(..self.bytes()) else {
             return;
         };
-        match (self.picture_id, numbers.picture_id) {
-            (Some(PictureId::Short(_)), Some(id)) => payload[NUMBERS_AT] = id as u8 & !LONG,
-            (Some(PictureId::Long(_)), Some(id)) => {
-                let [high, low] = id.to_be_bytes();
-                payload[NUMBERS_AT] = high | LONG;
-                payload[NUMBERS_AT + 1] = low;
-            }
-            _ => {}
+        if let (Some(id), Some(number)) = (self.picture_id, numbers.picture_id) {
+            id.write(&mut payload[NUMBERS_AT..], number);
         }
         if let (Some(_), Some(index)) = (self.tl0_pic_idx, numbers.tl0_pic_idx) {
             payload[self.tl0_at()] = index;

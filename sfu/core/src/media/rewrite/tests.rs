@@ -1,3 +1,4 @@
+use super::super::closed::REMEMBERED;
 use super::*;
 use std::time::Duration;
 
@@ -114,16 +115,28 @@ fn a_packet_left_out_leaves_no_hole_and_late_ones_keep_their_place() {
 }
 
 #[test]
-fn places_left_out_are_forgotten_at_the_bound() {
+fn a_stream_of_which_most_is_left_out_goes_on_by_one_and_late_packets_find_their_place() {
     let t0 = crate::testing::start();
     let mut timeline = Timeline::new(90_000, 0);
     timeline.begin(numbers(0, 0, 0), t0);
-    for seq in 1..=MAX_SHIFTS as u64 {
-        timeline.skip(seq);
+    let mut expected = 0;
+    for seq in 0..3 * REMEMBERED {
+        // Every fourth is passed on, and every hundredth of those is held back.
+        match (seq % 4, seq % 400) {
+            (0, 0) if seq > 0 => expected += 1,
+            (0, _) => {
+                expected += 1;
+                let out = timeline.map(numbers(seq, 0, 0), t0);
+                assert_eq!(out.map(|n| n.seq), Some(expected));
+            }
+            _ => timeline.skip(seq),
+        }
     }
-    assert_eq!(timeline.map(numbers(0, 0, 0), t0), None);
-    let next = timeline.map(numbers(MAX_SHIFTS as u64 + 1, 1, 1), t0);
-    assert_eq!(next.map(|n| n.seq), Some(2));
+    for seq in (0..3 * REMEMBERED).step_by(400).skip(1) {
+        let remembered = 3 * REMEMBERED - 1 - seq < REMEMBERED;
+        let late = timeline.map(numbers(seq, 0, 0), t0).map(|n| n.seq);
+        assert_eq!(late, remembered.then_some(seq / 4 + 1), "{seq}");
+    }
 }
 
 #[test]
