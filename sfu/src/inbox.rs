@@ -28,6 +28,12 @@ pub(crate) enum Command {
         resume: Option<(String, u64)>,
         outlet: SignalOutlet,
     },
+    /// A request over HTTP has a verified grant (RFC 9725). From here on it is as a WebSocket.
+    Post {
+        signal: SignalId,
+        grant: Box<Grant>,
+        outlet: SignalOutlet,
+    },
     /// It says something.
     Signal {
         signal: SignalId,

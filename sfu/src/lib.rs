@@ -7,6 +7,7 @@
 //! ```text
 //! browser --UDP--> worker (thread) --> Shard --> worker --UDP--> browsers
 //! browser --/rtc-> signal --inbox----> Shard --outlet--> signal --> browser
+//! encoder --/whip> whip ----inbox----> Shard --outlet--> whip ----> encoder, player (/whep)
 //! recorder ------> link ----inbox----> Shard --outlet--> recorder
 //! api -----------> control --inbox---> Shard --answer--> api
 //! ```
@@ -22,6 +23,7 @@ mod clock;
 mod config;
 mod control;
 mod events;
+mod gate;
 mod inbox;
 mod link;
 mod metrics;
@@ -31,6 +33,7 @@ mod outlet;
 mod signal;
 #[cfg(test)]
 mod testing;
+mod whip;
 mod worker;
 
 pub use config::{Config, ConfigError, MAX_SHARDS};

@@ -239,6 +239,8 @@ pub(crate) struct Metrics {
     links_cut_off: IntCounter,
     signals_open: IntGauge,
     signals_ended: IntCounterVec,
+    posted: IntGauge,
+    posts: IntCounterVec,
 }
 
 fn opts(name: &str, text: &str) -> Opts {
@@ -320,6 +322,16 @@ impl Metrics {
                 }
                 ended
             },
+            posted: gauge(
+                "posted",
+                "Participants without a WebSocket now (WHIP, WHEP).",
+            )?,
+            posts: counter(
+                "posts_total",
+                "Offers posted to /whip and /whep, by what came of them: joined, or the code of \
+                 the refusal.",
+                &["door", "outcome"],
+            )?,
         })
     }
 
@@ -346,6 +358,19 @@ impl Metrics {
 
     pub(crate) fn signal_ended(&self, why: SignalEnd) {
         self.signals_ended.with_label_values(&[why.as_str()]).inc();
+    }
+
+    /// An offer was posted to a door.
+    pub(crate) fn posted(&self, door: &str, outcome: &str) {
+        self.posts.with_label_values(&[door, outcome]).inc();
+    }
+
+    pub(crate) fn posted_came(&self) {
+        self.posted.inc();
+    }
+
+    pub(crate) fn posted_gone(&self) {
+        self.posted.dec();
     }
 }
 

@@ -22,12 +22,14 @@ use crate::clock::MediaClock;
 use crate::config::Config;
 use crate::control::{ControlDesk, ControlError};
 use crate::events::EventLog;
+use crate::gate::Gate;
 use crate::inbox::{Command, ShardDoor, ShardDoors};
 use crate::link::{LinkEnd, LinkHub};
 use crate::metrics::Metrics;
 use crate::net::udp;
 use crate::net::wake::Bell;
-use crate::signal::{self, Gate};
+use crate::signal;
+use crate::whip;
 use crate::worker::{self, Plan};
 
 /// How long [`Node::stop`] waits for clients to take their goodbye.
@@ -121,9 +123,10 @@ impl Node {
         })
     }
 
-    /// `GET /rtc`, the signalling WebSocket.
+    /// `GET /rtc`, the signalling WebSocket, and `POST /whip/{room}` and `POST /whep/{room}`, the
+    /// doors of whoever speaks none.
     pub fn router(&self) -> Router {
-        signal::router(Arc::clone(&self.gate))
+        signal::router(Arc::clone(&self.gate)).merge(whip::router(Arc::clone(&self.gate)))
     }
 
     /// Carries out what `api` asks.

@@ -11,36 +11,32 @@
 mod admit;
 mod patience;
 mod ration;
-mod strangers;
+pub(crate) mod strangers;
 mod wire;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router, routing::get};
-use deploy_process::shutdown::Shutdown;
-use deploy_process::source::{Places, Source};
 use hyper::upgrade::OnUpgrade;
 use sfu_core::io::SignalId;
-use sfu_protocol::grant::GrantVerifier;
 use sfu_protocol::signal::{ByeReason, RefusedCode};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::inbox::{Command, ShardDoor, ShardDoors};
-use crate::metrics::{Metrics, SignalEnd};
+use crate::gate::{Full, Gate, unix_seconds};
+use crate::inbox::{Command, ShardDoor};
+use crate::metrics::SignalEnd;
 use crate::outlet::{Outgoing, SignalOutlet, SignalQueue};
 use admit::{Entry, Refusal, read_first, read_next};
 use patience::{Patience, Verdict};
-use strangers::Strangers;
 use wire::{Heard, Wire};
 
 /// How long after opening the first message may take.
@@ -52,53 +48,6 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// After how long without a word, not even a pong, a client counts as gone.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
-
-/// What every WebSocket needs to know.
-pub(crate) struct Gate {
-    doors: ShardDoors,
-    verifier: GrantVerifier,
-    allowed_origins: Vec<String>,
-    places: Arc<Semaphore>,
-    max_sockets: u32,
-    of_sources: Arc<Places>,
-    trusted_proxies: Vec<IpAddr>,
-    strangers: Arc<Strangers>,
-    shutdown: Shutdown,
-    metrics: Metrics,
-    next_signal: AtomicU64,
-    open: AtomicUsize,
-}
-
-impl Gate {
-    pub(crate) fn new(
-        doors: ShardDoors,
-        verifier: GrantVerifier,
-        config: &crate::Config,
-        shutdown: Shutdown,
-        metrics: Metrics,
-    ) -> Self {
-        Gate {
-            doors,
-            verifier,
-            allowed_origins: config.allowed_origins.clone(),
-            places: Arc::new(Semaphore::new(config.max_sockets as usize)),
-            max_sockets: config.max_sockets,
-            of_sources: Places::new(config.sockets_per_address as usize),
-            trusted_proxies: config.trusted_proxies.clone(),
-            strangers: Arc::default(),
-            shutdown,
-            metrics,
-            next_signal: AtomicU64::new(1),
-            open: AtomicUsize::new(0),
-        }
-    }
-
-    /// Returns once every WebSocket is closed; none opens meanwhile.
-    pub(crate) async fn emptied(&self) {
-        // The semaphore is never closed.
-        let _ = self.places.acquire_many(self.max_sockets).await;
-    }
-}
 
 /// `GET /rtc`.
 pub(crate) fn router(gate: Arc<Gate>) -> Router {
@@ -113,25 +62,20 @@ async fn open(
     // Refuses what is no request for a WebSocket.
     _: WebSocketUpgrade,
 ) -> Response {
-    if !may_open(&gate.allowed_origins, &headers) {
+    if !gate.lets_in(&headers) {
         gate.metrics.signal_ended(SignalEnd::Origin);
         return (StatusCode::FORBIDDEN, "this origin may not open /rtc\n").into_response();
     }
-    let Ok(place) = Arc::clone(&gate.places).try_acquire_owned() else {
-        gate.metrics.signal_ended(SignalEnd::TooMany);
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many WebSockets\n").into_response();
-    };
-    // Who serves HTTP without saying who its peers are is on its own machine: a test.
-    let of_source = match peer.map(|Extension(ConnectInfo(peer))| peer.ip()) {
-        None => None,
-        Some(peer) => {
-            let source = Source::of_request(peer, &headers, &gate.trusted_proxies);
-            let Some(held) = gate.of_sources.take(source) else {
-                gate.metrics.signal_ended(SignalEnd::AddressLimit);
-                let text = "too many WebSockets from this address\n";
-                return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
-            };
-            Some(held)
+    let place = match gate.take_place(peer.map(|Extension(ConnectInfo(peer))| peer), &headers) {
+        Ok(place) => place,
+        Err(Full::Node) => {
+            gate.metrics.signal_ended(SignalEnd::TooMany);
+            return (StatusCode::SERVICE_UNAVAILABLE, "too many WebSockets\n").into_response();
+        }
+        Err(Full::Address) => {
+            gate.metrics.signal_ended(SignalEnd::AddressLimit);
+            let text = "too many WebSockets from this address\n";
+            return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
         }
     };
     let (Some(Extension(upgrade)), Some(accepted)) = (upgrade, wire::accept(&headers)) else {
@@ -141,19 +85,9 @@ async fn open(
         if let Some(wire) = Wire::open(upgrade, Arc::clone(&gate)).await {
             hold(gate, wire).await;
         }
-        drop((place, of_source));
+        drop(place);
     });
     accepted
-}
-
-/// A request without `Origin` is not from a browser.
-fn may_open(allowed: &[String], headers: &HeaderMap) -> bool {
-    allowed.is_empty()
-        || headers.get(header::ORIGIN).is_none_or(|origin| {
-            allowed
-                .iter()
-                .any(|one| one.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
-        })
 }
 
 /// One WebSocket from opening to its end.
@@ -185,7 +119,7 @@ async fn converse(gate: &Gate, wire: &mut Wire) -> Result<SignalEnd, SignalEnd> 
             return Err(wire.dismiss(late, SignalEnd::JoinDeadline).await);
         }
     };
-    let signal = SignalId(gate.next_signal.fetch_add(1, Ordering::Relaxed));
+    let signal = gate.next_signal();
     let (outlet, queue) = SignalOutlet::new();
     tracing::info!(
         signal = signal.0,
@@ -247,13 +181,6 @@ async fn first_message(gate: &Gate, wire: &mut Wire) -> Result<Entry, SignalEnd>
         return Err(wire.dismiss(refusal, SignalEnd::Draining).await);
     }
     Ok(entry)
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 /// A participant's WebSocket after its grant was good.
@@ -324,35 +251,6 @@ impl Session<'_> {
         match self.patience.mistake() {
             Verdict::Tell => wire.say(refusal.into_message()).await,
             Verdict::End => Err(wire.dismiss(refusal, SignalEnd::Misbehaved).await),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_is_let_through_when_listed_when_none_is_listed_or_when_there_is_none() {
-        let listed = vec!["https://meet.example.org".to_owned()];
-        let cases: [(&[String], Option<&str>, bool); 6] = [
-            (&[], None, true),
-            (&[], Some("https://evil.example"), true),
-            (&listed, None, true),
-            (&listed, Some("https://meet.example.org"), true),
-            (
-                &listed,
-                Some("https://meet.example.org.evil.example"),
-                false,
-            ),
-            (&listed, Some("null"), false),
-        ];
-        for (allowed, origin, expected) in cases {
-            let mut headers = HeaderMap::new();
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, origin.parse().expect("a header value"));
-            }
-            assert_eq!(may_open(allowed, &headers), expected, "{origin:?}");
         }
     }
 }

@@ -170,6 +170,14 @@ impl Worker {
                 };
                 self.tell(now, opened);
             }
+            Command::Post {
+                signal,
+                grant,
+                outlet,
+            } => {
+                self.signals.insert(signal, outlet);
+                self.tell(now, Input::Posted { signal, grant });
+            }
             Command::Signal { signal, message } => {
                 self.tell(now, Input::Signal { signal, message });
             }

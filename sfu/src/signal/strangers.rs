@@ -12,7 +12,7 @@ pub(super) const MAX_STRANGERS: usize = 1_024;
 
 /// Those who wait, by their order of coming.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Mutex<Waiting>);
+pub(crate) struct Strangers(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {

@@ -19,9 +19,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
-use super::Gate;
 use super::admit::{MAX_JOIN_BYTES, Refusal};
 use super::ration::Rationed;
+use crate::gate::Gate;
 use crate::metrics::SignalEnd;
 
 /// What a WebSocket holds for reading, whether anything comes or not. Most messages are shorter;

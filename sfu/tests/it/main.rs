@@ -5,5 +5,7 @@ mod doors;
 mod house;
 mod links;
 mod meeting;
+mod posted;
+mod poster;
 #[path = "../../src/testing.rs"]
 mod testing;
