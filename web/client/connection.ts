@@ -4,12 +4,14 @@
 import type { Browser } from "./browser";
 import {
   cameraEncodings,
-  cameraLayers,
+  fittedEncodings,
   MICROPHONE_ENCODING,
   preferredCodecs,
   SCREEN_AUDIO_ENCODING,
   SCREEN_ENCODING,
+  usableCodec,
   VIDEO_START_KBPS,
+  type VideoCodec,
 } from "./encodings";
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
@@ -44,6 +46,8 @@ export interface ConnectionWiring {
   browser: Browser;
   scope: Scope;
   iceServers: RTCIceServer[];
+  /** What the camera is encoded in, where the browser can. */
+  videoCodec: VideoCodec;
   /** The number of the next offer: never one that a connection before this one has used. */
   nextRevision: () => number;
   /** What each source is when an offer is made. */
@@ -56,6 +60,7 @@ export class Connection {
   private readonly stateCell = new Cell<ConnectionState>("new");
   private readonly slotsCell = new Cell<readonly SlotLine[]>([]);
   private readonly sending = new Map<Source, RTCRtpTransceiver>();
+  private readonly wanted = new Map<Source, ReadonlySet<string>>();
   private revision = 0;
   private awaiting: number | null = null;
   private again: { iceRestart: boolean } | null = null;
@@ -148,7 +153,15 @@ export class Connection {
     const sender = this.sending.get(source)?.sender;
     if (sender === undefined || this.wiring.scope.ended) return;
     await sender.replaceTrack(track);
-    if (source === "camera" && track !== null) await fitCameraLayers(sender, track);
+    if (track !== null) await this.fit(source, sender);
+  }
+
+  /** Sends only these layers of a source, as the node names them: nobody receives the others. */
+  async limit(source: Source, wanted: ReadonlySet<string>): Promise<void> {
+    const sender = this.sending.get(source)?.sender;
+    if (sender === undefined || this.wiring.scope.ended) return;
+    this.wanted.set(source, wanted);
+    await this.fit(source, sender);
   }
 
   /** True when more slots were asked for; the node's answer brings them. */
@@ -160,6 +173,18 @@ export class Connection {
     for (let i = 0; i < missing; i++) this.addReceiver("video");
     await this.offer();
     return true;
+  }
+
+  private async fit(source: Source, sender: RTCRtpSender): Promise<void> {
+    const { width, height } = sender.track?.getSettings() ?? {};
+    const known = source === "camera" && width !== undefined && height !== undefined;
+    const parameters = sender.getParameters();
+    parameters.encodings = fittedEncodings(parameters.encodings, {
+      picture: known ? { width, height } : null,
+      wanted: this.wanted.get(source) ?? null,
+    });
+    // A browser that knows only one layer keeps what it has: the picture is sent all the same.
+    await sender.setParameters(parameters).catch(() => undefined);
   }
 
   /** What was asked for while another offer was on its way. */
@@ -176,14 +201,15 @@ export class Connection {
 
   private addSender(source: Source): void {
     const kind = source === "camera" || source === "screen" ? "video" : "audio";
+    const codec = usableCodec(this.wiring.videoCodec, this.wiring.browser.codecs("video"));
     const sendEncodings = {
-      camera: cameraEncodings(),
+      camera: cameraEncodings(codec),
       microphone: [MICROPHONE_ENCODING],
       screen: [SCREEN_ENCODING],
       screen_audio: [SCREEN_AUDIO_ENCODING],
     }[source];
     const transceiver = this.peer.addTransceiver(kind, { direction: "sendonly", sendEncodings });
-    this.preferCodecs(transceiver, kind);
+    this.preferCodecs(transceiver, kind, source === "camera" ? codec : undefined);
     this.sending.set(source, transceiver);
   }
 
@@ -191,8 +217,8 @@ export class Connection {
     this.preferCodecs(this.peer.addTransceiver(kind, { direction: "recvonly" }), kind);
   }
 
-  private preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind): void {
-    const codecs = preferredCodecs(kind, this.wiring.browser.codecs(kind));
+  private preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind, first?: VideoCodec): void {
+    const codecs = preferredCodecs(kind, this.wiring.browser.codecs(kind), first);
     // Older browsers have no say in the order; the node then takes what it can.
     if (codecs.length > 0 && "setCodecPreferences" in transceiver) transceiver.setCodecPreferences(codecs);
   }
@@ -213,18 +239,4 @@ export class Connection {
 
 function connectionState(state: RTCPeerConnectionState): ConnectionState {
   return state === "disconnected" ? "interrupted" : state;
-}
-
-/** A small picture has fewer layers: see `cameraLayers`. */
-async function fitCameraLayers(sender: RTCRtpSender, track: MediaStreamTrack): Promise<void> {
-  const { width, height } = track.getSettings();
-  if (width === undefined || height === undefined) return;
-  const parameters = sender.getParameters();
-  const layers = cameraLayers(width, height);
-  for (const encoding of parameters.encodings) {
-    const layer = layers.find(({ rid }) => rid === encoding.rid);
-    if (layer !== undefined) Object.assign(encoding, layer);
-  }
-  // A browser that knows only one layer keeps what it has: the picture is sent all the same.
-  await sender.setParameters(parameters).catch(() => undefined);
 }

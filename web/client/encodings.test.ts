@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cameraLayers, preferredCodecs } from "./encodings";
+import { cameraEncodings, cameraLayers, fittedEncodings, preferredCodecs, usableCodec } from "./encodings";
 import { levelOf } from "./levels";
 import { withOpusWishes, withVideoStart } from "./sdp";
 import { figures, isWeak } from "./stats";
@@ -30,8 +30,51 @@ describe("layers", () => {
     const names = (kind: "audio" | "video", ...given: string[]) =>
       preferredCodecs(kind, codecs(...given)).map(({ mimeType }) => mimeType);
     expect(names("video", "video/AV1", "video/VP8", "video/rtx")).toEqual(["video/VP8", "video/AV1", "video/rtx"]);
+    const chosen = codecs("video/AV1", "video/VP8", "video/rtx", "video/H264");
+    expect(preferredCodecs("video", chosen, "h264").map(({ mimeType }) => mimeType)).toEqual([
+      "video/H264",
+      "video/VP8",
+      "video/AV1",
+      "video/rtx",
+    ]);
+    expect(usableCodec("av1", chosen)).toBe("av1");
+    expect(usableCodec("vp9", chosen)).toBe("vp8");
     expect(names("audio", "audio/opus", "audio/PCMU")).toEqual(["audio/opus"]);
     expect(names("audio", "audio/opus", "audio/red", "audio/PCMU")).toEqual(["audio/red", "audio/opus"]);
+  });
+});
+
+describe("what is sent now", () => {
+  const hd = { width: 1280, height: 720 };
+  const small = { width: 640, height: 360 };
+  const sent = (picture: typeof hd | null, wanted: string[] | null) => {
+    const fitted = fittedEncodings(cameraEncodings("vp8"), { picture, wanted: wanted === null ? null : new Set(wanted) });
+    return fitted.filter(({ active }) => active).map(({ rid }) => rid);
+  };
+
+  test.each([
+    ["all while nobody has said", hd, null, ["q", "h", "f"]],
+    ["what is wanted", hd, ["q", "f"], ["q", "f"]],
+    ["nothing for nobody", hd, [], []],
+    ["of what is wanted, what a small picture has", small, ["h", "f"], ["h"]],
+    ["before the picture is known", null, ["h"], ["h"]],
+  ] as const)("%s", (_, picture, wanted, expected) => {
+    expect(sent(picture, wanted === null ? null : [...wanted])).toEqual(expected);
+  });
+
+  test("a layer that rests keeps its size for when it is wanted again", () => {
+    const rests = fittedEncodings(cameraEncodings("h264"), { picture: small, wanted: new Set() });
+    const again = fittedEncodings(rests, { picture: small, wanted: new Set(["q"]) });
+    expect(again.find(({ rid }) => rid === "q")).toMatchObject({ active: true, scaleResolutionDownBy: 2 });
+  });
+
+  test("layers inside one stream rest only together", () => {
+    const [scalable] = cameraEncodings("av1");
+    expect(scalable).toMatchObject({ scalabilityMode: "L3T3_KEY" });
+    const active = (wanted: string[]) =>
+      fittedEncodings([scalable ?? {}], { picture: hd, wanted: new Set(wanted) }).map((encoding) => encoding.active);
+    expect(active(["0"])).toEqual([true]);
+    expect(active([])).toEqual([false]);
   });
 });
 

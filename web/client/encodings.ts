@@ -1,4 +1,10 @@
-// Decides how a source is encoded: which simulcast layers, how large, how many bits.
+// Decides how a source is encoded: in which codec, which layers, how large, how many bits.
+
+/** A codec for the camera. */
+export type VideoCodec = "vp8" | "h264" | "vp9" | "av1";
+
+/** Every one of them, in the order in which lists show them. */
+export const VIDEO_CODECS: readonly VideoCodec[] = ["vp8", "h264", "vp9", "av1"];
 
 /** Simulcast layers, smallest first, as every participant names them. */
 export const RIDS = ["q", "h", "f"] as const;
@@ -39,9 +45,48 @@ export function cameraLayers(width: number, height: number): Layer[] {
   });
 }
 
+/** Spatial layers in one stream, of which a larger one needs the smaller ones at its keyframes only. */
+const SCALABILITY = "L3T3_KEY";
+
+/** Whether a codec has its layers in one stream (SVC) and not in a stream for each (simulcast). */
+function isScalable(codec: VideoCodec): boolean {
+  return codec === "vp9" || codec === "av1";
+}
+
 /** What the camera's m-line is made with, before any picture is known. */
-export function cameraEncodings(): RTCRtpEncodingParameters[] {
-  return cameraLayers(1280, 720).map((layer) => ({ ...layer, maxFramerate: FRAMES_PER_SECOND }));
+export function cameraEncodings(codec: VideoCodec): RTCRtpEncodingParameters[] {
+  const layers = cameraLayers(1280, 720);
+  if (!isScalable(codec)) return layers.map((layer) => ({ ...layer, maxFramerate: FRAMES_PER_SECOND }));
+  const maxBitrate = layers.reduce((sum, layer) => sum + layer.maxBitrate, 0);
+  const scalable: RTCRtpEncodingParameters & { scalabilityMode: string } = {
+    maxBitrate,
+    maxFramerate: FRAMES_PER_SECOND,
+    scalabilityMode: SCALABILITY,
+  };
+  return [scalable];
+}
+
+/** What decides how a source is sent now. */
+export interface Fit {
+  /** The camera's picture; null for other sources, or while it is not known. */
+  picture: { width: number; height: number } | null;
+  /** The layers that anybody receives, as the node names them; null while it has not said. */
+  wanted: ReadonlySet<string> | null;
+}
+
+/**
+ * The encodings of a sender as they are to be now: a small picture has fewer layers, and what nobody
+ * receives rests. Layers inside one stream rest only together.
+ */
+export function fittedEncodings(encodings: readonly RTCRtpEncodingParameters[], { picture, wanted }: Fit): RTCRtpEncodingParameters[] {
+  const layers = picture === null ? [] : cameraLayers(picture.width, picture.height);
+  return encodings.map((encoding) => {
+    const { rid } = encoding;
+    if (rid === undefined) return { ...encoding, active: wanted === null || wanted.size > 0 };
+    const layer = layers.find((other) => other.rid === rid);
+    const exists = layer?.active ?? true;
+    return { ...encoding, ...layer, active: exists && (wanted?.has(rid) ?? true) };
+  });
 }
 
 /** A shared screen: one layer, for text must stay sharp; few frames, for it seldom moves. */
@@ -54,14 +99,20 @@ export const MICROPHONE_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 40_00
 export const SCREEN_AUDIO_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 96_000 };
 
 /**
- * Codecs in our order. Video: VP8 first, because every browser encodes it in simulcast; the rest
- * as the browser lists them, so that repair formats stay beside. Audio: Opus alone, the one that
+ * Codecs in our order. Video: `first`, then VP8, because every browser encodes it in simulcast; the
+ * rest as the browser lists them, so that repair formats stay beside. Audio: Opus alone, the one that
  * the node forwards, and before it Opus with the packet before in each packet (RFC 2198), where
  * the browser has that: Chromium sends it only when it goes first.
  */
-export function preferredCodecs(kind: "audio" | "video", codecs: RTCRtpCodec[]): RTCRtpCodec[] {
+export function preferredCodecs(kind: "audio" | "video", codecs: RTCRtpCodec[], first: VideoCodec = "vp8"): RTCRtpCodec[] {
   const is = (mimeType: string) => (codec: RTCRtpCodec) => codec.mimeType.toLowerCase() === mimeType;
   if (kind === "audio") return [...codecs.filter(is("audio/red")), ...codecs.filter(is("audio/opus"))];
-  const isVp8 = is("video/vp8");
-  return [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
+  const places = [is(`video/${first}`), is("video/vp8"), () => true];
+  const place = (codec: RTCRtpCodec) => places.findIndex((fits) => fits(codec));
+  return [...codecs].sort((a, b) => place(a) - place(b));
+}
+
+/** The codec that somebody chose for the camera, or VP8 where the browser has it not. */
+export function usableCodec(chosen: VideoCodec, codecs: RTCRtpCodec[]): VideoCodec {
+  return codecs.some(({ mimeType }) => mimeType.toLowerCase() === `video/${chosen}`) ? chosen : "vp8";
 }

@@ -9,6 +9,7 @@
 export { type Browser, realBrowser, type Socket } from "./browser";
 export { Capture, type Captured, type CaptureWishes, trackState } from "./capture";
 export { type ConnectionState } from "./connection";
+export { VIDEO_CODECS, type VideoCodec } from "./encodings";
 export { type Device, type DeviceProblem, Devices, type MediaDevicesLike } from "./devices";
 export { LevelMeter } from "./levels";
 export { Scope } from "./lib/scope";

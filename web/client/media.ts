@@ -5,9 +5,10 @@ import type { Browser } from "./browser";
 import type { Capture } from "./capture";
 import { Connection, type ConnectionState } from "./connection";
 import { hold } from "./cushion";
+import type { VideoCodec } from "./encodings";
 import type { Scope } from "./lib/scope";
 import type { Value } from "./lib/value";
-import type { ClientMessage, Slot, SlotId, TrackId } from "./protocol/signal.gen";
+import type { ClientMessage, Slot, SlotId, Source, TrackId } from "./protocol/signal.gen";
 import { Publisher } from "./publish";
 import { Slots } from "./slots";
 import { NetworkStats } from "./stats";
@@ -22,6 +23,7 @@ export interface MediaWiring {
   scope: Scope;
   capture: Capture;
   iceServers: RTCIceServer[];
+  videoCodec: VideoCodec;
   contents: Value<ReadonlyMap<SlotId, TrackId | null>>;
   send: (message: ClientMessage) => boolean;
   nextRevision: () => number;
@@ -43,11 +45,12 @@ export class Media {
   private healing: "no" | "waiting" | "restarted" | "held" = "no";
 
   constructor(private readonly wiring: MediaWiring) {
-    const { browser, scope, capture, iceServers, contents, send, nextRevision } = wiring;
+    const { browser, scope, capture, iceServers, videoCodec, contents, send, nextRevision } = wiring;
     this.connection = new Connection({
       browser,
       scope,
       iceServers,
+      videoCodec,
       nextRevision,
       stateOf: (source) => this.publisher.stateForOffer(source),
       sendOffer: (offer) => send({ type: "offer", ...offer }),
@@ -77,6 +80,11 @@ export class Media {
   answer(revision: number, sdp: string, slots: readonly Slot[]): void {
     // An answer that the browser cannot read leaves no path: the same cure as a broken one.
     this.connection.answer(revision, sdp, slots).catch(() => this.wiring.onBroken());
+  }
+
+  /** The node says which layers of a source anybody receives. Before its first answer it speaks of the connection before. */
+  limit(source: Source, wanted: readonly string[]): void {
+    if (this.connection.answered) this.publisher.limit(source, wanted);
   }
 
   /** The node refused an offer for a reason that leaves the path as it was. */

@@ -42,20 +42,25 @@ export class Publisher {
     for (const source of this.told.keys()) this.tell(source, trackState(this.wiring.capture.source(source).get()));
   }
 
+  /** The node says which layers of a source anybody receives. */
+  limit(source: Source, wanted: readonly string[]): void {
+    this.inTurn(source, () => this.wiring.connection.limit(source, new Set(wanted)));
+  }
+
   private reconcile(source: Source): void {
-    const before = this.busy.get(source) ?? Promise.resolve();
-    this.busy.set(
-      source,
-      before.then(async () => {
-        const { capture, connection, scope } = this.wiring;
-        const captured = capture.source(source).get();
-        // A track that the browser refuses (ended between two lines) is followed by its own change.
-        await connection.send(source, captured.track).catch(() => undefined);
-        if (scope.ended) return;
-        const state = trackState(captured);
-        if (this.told.has(source) && this.told.get(source) !== state) this.tell(source, state);
-      }),
-    );
+    this.inTurn(source, async () => {
+      const { capture, connection, scope } = this.wiring;
+      const captured = capture.source(source).get();
+      // A track that the browser refuses (ended between two lines) is followed by its own change.
+      await connection.send(source, captured.track).catch(() => undefined);
+      if (scope.ended) return;
+      const state = trackState(captured);
+      if (this.told.has(source) && this.told.get(source) !== state) this.tell(source, state);
+    });
+  }
+
+  private inTurn(source: Source, act: () => Promise<void>): void {
+    this.busy.set(source, (this.busy.get(source) ?? Promise.resolve()).then(act));
   }
 
   private tell(source: Source, state: TrackState): void {

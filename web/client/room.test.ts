@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readEnvelope } from "./protocol/read";
 import type { Envelope, NodeMessage, Participant } from "./protocol/signal.gen";
-import { afterMessage, EMPTY_ROOM, type Room } from "./room";
+import { afterMessage, EMPTY_ROOM, pausedTracks, type Room } from "./room";
 
 const GOLDEN = join(import.meta.dirname, "../../sfu/protocol/tests/golden");
 const BEN: Participant = { id: "ben", name: "Ben", role: "guest", joined_at_ms: 1, lost: false, tracks: [] };
@@ -40,6 +40,20 @@ describe("the room", () => {
     expect(room.you).toBe("01930000-0000-7000-8000-0000000000aa");
     expect(room.recording?.started_by).toBe("Ada");
     expect(room.clockOffsetMs).toBe(1_795_000_000_000);
+  });
+
+  test("a slot is paused until the node says that it goes on, or somebody else is in it", () => {
+    const [one, two] = ["ben:camera", "ben:screen"];
+    const put = (slot: string, track: string | null): NodeMessage => ({ type: "slots", slots: [{ slot, track }] });
+    const paused = (room: Room) => [...pausedTracks(room.slots, room.paused).keys()];
+    const room = roomAfter(put("5", one), put("6", two), golden("paused"));
+    expect(paused(room)).toEqual([one]);
+    const after = (...messages: NodeMessage[]) => messages.reduce((now, message) => afterMessage(now, message, 0), room);
+    expect(paused(after(put("5", one), put("6", null)))).toEqual([one]);
+    expect(paused(after({ type: "paused", slots: [{ slot: "5", reason: null }] }))).toEqual([]);
+    expect(paused(after(put("5", two)))).toEqual([]);
+    expect(paused(after({ ...(golden("joined") as NodeMessage & { type: "joined" }), resumed: true }))).toEqual([one]);
+    expect(paused(after(golden("joined"), put("5", one)))).toEqual([]);
   });
 
   test("a node that begins anew finds everyone in their place, in whatever order they come back", () => {

@@ -4,6 +4,7 @@ import type {
   NodeMessage,
   Participant,
   ParticipantId,
+  PauseReason,
   RecordingNotice,
   SlotId,
   TrackId,
@@ -25,6 +26,8 @@ export interface Room {
   speaking: readonly ParticipantId[];
   /** Who is in which slot. */
   slots: ReadonlyMap<SlotId, TrackId | null>;
+  /** Slots that stand still though somebody is in them. */
+  paused: ReadonlyMap<SlotId, PauseReason>;
   /** The node's clock minus ours. */
   clockOffsetMs: number;
 }
@@ -39,6 +42,7 @@ export const EMPTY_ROOM: Room = {
   recording: null,
   speaking: [],
   slots: new Map(),
+  paused: new Map(),
   clockOffsetMs: 0,
 };
 
@@ -53,6 +57,7 @@ export function afterMessage(room: Room, message: NodeMessage, nowMs: number): R
         recording: message.recording,
         clockOffsetMs: message.server_time_ms - nowMs,
         slots: message.resumed ? room.slots : new Map(),
+        paused: message.resumed ? room.paused : new Map(),
         speaking: message.resumed ? room.speaking : [],
       };
     case "participant_joined":
@@ -71,7 +76,18 @@ export function afterMessage(room: Room, message: NodeMessage, nowMs: number): R
     case "slots": {
       const slots = new Map(room.slots);
       for (const { slot, track } of message.slots) slots.set(slot, track);
-      return { ...room, slots };
+      // Whoever comes into a slot that was paused is not.
+      const stays = ([slot]: [SlotId, PauseReason]) => slots.get(slot) === room.slots.get(slot);
+      const paused = [...room.paused].every(stays) ? room.paused : new Map([...room.paused].filter(stays));
+      return { ...room, slots, paused };
+    }
+    case "paused": {
+      const paused = new Map(room.paused);
+      for (const { slot, reason } of message.slots) {
+        if (reason === null) paused.delete(slot);
+        else paused.set(slot, reason);
+      }
+      return { ...room, paused };
     }
     case "speaking":
       return { ...room, speaking: message.participants };
@@ -80,6 +96,19 @@ export function afterMessage(room: Room, message: NodeMessage, nowMs: number): R
     default:
       return room;
   }
+}
+
+/** The tracks in slots that are paused. */
+export function pausedTracks(
+  slots: ReadonlyMap<SlotId, TrackId | null>,
+  paused: ReadonlyMap<SlotId, PauseReason>,
+): ReadonlyMap<TrackId, PauseReason> {
+  const found = new Map<TrackId, PauseReason>();
+  for (const [slot, reason] of paused) {
+    const track = slots.get(slot);
+    if (track != null) found.set(track, reason);
+  }
+  return found;
 }
 
 function withParticipant(room: Room, participant: Participant): Room {

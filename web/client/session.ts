@@ -7,6 +7,7 @@
 import type { Browser } from "./browser";
 import type { Capture } from "./capture";
 import { Channel, type Target } from "./channel";
+import type { VideoCodec } from "./encodings";
 import { backoffMs } from "./lib/backoff";
 import { Scope } from "./lib/scope";
 import { Tries } from "./lib/tries";
@@ -18,12 +19,13 @@ import {
   type Envelope,
   type NodeMessage,
   type ParticipantId,
+  type PauseReason,
   type RefusedCode,
   SIGNAL_VERSION,
   type Source,
   type TrackId,
 } from "./protocol/signal.gen";
-import { afterMessage, EMPTY_ROOM, type Room } from "./room";
+import { afterMessage, EMPTY_ROOM, pausedTracks, type Room } from "./room";
 import type { Voice } from "./slots";
 import type { Shown } from "./want";
 
@@ -90,6 +92,8 @@ export interface SessionWiring {
   capture: Capture;
   /** A fresh ticket for the same participant, when the old grant is spent. */
   renew: () => Promise<Ticket>;
+  /** What the camera is encoded in, where the browser can: asked for each new connection. VP8 where nobody says. */
+  videoCodec?: () => VideoCodec;
 }
 
 export class Session {
@@ -97,6 +101,11 @@ export class Session {
   private readonly roomCell = new Cell<Room>(EMPTY_ROOM);
   private readonly mediaCell = new Cell<Media | null>(null);
   private readonly contents = derive([this.roomCell], (room) => room.slots);
+  /** Tracks whose picture the node leaves out for now, and why. */
+  readonly paused: Value<ReadonlyMap<TrackId, PauseReason>> = derive(
+    [this.contents, derive([this.roomCell], (room) => room.paused)],
+    pausedTracks,
+  );
   private readonly channel: Channel;
   private readonly newConnections = new Tries(MOST_NEW_CONNECTIONS, NEW_CONNECTIONS_FORGET_MS);
   private mediaScope = new Scope();
@@ -239,6 +248,8 @@ export class Session {
         return this.joined(envelope);
       case "answer":
         return this.answered(envelope);
+      case "layers":
+        return this.mediaCell.get()?.limit(envelope.source, envelope.wanted);
       case "muted_by_host":
         return this.mutedByHost(envelope.source);
       case "refused":
@@ -269,7 +280,7 @@ export class Session {
   }
 
   private emptySlots(): void {
-    this.roomCell.update((room) => ({ ...room, slots: new Map() }));
+    this.roomCell.update((room) => ({ ...room, slots: new Map(), paused: new Map() }));
   }
 
   private startMedia(): void {
@@ -281,6 +292,7 @@ export class Session {
       scope: this.mediaScope,
       capture: this.wiring.capture,
       iceServers: this.ticket?.iceServers ?? [],
+      videoCodec: this.wiring.videoCodec?.() ?? "vp8",
       contents: this.contents,
       send: (message) => this.channel.send(message),
       nextRevision: () => ++this.revision,

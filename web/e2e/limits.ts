@@ -34,6 +34,9 @@ export const LIMITS = {
   frozenShare: pick(0.05, 0.6),
   /** Keyframes asked of one publisher, all layers together. */
   keyframesPerSecond: pick(1, 5),
+  /** From when nobody receives a layer until it is sent no more, and from a look until it is seen. */
+  layerOffMs: pick(2_000, 10_000),
+  layerOnMs: pick(1_000, 10_000),
   /** Packets sent again, of all: a tenth of loss asks for a tenth, and for some of those again. */
   sentAgainShare: pick(0.25, 0.5),
 } as const;

@@ -54,24 +54,31 @@ export class FakeTrack extends EventTarget {
 
 class FakeSender {
   track: unknown = null;
+
+  constructor(private encodings: RTCRtpEncodingParameters[]) {}
+
   replaceTrack = async (track: unknown) => {
     this.track = track;
   };
-  getParameters = () => ({ encodings: [] });
-  setParameters = async () => undefined;
+  getParameters = () => ({ encodings: this.encodings.map((encoding) => ({ ...encoding })) });
+  setParameters = async ({ encodings }: { encodings: RTCRtpEncodingParameters[] }) => {
+    this.encodings = encodings;
+  };
 }
 
 class FakeTransceiver {
   mid: string | null = null;
   /** Whether an answer has agreed to its m-line. */
   agreed = false;
-  readonly sender = new FakeSender();
+  readonly sender: FakeSender;
   readonly receiver: { track: FakeTrack };
 
   constructor(
     readonly kind: "audio" | "video",
     public direction: string,
+    encodings: RTCRtpEncodingParameters[],
   ) {
+    this.sender = new FakeSender(encodings);
     this.receiver = { track: new FakeTrack(kind) };
   }
 
@@ -95,8 +102,8 @@ export class FakePeer extends EventTarget {
   /** Datagrams that have arrived. */
   datagramsIn = 0;
 
-  addTransceiver(kind: "audio" | "video", { direction }: { direction: string }): FakeTransceiver {
-    const transceiver = new FakeTransceiver(kind, direction);
+  addTransceiver(kind: "audio" | "video", { direction = "sendrecv", sendEncodings = [] }: RTCRtpTransceiverInit): FakeTransceiver {
+    const transceiver = new FakeTransceiver(kind, direction, sendEncodings);
     this.transceivers.push(transceiver);
     return transceiver;
   }

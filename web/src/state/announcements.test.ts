@@ -37,6 +37,14 @@ describe("what is said when the room changes", () => {
     expect(announcements({ people: people(before), recording: null }, { people: people(after), recording: null })).toEqual(said);
   });
 
+  test("pictures that are left out because the network is slow are named, and when all are back", () => {
+    const moment = (...paused: string[]) => ({ people: people("Me Ann Ben"), recording: null, paused: new Set(paused) });
+    expect(announcements(moment(), moment("Ann", "Ben"))).toEqual(["Your network is slow: no picture of Ann and Ben for now."]);
+    expect(announcements(moment("Ann", "Ben"), moment("Ben"))).toEqual([]);
+    expect(announcements(moment("Ben"), moment())).toEqual(["All pictures are back."]);
+    expect(announcements(moment("Ben"), { ...moment(), people: people("Me Ann") })).toEqual(["Ben left.", "All pictures are back."]);
+  });
+
   test("a recording is announced with who started it, and its end", () => {
     const off = { people: people("Me"), recording: null };
     const on = { people: people("Me"), recording: REC };

@@ -1,12 +1,14 @@
 // What a screen reader is told, and the short notes on the stage, when the room changes. Pure.
 
-import type { RecordingNotice } from "@client";
+import type { ParticipantId, RecordingNotice } from "@client";
 import type { Person } from "./people";
 import { TROUBLE_OVER, troubleBegins } from "./recording-trouble";
 
 export interface Moment {
   people: readonly Person[];
   recording: RecordingNotice | null;
+  /** Whose pictures are left out for now because one's own network is slow. */
+  paused?: ReadonlySet<ParticipantId>;
   /** A host is told of a recording's trouble by a banner of its own. */
   host?: boolean;
 }
@@ -32,6 +34,10 @@ export function announcements(before: Moment, now: Moment): string[] {
     if (person.screen === "live" && earlier.screen !== "live") said.push(`${person.name} shares a screen.`);
     if (person.screen !== "live" && earlier.screen === "live") said.push(`${person.name} stopped sharing.`);
   }
+  const pausedNow = others(is.values()).filter(({ id }) => now.paused?.has(id) === true);
+  const newlyPaused = pausedNow.filter(({ id }) => before.paused?.has(id) !== true);
+  if (newlyPaused.length > 0) said.push(`Your network is slow: no picture of ${names(newlyPaused)} for now.`);
+  if (pausedNow.length === 0 && (before.paused?.size ?? 0) > 0) said.push("All pictures are back.");
   if (now.recording !== null && before.recording === null) {
     said.push(`${now.recording.started_by} started recording this meeting.`);
   }

@@ -242,6 +242,7 @@ export class Meeting {
       answer,
       place,
       rejoin: () => this.join(roomId, name),
+      videoCodec: () => this.wiring.wishes.value.get().videoCodec,
       pixelRatio,
     });
     const check = () => {

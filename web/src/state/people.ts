@@ -1,6 +1,6 @@
 // Who is in the room, as the page shows them. Pure.
 
-import { type Captured, type ParticipantId, type Role, type Room, trackId, type TrackState } from "@client";
+import { type Captured, type ParticipantId, type PauseReason, type Role, type Room, trackId, type TrackState } from "@client";
 
 export interface Person {
   id: ParticipantId;
@@ -55,9 +55,18 @@ export function people(room: Room, self: Self): Person[] {
   return [me, ...others];
 }
 
+/** How a picture arrives that should. */
+export interface Arrival {
+  /** The node leaves it out for now. */
+  paused?: PauseReason | undefined;
+  /** It brings no new frame. */
+  frozen: boolean;
+}
+
 /** What is wrong with what arrives from this person, in plain words; null while all is well. */
-export function interruptionWords(person: Person, frozen: boolean): string | null {
+export function interruptionWords(person: Person, { paused, frozen }: Arrival): string | null {
   if (person.lost) return `${person.name}'s connection is interrupted`;
+  if (paused === "bandwidth") return "Picture paused: your network is slow";
   return frozen ? `${person.name}'s picture stands still` : null;
 }
 

@@ -10,6 +10,7 @@ import {
   derive,
   follow,
   type LeftReason,
+  participantOf,
   type ParticipantId,
   type Place,
   type Role,
@@ -19,6 +20,7 @@ import {
   type Source,
   type Ticket,
   type Value,
+  type VideoCodec,
 } from "@client";
 import type { Api } from "../api/client";
 import { Problem, problemText } from "../api/problem";
@@ -41,6 +43,8 @@ export interface RoomViewWiring {
   place?: Place | null;
   /** Joins again as the same participant. */
   rejoin: () => Promise<JoinAnswer>;
+  /** What the camera is encoded in. */
+  videoCodec: () => VideoCodec;
   pixelRatio: () => number;
 }
 
@@ -57,8 +61,8 @@ export class RoomView {
   private readonly chosenScreen = new Cell<ParticipantId | null>(null);
 
   constructor(private readonly wiring: RoomViewWiring) {
-    const { browser, scope, capture } = wiring;
-    this.session = new Session({ browser, scope, capture, renew: () => this.renew() });
+    const { browser, scope, capture, videoCodec } = wiring;
+    this.session = new Session({ browser, scope, capture, videoCodec, renew: () => this.renew() });
     const { name, role } = wiring.answer;
     this.people = derive(
       [this.session.room, capture.source("microphone"), capture.source("camera"), capture.source("screen")],
@@ -194,9 +198,10 @@ export class RoomView {
 
   private announce(): void {
     const { scope, notes, browser } = this.wiring;
-    const moment = derive([this.people, this.session.room], (present, room): Moment => ({
+    const moment = derive([this.people, this.session.room, this.session.paused], (present, room, paused): Moment => ({
       people: present,
       recording: room.recording,
+      paused: new Set([...paused.keys()].map(participantOf)),
       host: this.isHost,
     }));
     let before: Moment | null = null;

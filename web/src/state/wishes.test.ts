@@ -5,11 +5,11 @@ import { DEFAULT_WISHES, readWishes, RememberedWishes } from "./wishes";
 describe("what a browser remembers", () => {
   test("is written and read back", () => {
     const memory = memoryIn(() => localStorage);
-    new RememberedWishes(memory).set({ cameraId: "front", name: "Ann", cameraOn: false });
-    expect(new RememberedWishes(memory).value.get()).toEqual({ ...DEFAULT_WISHES, cameraId: "front", name: "Ann", cameraOn: false });
+    new RememberedWishes(memory).set({ cameraId: "front", name: "Ann", cameraOn: false, videoCodec: "av1" });
+    expect(new RememberedWishes(memory).value.get()).toEqual({ ...DEFAULT_WISHES, cameraId: "front", name: "Ann", cameraOn: false, videoCodec: "av1" });
   });
 
-  test.each([[null], ["{"], ["7"], ['{"cameraId":3,"shortcuts":"no"}']])("%j gives the defaults", (text) => {
+  test.each([[null], ["{"], ["7"], ['{"cameraId":3,"shortcuts":"no","videoCodec":"mp3"}']])("%j gives the defaults", (text) => {
     expect(readWishes(text)).toEqual(DEFAULT_WISHES);
   });
 

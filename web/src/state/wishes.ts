@@ -1,6 +1,6 @@
 // What this browser remembers of a person's choices: devices, name, shortcuts.
 
-import { Cell, type CaptureWishes, type Value } from "@client";
+import { Cell, type CaptureWishes, type Value, VIDEO_CODECS, type VideoCodec } from "@client";
 import type { Memory } from "../lib/storage";
 
 export interface Wishes extends CaptureWishes {
@@ -10,6 +10,8 @@ export interface Wishes extends CaptureWishes {
   name: string;
   cameraOn: boolean;
   microphoneOn: boolean;
+  /** What the camera is encoded in, where the browser can. */
+  videoCodec: VideoCodec;
 }
 
 export const DEFAULT_WISHES: Wishes = {
@@ -21,6 +23,7 @@ export const DEFAULT_WISHES: Wishes = {
   name: "",
   cameraOn: true,
   microphoneOn: true,
+  videoCodec: "vp8",
 };
 
 export class RememberedWishes {
@@ -61,5 +64,6 @@ export function readWishes(text: string | null): Wishes {
     name: id("name") ?? "",
     cameraOn: flag("cameraOn"),
     microphoneOn: flag("microphoneOn"),
+    videoCodec: VIDEO_CODECS.find((codec) => codec === read["videoCodec"]) ?? DEFAULT_WISHES.videoCodec,
   };
 }

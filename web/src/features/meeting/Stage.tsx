@@ -2,10 +2,11 @@
 
 import { ActionIcon, Button, Text } from "@mantine/core";
 import { useEffect, useRef } from "react";
-import { trackId } from "@client";
+import { trackId, type TrackId } from "@client";
 import type { Meeting } from "../../state/meeting";
 import type { RoomView } from "../../state/room-view";
 import type { Layout } from "../../state/layout";
+import type { Arrival } from "../../state/people";
 import { NextIcon, PreviousIcon } from "../../ui/icons";
 import { useValue } from "../../ui/useValue";
 import { InviteButton } from "./InviteButton";
@@ -44,7 +45,7 @@ export function Stage({ meeting, room }: StageProps) {
 
 function Grid({ meeting, room, layout }: { meeting: Meeting; room: RoomView; layout: Layout }) {
   const pictures = useValue(room.session.pictures);
-  const frozen = useValue(room.session.frozen);
+  const arrivalOf = useArrivals(room);
   const own = useValue(meeting.capture.source("camera"));
   return (
     <ul className={classes.grid}>
@@ -53,7 +54,7 @@ function Grid({ meeting, room, layout }: { meeting: Meeting; room: RoomView; lay
           <TileView
             person={person}
             media={person.self ? own.track : (pictures.get(trackId(person.id, "camera")) ?? null)}
-            frozen={!person.self && frozen.has(trackId(person.id, "camera"))}
+            {...(person.self ? {} : { arrival: arrivalOf(trackId(person.id, "camera")) })}
             small={layout.tile.height < 130}
           />
         </li>
@@ -62,16 +63,27 @@ function Grid({ meeting, room, layout }: { meeting: Meeting; room: RoomView; lay
   );
 }
 
+/** How each picture arrives. */
+function useArrivals(room: RoomView): (track: TrackId) => Arrival {
+  const frozen = useValue(room.session.frozen);
+  const paused = useValue(room.session.paused);
+  return (track) => ({ frozen: frozen.has(track), paused: paused.get(track) });
+}
+
 function Screen({ room, layout }: { room: RoomView; layout: Layout }) {
   const pictures = useValue(room.session.pictures);
   const people = useValue(room.people);
+  const arrivalOf = useArrivals(room);
   if (layout.screen === null) return null;
   const { person } = layout.screen;
-  const media = pictures.get(trackId(person.id, "screen")) ?? null;
+  const track = trackId(person.id, "screen");
+  const media = pictures.get(track) ?? null;
+  // A screen on which nothing moves brings no frames and is well.
+  const arrival: Arrival = { ...arrivalOf(track), frozen: false };
   const sharers = people.filter((other) => !other.self && other.screen === "live");
   return (
     <div className={classes.screen} style={{ width: layout.screenPx.width, height: layout.screenPx.height }}>
-      <TileView person={person} media={media} source="screen" small={false} />
+      <TileView person={person} media={media} source="screen" arrival={arrival} small={false} />
       {sharers.length > 1 && (
         <div className={classes.sharers}>
           {sharers.map((other) => (

@@ -1,5 +1,5 @@
 import { hueOf, initials } from "../../lib/format";
-import { interruptionWords, isMuted, type Person } from "../../state/people";
+import { type Arrival, interruptionWords, isMuted, type Person } from "../../state/people";
 import { MicrophoneOffIcon } from "../../ui/icons";
 import classes from "./Tile.module.css";
 import { VideoView } from "./VideoView";
@@ -8,17 +8,19 @@ interface TileViewProps {
   person: Person;
   media: MediaStreamTrack | null;
   source?: "camera" | "screen";
-  /** The picture brings no new frame. */
-  frozen?: boolean;
+  /** How the picture arrives, where it comes over the network. */
+  arrival?: Arrival;
   small: boolean;
 }
 
+const WELL: Arrival = { frozen: false };
+
 /** One person's picture, or their letters, with name and marks. */
-export function TileView({ person, media, source = "camera", frozen = false, small }: TileViewProps) {
+export function TileView({ person, media, source = "camera", arrival = WELL, small }: TileViewProps) {
   const flows = person[source] === "live";
   const muted = isMuted(person);
   const isScreen = source === "screen";
-  const interruption = interruptionWords(person, frozen && flows);
+  const interruption = interruptionWords(person, flows ? arrival : WELL);
   const name = isScreen ? `${person.name}'s screen` : person.self ? `${person.name} (you)` : person.name;
   return (
     <div
@@ -30,6 +32,7 @@ export function TileView({ person, media, source = "camera", frozen = false, sma
       data-speaking={person.speaking}
       data-self={person.self}
       data-interrupted={interruption !== null}
+      data-paused={flows ? arrival.paused : undefined}
     >
       {!isScreen && <Letters person={person} small={small} />}
       {flows && media !== null && (
