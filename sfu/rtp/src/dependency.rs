@@ -9,12 +9,14 @@
 //! template's number with it, and which decode targets are there. All else is copied bit by bit.
 
 mod bits;
+mod pattern;
 mod read;
 mod rewrite;
 mod write;
 
 use std::sync::Arc;
 
+pub use pattern::{MAX_PATTERN_SPATIAL, Pattern};
 pub use read::DescriptorError;
 pub use rewrite::Change;
 

@@ -215,6 +215,67 @@ fn a_stream_keeps_its_structure_and_the_one_before_for_what_comes_late() {
     );
 }
 
+#[test]
+fn the_usual_patterns_are_as_the_specification_shows_them() {
+    let mut l1t3 = Pattern::new(1, 3, false, 0);
+    let expected = Structure {
+        first_template: 62,
+        ..self::l1t3()
+    };
+    assert_eq!(l1t3.structure(62, &[(1280, 720)]), expected);
+    let first: Vec<_> = (0..5).flat_map(|_| l1t3.picture()).collect();
+    let layers: Vec<_> = first.iter().map(|frame| frame.temporal_id).collect();
+    assert_eq!(layers, [0, 2, 1, 2, 0]);
+
+    // A.10.2.2 and A.10.2.3 (whose temporal layers are shifted against each other): the frames of
+    // a key picture, and those of the lowest temporal layer after it.
+    let row = |frame: &Frame| {
+        let frame = *frame;
+        (
+            frame.references.as_slice().to_vec(),
+            frame.chains.as_slice().to_vec(),
+            frame.indications,
+        )
+    };
+    for (key, later) in [
+        (
+            false,
+            [
+                (vec![12], vec![12, 11, 10], indications("RRRRRRSSS")),
+                (vec![12, 1], vec![1, 1, 1], indications("RRRSSS---")),
+            ],
+        ),
+        (
+            true,
+            [
+                (vec![12], vec![12, 11, 10], indications("------SSS")),
+                (vec![12], vec![1, 12, 11], indications("---SSS---")),
+            ],
+        ),
+    ] {
+        let mut pattern = Pattern::new(3, 3, key, 7);
+        let picture = pattern.picture();
+        assert_eq!(
+            row(&picture[0]),
+            (vec![], vec![0, 0, 0], indications("SSSSSSSSS"))
+        );
+        assert_eq!(
+            row(&picture[1]),
+            (vec![1], vec![1, 1, 1], indications("SSSSSS---"))
+        );
+        let fifth = (0..4).map(|_| pattern.picture()).last().expect("four");
+        assert_eq!([row(&fifth[0]), row(&fifth[1])], later, "{key}");
+        let structure = pattern.structure(0, &[]);
+        assert!(key || structure.templates.len() == 15, "as in A.10.2.2");
+        for _ in 0..40 {
+            for frame in pattern.picture() {
+                let value = structure.write(&frame, false, None).expect("written");
+                assert_eq!(value.len(), 3, "every frame has its template");
+            }
+        }
+    }
+}
+
 fn rewritten(value: &[u8], known: Option<&Structure>, change: Change) -> Vec<u8> {
     let read = Descriptor::read(value, known).expect("a descriptor");
     let mut into = vec![7; 3];
