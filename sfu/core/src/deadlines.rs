@@ -1,6 +1,6 @@
 //! Who wakes next, and why. Nobody else is touched: an idle connection costs nothing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sfu_protocol::ids::RoomId;
@@ -42,8 +42,6 @@ impl Wake {
 pub(crate) struct Deadlines {
     order: BTreeSet<(Instant, Wake)>,
     at: BTreeMap<Wake, Instant>,
-    /// Those that have something to do now, in the order in which they asked.
-    at_once: VecDeque<Wake>,
 }
 
 impl Deadlines {
@@ -65,11 +63,6 @@ impl Deadlines {
         }
     }
 
-    /// Wakes `who` with the next tick. Its deadline stays; it asks once until it was woken.
-    pub(crate) fn at_once(&mut self, who: Wake) {
-        self.at_once.push_back(who);
-    }
-
     pub(crate) fn clear(&mut self, who: Wake) {
         if let Some(before) = self.at.remove(&who) {
             self.order.remove(&(before, who));
@@ -78,9 +71,6 @@ impl Deadlines {
 
     /// Takes the next one whose time has come.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Wake> {
-        if let Some(who) = self.at_once.pop_front() {
-            return Some(who);
-        }
         let &(at, who) = self.order.first()?;
         if at > now {
             return None;
@@ -92,12 +82,6 @@ impl Deadlines {
 
     /// When to come back.
     pub(crate) fn next(&self, now: Instant) -> Deadline {
-        if let Some(who) = self.at_once.front() {
-            return Deadline {
-                at: now,
-                reason: who.reason(),
-            };
-        }
         match self.order.first() {
             Some(&(at, who)) => Deadline {
                 at,
@@ -141,21 +125,5 @@ mod tests {
         assert_eq!(deadlines.next(t0).at, t0 + ms(50));
         deadlines.clear(transport(3));
         assert_eq!(deadlines.next(t0).reason, WakeReason::Idle);
-    }
-
-    #[test]
-    fn whoever_has_something_to_do_now_comes_first_and_keeps_its_deadline() {
-        let t0 = crate::testing::start();
-        let ms = Duration::from_millis;
-        let mut deadlines = Deadlines::default();
-        deadlines.set(transport(1), t0 + ms(10));
-        deadlines.set(transport(2), t0 + ms(20));
-        deadlines.at_once(transport(2));
-
-        assert_eq!(deadlines.next(t0).at, t0);
-        assert_eq!(deadlines.pop_due(t0), Some(transport(2)));
-        assert_eq!(deadlines.pop_due(t0), None);
-        assert_eq!(deadlines.pop_due(t0 + ms(20)), Some(transport(1)));
-        assert_eq!(deadlines.pop_due(t0 + ms(20)), Some(transport(2)));
     }
 }

@@ -2,12 +2,13 @@
 //! every tape that records it. The one place, with the shard, that sees publishers, receivers
 //! and tapes together.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sfu_protocol::link::{TapeBody, TapeEntry};
 use sfu_protocol::media::{Codec, Kind};
 
-use crate::connection::uplink::SenderReport;
+use crate::connection::uplink::{Line, SenderReport};
 use crate::io::{ConnectionId, Departures};
 use crate::link::Tapes;
 use crate::media::packet::Packet;
@@ -15,7 +16,7 @@ use crate::media::red::Load;
 use crate::media::select::Admission;
 use crate::report::DropReason;
 use crate::stage::Stage;
-use crate::subscribe::{choose_again, still_waiting, subscriber};
+use crate::subscribe::{choose_again, still_waiting};
 
 /// What a packet told about its track, for the room.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,28 +27,12 @@ pub(crate) struct Noticed {
     pub(crate) level_dbov: Option<i8>,
 }
 
-/// Sends a packet to everyone who takes it. None when its track does not flow; else it is for
-/// the tapes too, once what was noticed is known: it may be the one that opens them.
-pub(crate) fn forward(
-    stage: &mut Stage,
-    now: Instant,
-    out: &mut Departures,
-    from: (ConnectionId, usize),
-    packet: &Packet,
-) -> Option<Noticed> {
-    let noticed = admit(stage, now, out, from, packet)?;
-    if packet.payload.is_empty() {
-        stage.report.drop_one(DropReason::Padding);
-        close_places(stage, from, packet);
-        return Some(noticed);
-    }
-    stage.report.packets_accepted += 1;
-    to_slots(stage, now, out, from, packet);
-    Some(noticed)
-}
+/// Packets that go together through a line's slots: a bit each says for whom there is to wait.
+pub(crate) const MAX_RUN: usize = u64::BITS as usize;
 
-/// The line's own bookkeeping. None when the track does not flow.
-fn admit(
+/// The line's own bookkeeping. None when the track does not flow; else the packet is for the slots
+/// and the tapes, once what was noticed is known: it may be the one that opens them.
+pub(crate) fn admit(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
@@ -67,39 +52,62 @@ fn admit(
     if line.layers.observe(packet.layer, now, packet.height) {
         choose_again(stage, now, out, (publisher, index));
     }
+    match packet.payload.is_empty() {
+        true => stage.report.drop_one(DropReason::Padding),
+        false => stage.report.packets_accepted += 1,
+    }
     Some(Noticed {
         codec: new_codec.then_some(codec),
-        level_dbov: packet.level_dbov.filter(|_| codec.kind() == Kind::Audio),
+        level_dbov: packet.level_dbov().filter(|_| codec.kind() == Kind::Audio),
     })
 }
 
-fn to_slots(
+/// Sends packets of a line, which came together, to everyone who takes them: one receiver after
+/// the other, so that each is visited once and what it gets leaves as a burst. A packet without
+/// payload closes its place.
+pub(crate) fn to_slots(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
     from: (ConnectionId, usize),
-    packet: &Packet,
+    packets: &[Arc<Packet>],
 ) {
-    let mut waiting = false;
-    let mut load = load_of(stage, from, packet);
-    let mut next = 0;
-    while let Some(to) = subscriber(stage, from, next) {
-        next += 1;
-        let send = stage.write(to.connection, now, out, |connection, step| {
-            connection.send(step, to.slot, packet, &mut load)
-        });
-        waiting |= send.unwrap_or(false);
+    let Some(line) = line_of(stage, from) else {
+        return;
+    };
+    // Each packet of sound carries others; pictures come by the frame.
+    let run = match line.source.kind() {
+        Kind::Audio => 1,
+        Kind::Video => MAX_RUN,
+    };
+    let subscribers = std::mem::take(&mut line.subscribers);
+    for run in packets.chunks(run) {
+        let mut load = load_of(stage, from, &run[0]);
+        let mut waiting = 0;
+        for to in &subscribers {
+            let sent = stage.step(to.connection, now, out, |connection, step| {
+                connection.send(step, to.slot, run, &mut load)
+            });
+            waiting |= sent.unwrap_or(0);
+        }
+        for (place, packet) in run.iter().enumerate() {
+            if waiting >> place & 1 != 0 {
+                still_waiting(stage, now, out, from, packet);
+            }
+        }
     }
-    if waiting {
-        still_waiting(stage, now, out, from, packet);
+    if let Some(line) = line_of(stage, from) {
+        line.subscribers = subscribers;
     }
+}
+
+fn line_of(stage: &mut Stage, (publisher, index): (ConnectionId, usize)) -> Option<&mut Line> {
+    stage.get_mut(publisher)?.uplink.line_mut(index)
 }
 
 /// What a packet of sound can carry of those before it.
 fn load_of(stage: &mut Stage, from: (ConnectionId, usize), packet: &Packet) -> Load {
-    let publisher = stage.get_mut(from.0);
-    let line = publisher.and_then(|c| c.uplink.line_mut(from.1));
-    let line = line.filter(|line| line.source.kind() == Kind::Audio);
+    let line = line_of(stage, from).filter(|line| line.source.kind() == Kind::Audio);
     line.map_or_else(Load::default, |line| line.recent.load(packet))
 }
 
@@ -113,10 +121,7 @@ pub(crate) fn to_tapes(
     from: (ConnectionId, usize),
     packet: &Packet,
 ) {
-    let Some(line) = stage
-        .get_mut(from.0)
-        .and_then(|c| c.uplink.line_mut(from.1))
-    else {
+    let Some(line) = line_of(stage, from) else {
         return;
     };
     let mut waiting = false;
@@ -169,14 +174,11 @@ pub(crate) fn sender_report(
     stage: &mut Stage,
     tapes: &mut Tapes,
     now: Instant,
-    (publisher, index): (ConnectionId, usize),
+    from: (ConnectionId, usize),
     layer: u8,
     report: SenderReport,
 ) {
-    let Some(line) = stage
-        .get_mut(publisher)
-        .and_then(|c| c.uplink.line_mut(index))
-    else {
+    let Some(line) = line_of(stage, from) else {
         return;
     };
     line.reports[usize::from(layer)] = Some(report);
@@ -203,19 +205,5 @@ fn entry(tapes: &Tapes, arrived: Instant, layer: u8, body: TapeBody) -> TapeEntr
         arrived: tapes.clock.at(arrived),
         layer,
         body,
-    }
-}
-
-/// Closes the places of a packet that carries nothing in every slot that had the layer.
-fn close_places(stage: &mut Stage, from: (ConnectionId, usize), packet: &Packet) {
-    let mut next = 0;
-    while let Some(to) = subscriber(stage, from, next) {
-        next += 1;
-        if let Some(slot) = stage
-            .get_mut(to.connection)
-            .and_then(|c| c.slot_mut(to.slot))
-        {
-            slot.skip(packet);
-        }
     }
 }

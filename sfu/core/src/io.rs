@@ -151,7 +151,9 @@ pub struct Deadline {
 /// Why a shard wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WakeReason {
-    /// A connection's transport (ICE, DTLS, RTCP, pacing).
+    /// What a batch of datagrams brought is to go on.
+    Batch,
+    /// A connection's transport (ICE, DTLS, RTCP).
     Transport,
     /// A keyframe request that was held back may go now.
     Keyframe,
@@ -183,6 +185,25 @@ impl Departures {
     pub fn push(&mut self, destination: SocketAddr, contents: &[u8]) {
         self.bytes.extend_from_slice(contents);
         self.datagrams.push((destination, contents.len()));
+    }
+
+    /// Adds one datagram that `write` adds to the end of the buffer, unless it answers false.
+    /// Answers how long it is.
+    pub fn compose(
+        &mut self,
+        destination: SocketAddr,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> usize {
+        let begin = self.bytes.len();
+        let bytes = match write(&mut self.bytes) {
+            true => self.bytes.len() - begin,
+            false => 0,
+        };
+        self.bytes.truncate(begin + bytes);
+        if bytes > 0 {
+            self.datagrams.push((destination, bytes));
+        }
+        bytes
     }
 
     /// How many datagrams wait.

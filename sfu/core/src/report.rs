@@ -37,13 +37,15 @@ pub enum DropReason {
     Repeated,
     /// STUN from more new addresses than one client has.
     ManyAddresses,
-    /// RTP whose transport-wide number is far from where its client's count stands.
-    FarNumber,
+    /// Media that came before, or is too old to tell.
+    Replayed,
+    /// Media before the handshake was done.
+    Unsecured,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 17] = [
+    pub const ALL: [DropReason; 18] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -60,7 +62,8 @@ impl DropReason {
         DropReason::Feedback,
         DropReason::Repeated,
         DropReason::ManyAddresses,
-        DropReason::FarNumber,
+        DropReason::Replayed,
+        DropReason::Unsecured,
     ];
 
     /// Whether it is about a publisher's packet, and not about a datagram that never was one.
@@ -82,7 +85,8 @@ impl DropReason {
             | DropReason::Feedback
             | DropReason::Repeated
             | DropReason::ManyAddresses
-            | DropReason::FarNumber => false,
+            | DropReason::Replayed
+            | DropReason::Unsecured => false,
         }
     }
 
@@ -105,7 +109,8 @@ impl DropReason {
             DropReason::Feedback => "feedback",
             DropReason::Repeated => "repeated",
             DropReason::ManyAddresses => "many_addresses",
-            DropReason::FarNumber => "far_number",
+            DropReason::Replayed => "replayed",
+            DropReason::Unsecured => "unsecured",
         }
     }
 }

@@ -9,6 +9,7 @@ mod signal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha12Rng;
@@ -23,8 +24,9 @@ use crate::connection::uplink::Subscriber;
 use crate::deadlines::Wake;
 use crate::demux::Route;
 use crate::forward;
-use crate::io::{ConnectionId, Deadline, Departures, Input, Output, SignalId};
+use crate::io::{ConnectionId, Deadline, Departures, Input, Output, SignalId, WakeReason};
 use crate::link::{Followers, Tapes};
+use crate::media::packet::Packet;
 use crate::report::{DropReason, Report};
 use crate::room::presence::{LOST_GRACE, RELOAD_GRACE};
 use crate::room::removed::Removed;
@@ -83,6 +85,9 @@ pub fn make_certificate() -> Option<DtlsCert> {
 /// What was sent to it meanwhile waits to be read.
 const STOOD_STILL: Duration = Duration::from_millis(250);
 
+/// What connections told and nobody has carried out: more than a batch of datagrams brings.
+const MAX_EVENTS: usize = 1_024;
+
 /// A room-owning state machine with its own transports. Shares nothing.
 pub struct Shard {
     clock: MediaClock,
@@ -98,6 +103,8 @@ pub struct Shard {
     draining: bool,
     /// When it was last seen that the shard had stood still: once for a batch.
     excused_at: Option<Instant>,
+    /// Packets that go together; empty between steps.
+    run: Vec<Arc<Packet>>,
     now: Instant,
 }
 
@@ -111,7 +118,7 @@ impl Shard {
         Shard {
             clock,
             chance: ChaCha12Rng::from_seed(config.entropy),
-            stage: Stage::new(config.shard, config.advertise, config.dtls),
+            stage: Stage::new(config.shard, clock, config.advertise, config.dtls),
             tapes: Tapes::new(clock, config.limits.ring_bytes_per_recording),
             limits: config.limits,
             followers: Followers::default(),
@@ -121,14 +128,15 @@ impl Shard {
             outputs: VecDeque::new(),
             draining: false,
             excused_at: None,
+            run: Vec::new(),
             now: config.origin,
         }
     }
 
     /// Takes one input. Datagrams that leave are added to `out`; control waits for
     /// [`Shard::poll`]. What a datagram brings others leaves with the [`Input::Tick`] that
-    /// [`Shard::deadline`] asks for at once: after a batch of datagrams each transport has one
-    /// step for all that it sends. Time never goes back: an earlier `now` counts as the latest seen.
+    /// [`Shard::deadline`] asks for at once: of a batch of datagrams each receiver gets what it
+    /// gets together. Time never goes back: an earlier `now` counts as the latest seen.
     pub fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Departures) {
         let now = now.max(self.now);
         if now >= self.deadline().at + STOOD_STILL && self.excused_at != Some(now) {
@@ -136,10 +144,16 @@ impl Shard {
             self.excused_at = Some(now);
         }
         self.now = now;
+        if !matches!(input, Input::Datagram { .. }) {
+            self.settle(now, out);
+        }
         match input {
             Input::Datagram { source, bytes, .. } => {
                 self.on_datagram(now, source, bytes, out);
-                return self.settle(now, out);
+                if self.stage.events.len() >= MAX_EVENTS {
+                    self.settle(now, out);
+                }
+                return;
             }
             Input::SignalOpened {
                 signal,
@@ -173,7 +187,13 @@ impl Shard {
 
     /// When to come back with [`Input::Tick`], and why.
     pub fn deadline(&self) -> Deadline {
-        self.stage.deadlines.next(self.now)
+        match self.stage.events.is_empty() {
+            true => self.stage.deadlines.next(self.now),
+            false => Deadline {
+                at: self.now,
+                reason: WakeReason::Batch,
+            },
+        }
     }
 
     /// How it stands and what it did.
@@ -223,10 +243,7 @@ impl Shard {
                 return;
             };
             match wake {
-                Wake::Transport(id) => {
-                    self.stage
-                        .step(id, now, out, |connection, step| connection.wake(step));
-                }
+                Wake::Transport(id) => self.stage.wake(id, now, out),
                 Wake::Keyframe(id) => subscribe::release_keyframes(&mut self.stage, now, out, id),
                 Wake::Layers(id) => self.weigh_layers(now, out, id),
                 Wake::Speakers(room) => {
@@ -247,20 +264,7 @@ impl Shard {
         while let Some((id, event)) = self.stage.events.pop_front() {
             match event {
                 ConnectionEvent::Packet { line, packet } => {
-                    let from = (id, line);
-                    if let Some(noticed) =
-                        forward::forward(&mut self.stage, now, out, from, &packet)
-                    {
-                        self.on_noticed(now, out, from, noticed);
-                        forward::to_tapes(
-                            &mut self.stage,
-                            &mut self.tapes,
-                            now,
-                            out,
-                            from,
-                            &packet,
-                        );
-                    }
+                    self.on_packets(now, out, (id, line), packet);
                 }
                 ConnectionEvent::SenderReport {
                     line,
@@ -293,6 +297,44 @@ impl Shard {
                 ConnectionEvent::Closed => self.on_closed(now, out, id),
                 ConnectionEvent::Broke => self.on_broke(now, out, id),
             }
+        }
+    }
+
+    /// A packet came, and those that came right after it on its line.
+    fn on_packets(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        from: (ConnectionId, usize),
+        first: Arc<Packet>,
+    ) {
+        let mut run = std::mem::take(&mut self.run);
+        let mut next = Some(first);
+        while let Some(packet) = next {
+            if let Some(noticed) = forward::admit(&mut self.stage, now, out, from, &packet) {
+                self.on_noticed(now, out, from, noticed);
+                run.push(packet);
+            }
+            next = match run.len() < forward::MAX_RUN {
+                true => self.next_of(from),
+                false => None,
+            };
+        }
+        forward::to_slots(&mut self.stage, now, out, from, &run);
+        for packet in run.drain(..) {
+            forward::to_tapes(&mut self.stage, &mut self.tapes, now, out, from, &packet);
+        }
+        self.run = run;
+    }
+
+    /// The next packet, if it is of this line.
+    fn next_of(&mut self, (of, on): (ConnectionId, usize)) -> Option<Arc<Packet>> {
+        let (id, event) = self.stage.events.front()?;
+        let same =
+            matches!(event, ConnectionEvent::Packet { line, .. } if (*id, *line) == (of, on));
+        match same.then(|| self.stage.events.pop_front())?? {
+            (_, ConnectionEvent::Packet { packet, .. }) => Some(packet),
+            _ => None,
         }
     }
 

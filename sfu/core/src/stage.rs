@@ -10,6 +10,7 @@ use sfu_protocol::ids::{ParticipantId, RoomId};
 use str0m::IceCreds;
 use str0m::config::DtlsCert;
 
+use crate::clock::MediaClock;
 use crate::connection::{Connection, ConnectionEvent, Extensions, Setup, Step};
 use crate::deadlines::{Deadlines, Wake};
 use crate::demux::{Demux, Route, write_ufrag};
@@ -35,6 +36,7 @@ pub(crate) struct Stage {
     places: Vec<Place>,
     free: Vec<u16>,
     shard: u16,
+    clock: MediaClock,
     advertise: Vec<SocketAddr>,
     dtls: Option<DtlsCert>,
     demux: Demux,
@@ -44,8 +46,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(shard: u16, advertise: Vec<SocketAddr>, dtls: Option<DtlsCert>) -> Self {
+    pub(crate) fn new(
+        shard: u16,
+        clock: MediaClock,
+        advertise: Vec<SocketAddr>,
+        dtls: Option<DtlsCert>,
+    ) -> Self {
         Stage {
+            clock,
             places: Vec::new(),
             free: Vec::new(),
             shard,
@@ -109,6 +117,7 @@ impl Stage {
             advertise: &self.advertise,
             dtls: self.dtls.clone(),
             extensions,
+            ssrc: (chance() as u32).max(1),
         };
         let connection = Connection::new(setup, now);
         self.places[usize::from(place)].connection = Some(Box::new(connection));
@@ -177,25 +186,22 @@ impl Stage {
         act: impl FnOnce(&mut Connection, &mut Step<'_>) -> T,
     ) -> Option<T> {
         let (value, connection) = self.guarded(id, now, out, act)?;
-        let wake_at = connection.wake_at().max(now + LEAST_SLEEP);
-        self.deadlines.set(Wake::Transport(id), wake_at);
+        // Most steps put a deadline off, which costs nothing: what was asked for before is kept,
+        // and asks again.
+        if let Some(at) = connection.wakes_sooner() {
+            let at = at.max(now + LEAST_SLEEP);
+            connection.scheduled_at = Some(at);
+            self.deadlines.set(Wake::Transport(id), at);
+        }
         Some(value)
     }
 
-    /// Lets a connection write. What it wrote leaves with the next tick, however many packets that
-    /// are: a transport's step costs more than a packet. None when it does not exist, or broke.
-    pub(crate) fn write<T>(
-        &mut self,
-        id: ConnectionId,
-        now: Instant,
-        out: &mut Departures,
-        act: impl FnOnce(&mut Connection, &mut Step<'_>) -> T,
-    ) -> Option<T> {
-        let (value, connection) = self.guarded(id, now, out, act)?;
-        if connection.asks_to_leave() {
-            self.deadlines.at_once(Wake::Transport(id));
+    /// Its time has come.
+    pub(crate) fn wake(&mut self, id: ConnectionId, now: Instant, out: &mut Departures) {
+        if let Some(connection) = self.get_mut(id) {
+            connection.scheduled_at = None;
         }
-        Some(value)
+        self.step(id, now, out, |connection, step| connection.wake(step));
     }
 
     /// A broken invariant ends here.
@@ -213,6 +219,7 @@ impl Stage {
             .filter(|connection| connection.id == id)?;
         let mut step = Step {
             now,
+            clock: self.clock,
             out,
             events: &mut self.events,
             report: &mut self.report,
@@ -254,7 +261,12 @@ mod tests {
     use super::*;
 
     fn stage() -> Stage {
-        Stage::new(0, vec![SocketAddr::from(([127, 0, 0, 1], 7000))], None)
+        let clock = MediaClock {
+            origin: crate::testing::start(),
+            origin_unix_us: 0,
+        };
+        let advertise = vec![SocketAddr::from(([127, 0, 0, 1], 7000))];
+        Stage::new(0, clock, advertise, None)
     }
 
     fn open(stage: &mut Stage, now: Instant) -> ConnectionId {

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use str0m::rtp::ExtensionValues;
-
 use crate::media::packet::{Format, Packet};
 
 /// Some moment. Every other moment of a test is counted from it.
@@ -29,7 +27,7 @@ pub(crate) fn packet(format: Format, seq: u64, timestamp: u32) -> Packet {
         entry_point: true,
         height: None,
         vp8: None,
-        level_dbov: None,
-        extensions: ExtensionValues::default(),
+        audio_level: None,
+        orientation: None,
     }
 }

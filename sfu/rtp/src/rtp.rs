@@ -130,14 +130,13 @@ pub struct Outgoing {
 const MAX_SHORT_VALUE: usize = 16;
 
 impl Outgoing {
-    /// Adds the header of a packet to `out`, and answers how long it is. Extensions have
-    /// identifiers of 1 to 14 and values of 1 to 255 bytes; others are left out. One that is longer than
-    /// 16 bytes makes all of them take the long form.
+    /// Adds the header of a packet to `out`, and answers how long it is. Values of extensions have
+    /// 1 to 255 bytes; others are left out. One that is longer than 16 bytes, or has an identifier
+    /// above 14, makes all of them take the long form.
     pub fn write(&self, out: &mut Vec<u8>, extensions: &[(u8, &[u8])]) -> usize {
         let begin = out.len();
         let has_csrc = u8::from(self.csrc.is_some());
-        let fits =
-            |(id, value): &&(u8, &[u8])| (1..15).contains(id) && (1..256).contains(&value.len());
+        let fits = |(id, value): &&(u8, &[u8])| *id > 0 && (1..256).contains(&value.len());
         let listed = || extensions.iter().filter(fits);
         let any = listed().next().is_some();
         let mut first = 0x80 | has_csrc;
@@ -151,7 +150,7 @@ impl Outgoing {
             out.extend_from_slice(&csrc.to_be_bytes());
         }
         if any {
-            let long = listed().any(|(_, value)| value.len() > MAX_SHORT_VALUE);
+            let long = listed().any(|(id, value)| *id > 14 || value.len() > MAX_SHORT_VALUE);
             let profile = if long {
                 TWO_BYTE_PROFILE
             } else {
@@ -246,11 +245,12 @@ mod tests {
             csrc: Some(5),
         };
         let long = [9; 20];
-        let cases: [&[(u8, &[u8])]; 4] = [
+        let cases: [&[(u8, &[u8])]; 5] = [
             &[],
             &[(1, b"a"), (14, &[1, 2, 3])],
             &[(3, &[1; 16])],
             &[(1, b"a"), (2, &long)],
+            &[(1, b"a"), (16, b"b")],
         ];
         for extensions in cases {
             let mut packet = vec![0xff];
@@ -265,7 +265,7 @@ mod tests {
             assert_eq!(read, extensions);
         }
         let mut packet = Vec::new();
-        outgoing.write(&mut packet, &[(0, b"a"), (15, b"b"), (4, b"")]);
+        outgoing.write(&mut packet, &[(0, b"a"), (4, b"")]);
         let header = Header::read(&packet).expect("a header");
         assert_eq!(
             header.extensions(&packet).count(),

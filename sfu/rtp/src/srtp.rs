@@ -84,6 +84,16 @@ pub enum End {
     Server,
 }
 
+impl End {
+    /// The one at the other side.
+    pub fn other(self) -> End {
+        match self {
+            End::Client => End::Server,
+            End::Server => End::Client,
+        }
+    }
+}
+
 /// Something is not as it must be, or not authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

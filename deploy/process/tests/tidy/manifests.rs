@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("deploy-process", &[]),
     // Bytes of standards: whoever sends or receives media may read them, and they know nobody.
     ("sfu-rtp", &[]),
-    ("sfu-core", &["sfu-protocol"]),
+    ("sfu-core", &["sfu-protocol", "sfu-rtp"]),
     ("turn-core", &["sfu-protocol"]),
     ("recorder-core", &["sfu-protocol"]),
     ("api-store", &["sfu-protocol"]),

@@ -5,10 +5,9 @@ use str0m::change::SdpOffer;
 use str0m::media::Mid;
 use str0m::{IceCreds, Rtc};
 
-use super::downlink::{Feed, Slot};
+use super::downlink::{Accepted, Feed, Slot, Streams};
 use super::negotiate::{self, OfferError, Plan};
 use super::recover::Redundant;
-use super::repair;
 use super::uplink::{self, Line};
 use super::{Connection, MAX_PARKED, Step};
 
@@ -31,9 +30,7 @@ impl Connection {
         next_credentials: IceCreds,
         chance: &mut dyn FnMut() -> u64,
     ) -> Result<Negotiated, OfferError> {
-        if let Some(number) = plan.extensions.agree(self.transport_wide.extensions())? {
-            self.transport_wide.named(number);
-        }
+        let extensions = self.extensions.agree(&plan.extensions)?;
         let before = self.rtc.direct_api().local_ice_credentials();
         let offer = SdpOffer::from_sdp_string(&negotiate::without_candidates(sdp));
         let accepted = offer.map_err(|_| OfferError::Unusable).and_then(|offer| {
@@ -54,24 +51,17 @@ impl Connection {
                 .direct_api()
                 .set_local_ice_credentials(next_credentials);
             self.settle(step);
+            self.way.restarts();
         }
-        if !self.transport_wide.extensions().is_empty() {
-            // Whoever numbers its packets and wants no feedback would have them kept for ever.
-            self.rtc.direct_api().enable_twcc_feedback();
-        }
+        self.extensions = extensions;
         self.fingerprint = plan.fingerprint.clone();
         self.reach.answered(step.now);
         let ended = self.uplink.apply(&plan.lines, self.rtc.codec_config());
         self.lines_changed();
-        self.rtx_types = self
-            .rtc
-            .codec_config()
-            .params()
-            .iter()
-            .filter_map(|p| p.resend())
-            .fold(0, |types, pt| types | 1u128 << (*pt & 0x7f));
-        self.forget_unbound();
         let unfed = self.apply_slots(plan, chance);
+        self.outgoing.agree(&self.extensions);
+        self.incoming
+            .agree(&mut self.rtc, &self.extensions, &self.uplink);
         self.settle(step);
         Ok(Negotiated {
             answer,
@@ -100,24 +90,21 @@ impl Connection {
             if self.slots.iter().flatten().any(|slot| slot.mid == mid) {
                 continue;
             }
-            let stream = self
-                .rtc
-                .direct_api()
-                .stream_tx_by_mid(mid, None)
-                .map(|s| s.ssrc());
-            let Some(ssrc) = stream else {
+            let mut direct = self.rtc.direct_api();
+            let Some(stream) = direct.stream_tx_by_mid(mid, None) else {
                 continue;
+            };
+            let streams = Streams {
+                media: *stream.ssrc(),
+                repair: stream.rtx().map(|repair| *repair),
             };
             // The stream of an m-line that comes back is the same to its receiver, so its
             // numbers go on.
-            let is_it = |slot: &Slot| slot.mid == mid && slot.ssrc == ssrc;
+            let is_it = |slot: &Slot| slot.mid == mid && slot.streams == streams;
             let known = self.parked.iter().position(is_it);
             let slot = known.and_then(|at| self.parked.remove(at));
             let slot = Some(slot.unwrap_or_else(|| {
-                if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
-                    repair::remember(stream);
-                }
-                Slot::new(planned.slot.clone(), planned.kind, mid, ssrc, chance())
+                Slot::new(planned.slot.clone(), planned.kind, mid, streams, chance())
             }));
             match self.slots.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = slot,
@@ -131,20 +118,29 @@ impl Connection {
             let offered = planned.map_or(0, |planned| planned.payload_types);
             slot.redundant = redundant
                 .map(|redundant| redundant.payload_type)
-                .filter(|pt| slot.kind == Kind::Audio && offered & 1 << (**pt & 0x7f) != 0);
+                .filter(|pt| slot.kind == Kind::Audio && offered & 1 << (*pt & 0x7f) != 0);
+        }
+        let named = self.slots.iter().flatten().next();
+        if let Some(media) = named.and_then(|slot| self.rtc.media(slot.mid)) {
+            media.cname().clone_into(&mut self.talk.name);
         }
         unfed
     }
 }
 
 /// What the client can take on an m-line.
-fn formats_of(rtc: &Rtc, mid: Mid) -> Vec<(crate::media::packet::Format, str0m::media::Pt)> {
+fn formats_of(rtc: &Rtc, mid: Mid) -> Vec<Accepted> {
     let Some(media) = rtc.media(mid) else {
         return Vec::new();
     };
     let params = rtc.codec_config().params().iter();
-    params
-        .filter(|params| media.remote_pts().contains(&params.pt()))
-        .filter_map(|params| Some((uplink::format_of(&params.spec())?, params.pt())))
-        .collect()
+    let accepted = params.filter(|params| media.remote_pts().contains(&params.pt()));
+    let accepted = accepted.filter_map(|params| {
+        Some(Accepted {
+            format: uplink::format_of(&params.spec())?,
+            payload_type: *params.pt(),
+            repair_type: params.resend().map(|repair| *repair),
+        })
+    });
+    accepted.collect()
 }

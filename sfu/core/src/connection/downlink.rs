@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use sfu_protocol::media::{Codec, Kind};
 use sfu_protocol::signal::SlotId;
-use str0m::media::{Mid, Pt};
-use str0m::rtp::{RtpWrite, Ssrc, Vp8Descriptor, Vp8Patch};
+use sfu_rtp::rtp;
+use str0m::media::Mid;
 
+use super::sent::History;
 use crate::io::ConnectionId;
 use crate::media::keyframe::KeyframeCredit;
 use crate::media::packet::{Format, Packet};
@@ -28,17 +29,48 @@ pub(crate) struct Feed {
     pub(crate) csrc: u32,
 }
 
+/// What a client can take on an m-line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) format: Format,
+    pub(crate) payload_type: u8,
+    /// The payload type of its retransmissions (RFC 4588).
+    pub(crate) repair_type: Option<u8>,
+}
+
+/// The streams of an m-line, which never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Streams {
+    pub(crate) media: u32,
+    /// Of retransmissions.
+    pub(crate) repair: Option<u32>,
+}
+
+/// What went out on a slot.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Gone {
+    pub(super) packets: u32,
+    pub(super) bytes: u32,
+    /// When its newest packet came from its publisher, and with which timestamp it left.
+    pub(super) last: Option<(Instant, u32)>,
+    /// Packets when its receiver was last told.
+    pub(super) told: u32,
+    /// The number of the next retransmission, with its rollovers, and how many there were.
+    pub(super) repair_index: u64,
+    pub(super) repairs: u32,
+}
+
 /// One receive m-line of the client.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) id: SlotId,
     pub(crate) kind: Kind,
     pub(crate) mid: Mid,
-    pub(crate) ssrc: Ssrc,
-    /// What the client can take here, by payload type.
-    pub(crate) formats: Vec<(Format, Pt)>,
+    pub(crate) streams: Streams,
+    /// What the client can take here.
+    pub(crate) formats: Vec<Accepted>,
     /// The payload type in which it takes sound with redundancy.
-    pub(crate) redundant: Option<Pt>,
+    pub(crate) redundant: Option<u8>,
     pub(crate) feed: Option<Feed>,
     pub(crate) selector: Selector,
     pub(crate) max_height: u16,
@@ -46,17 +78,43 @@ pub(crate) struct Slot {
     timeline: Timeline,
     /// The layer before the one that is passed on now.
     former_layer: Option<u8>,
+    pub(super) gone: Gone,
+    pub(super) history: History,
+}
+
+/// How a packet leaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbound {
+    pub(super) payload_type: u8,
+    /// Of its retransmission, if there may be one.
+    pub(super) repair_type: Option<u8>,
+    pub(super) numbers: Numbers,
+    pub(super) csrc: u32,
+    pub(super) marker: bool,
+    /// Instead of the packet's own payload.
+    pub(super) loaded: Option<Arc<[u8]>>,
+}
+
+impl Outbound {
+    /// Its header, under a stream of the slot.
+    pub(super) fn head(&self, ssrc: u32) -> rtp::Outgoing {
+        rtp::Outgoing {
+            payload_type: self.payload_type,
+            marker: self.marker,
+            padding: false,
+            seq: self.numbers.seq as u16,
+            timestamp: self.numbers.timestamp,
+            ssrc,
+            csrc: Some(self.csrc),
+        }
+    }
 }
 
 /// What a slot makes of a packet.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made for each packet: boxing it would allocate"
-)]
 pub(crate) enum Offered {
     /// Send this.
-    Write(RtpWrite),
+    Write(Outbound),
     /// Nothing to send.
     Nothing,
     /// Nothing to send, and nothing will be without a keyframe.
@@ -64,7 +122,7 @@ pub(crate) enum Offered {
 }
 
 impl Slot {
-    pub(crate) fn new(id: SlotId, kind: Kind, mid: Mid, ssrc: Ssrc, chance: u64) -> Self {
+    pub(crate) fn new(id: SlotId, kind: Kind, mid: Mid, streams: Streams, chance: u64) -> Self {
         let clock_rate_hz = match kind {
             Kind::Audio => Codec::Opus.clock_rate_hz(),
             Kind::Video => Codec::Vp8.clock_rate_hz(),
@@ -73,7 +131,7 @@ impl Slot {
             id,
             kind,
             mid,
-            ssrc,
+            streams,
             formats: Vec::new(),
             redundant: None,
             feed: None,
@@ -82,6 +140,12 @@ impl Slot {
             credit: KeyframeCredit::default(),
             timeline: Timeline::new(clock_rate_hz, chance),
             former_layer: None,
+            gone: Gone {
+                // Below 2^15, so that its receiver's rollover counter begins at zero.
+                repair_index: chance >> 33 & 0x7fff,
+                ..Gone::default()
+            },
+            history: History::default(),
         }
     }
 
@@ -104,28 +168,31 @@ impl Slot {
         let Some(feed) = self.feed else {
             return Offered::Nothing;
         };
-        let Some(pt) = self.payload_type(packet.format) else {
+        let Some(accepted) = self.accepted(packet.format) else {
             return Offered::Nothing;
         };
-        let out = match self.place_late(packet) {
-            Some(out) => out,
+        let numbers = match self.place_late(packet) {
+            Some(numbers) => numbers,
             None => match self.place(packet, now) {
-                Ok(out) => out,
+                Ok(numbers) => numbers,
                 Err(Admission::Wait) => return Offered::NeedsKeyframe,
                 Err(_) => return Offered::Nothing,
             },
         };
-        let loaded = self.loaded(packet, load, pt);
-        let (pt, payload) = loaded.unwrap_or_else(|| (pt, packet.payload.clone()));
-        let mut write = RtpWrite::new(pt, out.seq.into(), out.timestamp, packet.arrived, payload)
-            .marker(packet.marker)
-            .nackable(self.kind == Kind::Video)
-            .csrc(&[feed.csrc])
-            .ext_vals(packet.extensions.clone());
-        if let Some(patch) = packet.vp8.and_then(|vp8| patch(vp8, out.vp8)) {
-            write = write.vp8_patch(patch);
-        }
-        Offered::Write(write)
+        let loaded = self.loaded(packet, load, accepted.payload_type);
+        let (payload_type, loaded) = match loaded {
+            Some((payload_type, loaded)) => (payload_type, Some(loaded)),
+            None => (accepted.payload_type, None),
+        };
+        let repaired = self.kind == Kind::Video && self.streams.repair.is_some();
+        Offered::Write(Outbound {
+            payload_type,
+            repair_type: accepted.repair_type.filter(|_| repaired),
+            numbers,
+            csrc: feed.csrc,
+            marker: packet.marker,
+            loaded,
+        })
     }
 
     /// The numbers of a packet of the layer that was passed on before, which had its place there
@@ -164,6 +231,15 @@ impl Slot {
         placed.ok_or(Admission::Drop)
     }
 
+    /// The timestamp of this moment, when something was sent since it was last asked for.
+    pub(super) fn moment(&mut self, now: Instant) -> Option<u32> {
+        let told = std::mem::replace(&mut self.gone.told, self.gone.packets);
+        let (came, timestamp) = self.gone.last.filter(|_| told != self.gone.packets)?;
+        let since_us = now.saturating_duration_since(came).as_micros();
+        let ticks = since_us * u128::from(self.timeline.clock_rate_hz()) / 1_000_000;
+        Some(timestamp.wrapping_add(ticks as u32))
+    }
+
     /// A packet of the feed that carries nothing: its place is closed.
     pub(crate) fn skip(&mut self, packet: &Packet) {
         if self.selector.current() == Some(packet.layer) && self.timeline.runs() {
@@ -172,18 +248,16 @@ impl Slot {
     }
 
     /// The packet with what it carries, where the slot takes that and has shown the feed since.
-    fn loaded(&self, packet: &Packet, load: &mut Load, pt: Pt) -> Option<(Pt, Arc<[u8]>)> {
+    fn loaded(&self, packet: &Packet, load: &mut Load, own: u8) -> Option<(u8, Arc<[u8]>)> {
         let redundant = self.redundant?;
         let reaches = self.timeline.reaches(load.since()?);
-        let payload = reaches.then(|| load.payload(packet, *pt))?;
+        let payload = reaches.then(|| load.payload(packet, own))?;
         Some((redundant, payload?))
     }
 
-    fn payload_type(&self, format: Format) -> Option<Pt> {
-        self.formats
-            .iter()
-            .find(|(known, _)| *known == format)
-            .map(|(_, pt)| *pt)
+    fn accepted(&self, format: Format) -> Option<Accepted> {
+        let mut formats = self.formats.iter();
+        formats.find(|accepted| accepted.format == format).copied()
     }
 }
 
@@ -197,24 +271,6 @@ fn numbers(packet: &Packet) -> Numbers {
             key_idx: vp8.key_idx(),
         }),
     }
-}
-
-fn patch(descriptor: Vp8Descriptor, numbers: Vp8Numbers) -> Option<Vp8Patch> {
-    let build = |picture_id: Option<u16>| {
-        let mut patch = descriptor.patch();
-        if let Some(picture_id) = picture_id {
-            patch = patch.picture_id(picture_id);
-        }
-        if let Some(index) = numbers.tl0_pic_idx {
-            patch = patch.tl0_pic_idx(index);
-        }
-        if let Some(index) = numbers.key_idx {
-            patch = patch.key_idx(index);
-        }
-        patch.build().ok()
-    };
-    // A descriptor with a picture id of 7 bits takes the low ones (RFC 7741, section 4.2).
-    build(numbers.picture_id).or_else(|| build(numbers.picture_id.map(|id| id & 0x7f)))
 }
 
 #[cfg(test)]
@@ -242,8 +298,16 @@ mod tests {
         let t0 = crate::testing::start();
         let at = |ms| t0 + Duration::from_millis(ms);
         let slot = SlotId("0".to_owned());
-        let mut slot = Slot::new(slot, Kind::Video, Mid::from("0"), Ssrc::from(1), 7);
-        slot.formats = vec![(FORMAT, Pt::from(96))];
+        let streams = Streams {
+            media: 1,
+            repair: None,
+        };
+        let mut slot = Slot::new(slot, Kind::Video, Mid::from("0"), streams, 7);
+        slot.formats = vec![Accepted {
+            format: FORMAT,
+            payload_type: 96,
+            repair_type: None,
+        }];
         slot.put(Some(Feed {
             publisher: ConnectionId {
                 place: 1,

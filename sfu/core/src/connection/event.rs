@@ -1,6 +1,7 @@
 //! What connections tell, and in which order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::Step;
 use super::uplink::SenderReport;
@@ -9,13 +10,9 @@ use crate::media::packet::Packet;
 
 /// What happened on a connection, in order.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made for each packet: boxing it would allocate"
-)]
 pub(crate) enum ConnectionEvent {
     /// A publisher's packet on a line.
-    Packet { line: usize, packet: Packet },
+    Packet { line: usize, packet: Arc<Packet> },
     /// A sender report for a layer of a line.
     SenderReport {
         line: usize,
@@ -40,7 +37,7 @@ pub(crate) enum ConnectionEvent {
 
 impl ConnectionEvent {
     /// The place among others of its kind that are told at the same moment; none where the order
-    /// in which `str0m` tells them is the order in which they happened.
+    /// in which they are told is the order in which they happened.
     fn place(&self) -> Option<Place> {
         match *self {
             ConnectionEvent::KeyframeWanted { slot } => Some(Place::Slot(slot)),
@@ -70,8 +67,8 @@ impl Place {
 }
 
 impl Step<'_> {
-    /// Tells what a connection's transport found out. `str0m` walks over its streams in another
-    /// order in each process; here what it tells at one moment is in the order of its places.
+    /// Tells what a client said. It may name its streams in any order (`str0m` has another one in
+    /// each process); what it says at one moment is told in the order of their places.
     pub(super) fn tell(&mut self, id: ConnectionId, event: ConnectionEvent) {
         let at = place_for(self.events, id, &event);
         self.events.insert(at, (id, event));

@@ -1,38 +1,53 @@
-//! Header extensions of an offer (RFC 8285, section 5): which number its transport-wide sequence
-//! numbers have. `str0m` moves its own table about as offers name extensions; where the offers of
-//! a client agree with each other, as they must (RFC 8843, section 9.1.1), it ends where they say.
+//! Header extensions of an offer (RFC 8285, section 5): which number each that is read or written
+//! has. All offers of a client must agree with each other (RFC 8843, section 9.1.1).
 
 use std::collections::BTreeSet;
 
+use sfu_rtp::rtp;
 use str0m::rtp::{Extension, ExtensionMap};
 
 use super::negotiate::OfferError;
 
-/// What a packet carries in it: draft-holmer-rmcat-transport-wide-cc-extensions-01, section 2.
-const TRANSPORT_WIDE: &str =
-    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-
-/// Numbers that `str0m` has a place for; an extension with another is none.
+/// Numbers that an answer can name; an extension with another is none.
 const NUMBERS: std::ops::RangeInclusive<u8> = 1..=16;
 
-/// Where the extension waits for an offer that names it: a number that browsers do not use.
-const PARKED: u8 = 16;
+/// An extension that is read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The m-line of a packet (RFC 9143).
+    Mid,
+    /// The layer of a packet (RFC 8852).
+    Rid,
+    /// The layer that a retransmission is of.
+    RepairedRid,
+    /// How loud it is (RFC 6464).
+    AudioLevel,
+    /// How the picture is to be turned (3GPP TS 26.114, section 7.4.5).
+    Orientation,
+    /// When the packet left (abs-send-time).
+    SendTime,
+    /// draft-holmer-rmcat-transport-wide-cc-extensions-01, section 2.
+    TransportWide,
+}
 
-/// The other extensions that are read.
-const OTHERS: [Extension; 6] = [
-    Extension::AudioLevel,
-    Extension::AbsoluteSendTime,
-    Extension::RtpMid,
-    Extension::RtpStreamId,
-    Extension::RepairedRtpStreamId,
-    Extension::VideoOrientation,
+/// Each with what the transport calls it, in the order of their places.
+const KNOWN: [(Name, Extension); 7] = [
+    (Name::Mid, Extension::RtpMid),
+    (Name::Rid, Extension::RtpStreamId),
+    (Name::RepairedRid, Extension::RepairedRtpStreamId),
+    (Name::AudioLevel, Extension::AudioLevel),
+    (Name::Orientation, Extension::VideoOrientation),
+    (Name::SendTime, Extension::AbsoluteSendTime),
+    (Name::TransportWide, Extension::TransportSequenceNumber),
 ];
 
 /// The numbers that an offer gives, over all its m-lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Extensions {
-    transport_wide: BTreeSet<u8>,
+    numbers: [Option<u8>; KNOWN.len()],
     others: BTreeSet<u8>,
+    /// One has two numbers, or a number two.
+    confused: bool,
 }
 
 impl Extensions {
@@ -43,74 +58,117 @@ impl Extensions {
             return;
         };
         let number = numbered.split('/').next().unwrap_or_default();
-        let Ok(number) = number.parse() else {
+        let Some(number) = number
+            .parse()
+            .ok()
+            .filter(|number| NUMBERS.contains(number))
+        else {
             return;
         };
-        let numbers = match named.split(' ').next() {
-            Some(TRANSPORT_WIDE) => &mut self.transport_wide,
-            _ => &mut self.others,
-        };
-        if NUMBERS.contains(&number) {
-            numbers.insert(number);
+        let uri = named.split(' ').next().unwrap_or_default();
+        let known = KNOWN.iter().position(|(_, known)| known.as_uri() == uri);
+        match known {
+            Some(at) => {
+                let before = self.numbers[at].replace(number);
+                self.confused |= before.is_some_and(|before| before != number);
+            }
+            None => {
+                self.others.insert(number);
+            }
         }
     }
 
-    /// The number of transport-wide sequence numbers, if they are offered.
-    pub(super) fn transport_wide(&self) -> Result<Option<u8>, OfferError> {
-        let one = self.transport_wide.len() <= 1;
-        match one && self.transport_wide.is_disjoint(&self.others) {
-            true => Ok(self.transport_wide.first().copied()),
+    /// Whether each has one number, and its own.
+    pub(super) fn check(&self) -> Result<(), OfferError> {
+        let named = self.numbers.iter().flatten();
+        let distinct: BTreeSet<&u8> = named.clone().collect();
+        let own = named.clone().count() == distinct.len();
+        let free = named.clone().all(|number| !self.others.contains(number));
+        match own && free && !self.confused {
+            true => Ok(()),
             false => Err(OfferError::BadExtensions),
         }
     }
 
-    /// The number that the transport begins with: as offered, else one that nobody uses; none
-    /// when there is none.
-    pub(crate) fn first_transport_wide(&self) -> Option<u8> {
-        let parked = Some(PARKED).filter(|parked| !self.others.contains(parked));
-        self.transport_wide.first().copied().or(parked)
-    }
-
-    /// The number that an offer names, once it leaves everything as it was agreed. What was
-    /// parked may be named; what was named keeps its name.
-    pub(super) fn agree(&self, agreed: &[u8]) -> Result<Option<u8>, OfferError> {
-        let Some(last) = agreed.last() else {
-            // The transport does not know the extension and never will.
-            return Ok(None);
-        };
-        let offered = self.transport_wide()?;
-        let same = offered.is_none_or(|offered| offered == *last || *last == PARKED);
-        let free = agreed.iter().all(|number| !self.others.contains(number));
-        match same && free {
-            true => Ok(offered),
-            false => Err(OfferError::BadExtensions),
+    /// What is agreed on after another offer: it may name more, and none by another number.
+    pub(super) fn agree(&self, offered: &Extensions) -> Result<Extensions, OfferError> {
+        let mut agreed = self.clone();
+        for (at, number) in offered.numbers.iter().enumerate() {
+            let before = agreed.numbers[at];
+            agreed.numbers[at] = number.or(before);
+            agreed.confused |= before.is_some() && agreed.numbers[at] != before;
         }
+        agreed.others.extend(&offered.others);
+        agreed.check()?;
+        Ok(agreed)
     }
 
-    /// The table that a transport begins with. What is not offered has a number that the offer
-    /// does not use, as long as there are such.
+    /// The number of an extension, if it was offered.
+    pub(super) fn number(&self, name: Name) -> Option<u8> {
+        self.numbers[name as usize]
+    }
+
+    /// The table that a transport begins with, for its answers. What is not offered has a number
+    /// that the offer does not use, as long as there are such.
     pub(crate) fn table(&self) -> ExtensionMap {
-        let transport_wide = self.first_transport_wide();
         let mut table = ExtensionMap::empty();
-        if let Some(number) = transport_wide {
-            table.set(number, Extension::TransportSequenceNumber);
-        }
-        let (used, free): (Vec<u8>, Vec<u8>) = NUMBERS
+        let used = |number: &u8| self.numbers.contains(&Some(*number));
+        let (taken, free): (Vec<u8>, Vec<u8>) = NUMBERS
             .rev()
-            .filter(|number| Some(*number) != transport_wide)
+            .filter(|number| !used(number))
             .partition(|number| self.others.contains(number));
-        for (number, extension) in free.into_iter().chain(used).zip(OTHERS) {
-            table.set(number, extension);
+        let mut spare = free.into_iter().chain(taken);
+        for ((_, extension), number) in KNOWN.into_iter().zip(self.numbers) {
+            if let Some(number) = number.or_else(|| spare.next()) {
+                table.set(number, extension);
+            }
         }
         table
     }
+
+    /// What the extensions of a packet say.
+    pub(super) fn marks<'a>(&self, extensions: rtp::Extensions<'a>) -> Marks<'a> {
+        let mut marks = Marks::default();
+        for (number, value) in extensions {
+            let place = self.numbers.iter().position(|known| *known == Some(number));
+            let Some((name, _)) = place.map(|at| &KNOWN[at]) else {
+                continue;
+            };
+            match name {
+                Name::Mid => marks.mid = Some(value),
+                Name::Rid => marks.rid = Some(value),
+                Name::RepairedRid => marks.repaired_rid = Some(value),
+                Name::AudioLevel => marks.audio_level = value.first().copied(),
+                Name::Orientation => marks.orientation = value.first().copied(),
+                Name::SendTime => {}
+                Name::TransportWide => {
+                    let number = value.first_chunk();
+                    marks.transport_wide = number.map(|number| u16::from_be_bytes(*number));
+                }
+            }
+        }
+        marks
+    }
+}
+
+/// What the extensions of one packet say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Marks<'a> {
+    pub(super) mid: Option<&'a [u8]>,
+    pub(super) rid: Option<&'a [u8]>,
+    pub(super) repaired_rid: Option<&'a [u8]>,
+    /// As it came: a voice bit, and how far below the loudest.
+    pub(super) audio_level: Option<u8>,
+    /// As it came.
+    pub(super) orientation: Option<u8>,
+    pub(super) transport_wide: Option<u16>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BAD: Result<Option<u8>, OfferError> = Err(OfferError::BadExtensions);
+    const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
     fn offered(values: &[&str]) -> Extensions {
         let mut extensions = Extensions::default();
@@ -121,27 +179,39 @@ mod tests {
     }
 
     fn wide(number: u16) -> String {
-        format!("{number} {TRANSPORT_WIDE}")
+        let uri = Extension::TransportSequenceNumber;
+        format!("{number} {}", uri.as_uri())
     }
 
     #[test]
-    fn the_number_of_transport_wide_numbers_has_to_be_one_and_its_own() {
-        let mid = "4 urn:ietf:params:rtp-hdrext:sdes:mid";
+    fn every_known_one_stands_at_its_place() {
+        for (at, (name, _)) in KNOWN.iter().enumerate() {
+            assert_eq!(*name as usize, at);
+        }
+    }
+
+    #[test]
+    fn each_has_one_number_and_its_own() {
+        let mid = || format!("4 {MID}");
+        let text = str::to_owned;
+        let sendrecv = wide(3).replace(' ', "/sendrecv ");
+        let bad = Err(OfferError::BadExtensions);
         let cases = [
-            (vec![mid.to_owned()], Ok(None)),
-            (vec![mid.to_owned(), wide(3)], Ok(Some(3))),
-            (
-                vec![format!("3/sendrecv {TRANSPORT_WIDE}"), wide(3) + " more"],
-                Ok(Some(3)),
-            ),
+            (vec![mid()], Ok(None)),
+            (vec![mid(), wide(3)], Ok(Some(3))),
+            (vec![sendrecv, wide(3) + " more"], Ok(Some(3))),
             (vec![wide(16)], Ok(Some(16))),
-            (vec![wide(3), wide(5)], BAD),
-            (vec![mid.to_owned(), wide(4)], BAD),
+            (vec![wide(3), wide(5)], bad),
+            (vec![mid(), wide(4)], bad),
+            (vec![text("4 urn:x"), wide(4)], bad),
+            (vec![text("4 urn:x"), text("4 urn:y")], Ok(None)),
             (vec![wide(0), wide(17), wide(4_096)], Ok(None)),
         ];
         for (values, expected) in cases {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
-            assert_eq!(offered(&values).transport_wide(), expected, "{values:?}");
+            let offer = offered(&values);
+            let number = offer.check().map(|()| offer.number(Name::TransportWide));
+            assert_eq!(number, expected, "{values:?}");
         }
     }
 
@@ -153,34 +223,55 @@ mod tests {
     }
 
     #[test]
-    fn a_later_offer_cannot_move_it_but_from_where_it_was_parked() {
-        assert_eq!(offered(&[&wide(3)]).agree(&[3]), Ok(Some(3)));
-        assert_eq!(offered(&["4 urn:mid"]).agree(&[3]), Ok(None));
-        assert_eq!(offered(&[&wide(5)]).agree(&[3]), BAD);
-        assert_eq!(offered(&["3 urn:mid"]).agree(&[3]), BAD);
-        assert_eq!(offered(&[&wide(5)]).agree(&[PARKED]), Ok(Some(5)));
-        assert_eq!(offered(&[&wide(6)]).agree(&[PARKED, 5]), BAD);
-        assert_eq!(offered(&["16 urn:mid"]).agree(&[PARKED, 5]), BAD);
-        assert_eq!(offered(&[&wide(5)]).agree(&[]), Ok(None));
+    fn a_later_offer_may_name_more_and_moves_nothing() {
+        let first = offered(&[&wide(3)]);
+        let mid = format!("4 {MID}");
+        let both = first.agree(&offered(&[&mid])).expect("more");
+        assert_eq!(both.number(Name::Mid), Some(4));
+        assert_eq!(both.number(Name::TransportWide), Some(3));
+        assert_eq!(both.agree(&offered(&[&wide(3)])), Ok(both.clone()));
+        for moved in [wide(5), format!("3 {MID}"), "3 urn:x".to_owned()] {
+            let refused = first.agree(&offered(&[&moved]));
+            assert_eq!(refused, Err(OfferError::BadExtensions), "{moved}");
+        }
     }
 
     #[test]
     fn a_transport_begins_with_every_extension_once() {
         let all: Vec<String> = (1..=16).map(|number| format!("{number} urn:x")).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        for (offer, number) in [
-            (offered(&[]), Some(PARKED)),
-            (offered(&[&wide(7), "3 urn:x"]), Some(7)),
-            (offered(&all), None),
-        ] {
+        for offer in [offered(&[]), offered(&[&wide(7), "3 urn:x"]), offered(&all)] {
             let table = offer.table();
-            let wide = table.id_of(Extension::TransportSequenceNumber);
-            assert_eq!(wide, number);
-            for extension in OTHERS {
+            for (name, extension) in KNOWN {
                 let number = table.id_of(extension.clone());
                 let number = number.unwrap_or_else(|| panic!("{extension:?}"));
+                assert!(offer.number(name).is_none_or(|offered| offered == number));
                 assert!(offer == offered(&all) || !offer.others.contains(&number));
             }
         }
+    }
+
+    #[test]
+    fn marks_are_read_by_their_numbers() {
+        let offer = offered(&[&wide(3), &format!("4 {MID}")]);
+        let outgoing = rtp::Outgoing {
+            payload_type: 96,
+            marker: false,
+            padding: false,
+            seq: 1,
+            timestamp: 2,
+            ssrc: 3,
+            csrc: None,
+        };
+        let mut packet = Vec::new();
+        outgoing.write(&mut packet, &[(3, &[1, 2]), (4, b"a"), (5, b"b")]);
+        let header = rtp::Header::read(&packet).expect("a header");
+        let marks = offer.marks(header.extensions(&packet));
+        let expected = Marks {
+            mid: Some(b"a"),
+            transport_wide: Some(0x0102),
+            ..Marks::default()
+        };
+        assert_eq!(marks, expected);
     }
 }

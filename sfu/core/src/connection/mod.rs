@@ -5,18 +5,20 @@
 //! ICE-lite (RFC 8445, section 2.5): the node answers checks and makes none.
 
 mod answer;
-mod bindings;
 mod checks;
 pub(crate) mod downlink;
 mod drive;
 mod event;
 mod extensions;
+mod feedback;
+mod incoming;
 pub(crate) mod negotiate;
+mod outgoing;
 mod reach;
 mod recover;
 mod repair;
+mod sent;
 mod silence;
-mod transport_wide;
 pub(crate) mod uplink;
 mod way;
 
@@ -26,29 +28,35 @@ pub(crate) use extensions::Extensions;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sfu_protocol::ids::{ParticipantId, RoomId};
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::MAX_SLOTS;
+use sfu_rtp::keying;
+use sfu_rtp::srtp::Opener;
 use str0m::config::DtlsCert;
-use str0m::media::KeyframeRequestKind;
 use str0m::net::Protocol;
 use str0m::{Candidate, IceCreds, Rtc};
 
+use crate::clock::MediaClock;
 use crate::io::{ConnectionId, Departures};
 use crate::media::packet::Packet;
 use crate::media::policer::Policer;
 use crate::media::red::Load;
+use crate::media::rewrite::Numbers;
 use crate::report::{DropReason, Report};
-use bindings::Bindings;
 use checks::Checks;
-use downlink::{Offered, Slot};
+use downlink::{Offered, Outbound, Slot};
+use feedback::Talk;
+use incoming::Incoming;
 use negotiate::Plan;
+use outgoing::{Outgoing, Writing};
 use reach::Reach;
-use repair::{RepairBudget, Turns};
+use repair::{Repair, RepairBudget};
+use sent::Unaged;
 use silence::Silence;
-use transport_wide::TransportWide;
 use uplink::Uplink;
 use way::Way;
 
@@ -56,9 +64,13 @@ use way::Way;
 /// numbers begin anew.
 const MAX_PARKED: usize = MAX_SLOTS;
 
+/// What a packet has beside its payload, about: header, extensions, seal.
+const ADDED_BYTES: usize = 48;
+
 /// What one step of a connection may write to.
 pub(crate) struct Step<'a> {
     pub(crate) now: Instant,
+    pub(crate) clock: MediaClock,
     pub(crate) out: &'a mut Departures,
     pub(crate) events: &'a mut VecDeque<(ConnectionId, ConnectionEvent)>,
     pub(crate) report: &'a mut Report,
@@ -74,18 +86,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) dtls: Option<DtlsCert>,
     /// Of the first offer.
     pub(crate) extensions: &'a Extensions,
-}
-
-/// What was written to the transport: str0m sends it when time is fed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Nothing,
-    /// Something, and nobody knows.
-    Something,
-    /// Something, and the shard was asked for a tick.
-    Asked,
-    /// Asked as before, and all of it has left since.
-    Left,
+    /// Speaks for us where no stream of ours does.
+    pub(crate) ssrc: u32,
 }
 
 pub(crate) struct Connection {
@@ -98,21 +100,23 @@ pub(crate) struct Connection {
     parked: VecDeque<Slot>,
     rtc: Rtc,
     advertise: Vec<SocketAddr>,
-    /// When the transport wants to be woken.
-    wake_at: Instant,
-    written: Written,
-    /// Payload types of retransmissions, one bit each.
-    rtx_types: u128,
+    /// When the `Rtc` wants to be woken.
+    rtc_at: Instant,
+    /// When the shard is going to wake it.
+    pub(crate) scheduled_at: Option<Instant>,
     closed: bool,
+    keys: keying::Place,
+    opener: Option<Opener>,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    talk: Talk,
+    extensions: Extensions,
     reach: Reach,
     way: Way,
     silence: Silence,
-    bindings: Bindings,
     checks: Checks,
     feedback: Policer,
-    transport_wide: TransportWide,
     repair: RepairBudget,
-    turns: Turns,
     /// Whether the datagram in hand proved to be the client's.
     authentic: bool,
     /// The client's certificate, as its first offer named it.
@@ -128,11 +132,12 @@ impl Connection {
             .set_local_ice_credentials(setup.credentials)
             .enable_opus(true, true)
             .enable_h265(false)
-            .set_extension_map(setup.extensions.table());
+            .set_extension_map(setup.extensions.table())
+            .set_crypto_provider(keying::provider());
         if let Some(certificate) = setup.dtls {
             config = config.set_dtls_cert(certificate);
         }
-        let mut rtc = config.build(now);
+        let (mut rtc, keys) = keying::laid_while(|| config.build(now));
         for address in setup.advertise {
             if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
                 rtc.add_local_candidate(candidate);
@@ -146,19 +151,21 @@ impl Connection {
             slots: Vec::new(),
             rtc,
             advertise: setup.advertise.to_vec(),
-            wake_at: now,
-            written: Written::Nothing,
-            rtx_types: 0,
+            rtc_at: now,
+            scheduled_at: None,
             closed: false,
+            keys,
+            opener: None,
+            incoming: Incoming::new(now),
+            outgoing: Outgoing::new(now),
+            talk: Talk::new(setup.ssrc),
+            extensions: setup.extensions.clone(),
             reach: Reach::default(),
             way: Way::default(),
             silence: Silence::default(),
-            bindings: Bindings::default(),
             checks: Checks::default(),
             feedback: Policer::for_rtcp(),
-            transport_wide: TransportWide::new(setup.extensions.first_transport_wide()),
             repair: RepairBudget::default(),
-            turns: Turns::default(),
             authentic: false,
             parked: VecDeque::new(),
             fingerprint: None,
@@ -172,9 +179,14 @@ impl Connection {
 
     /// When it wants to be woken.
     pub(crate) fn wake_at(&self) -> Instant {
-        let others = [self.reach.give_up_at(), self.silence.ends_at()];
+        let others = [
+            self.reach.give_up_at(),
+            self.silence.ends_at(),
+            self.incoming.due(),
+            self.talk.due(),
+        ];
         let sooner = others.into_iter().flatten().min();
-        sooner.map_or(self.wake_at, |at| at.min(self.wake_at))
+        sooner.map_or(self.rtc_at, |at| at.min(self.rtc_at))
     }
 
     /// Whether media can be sent to the client.
@@ -247,67 +259,165 @@ impl Connection {
     /// Every codec that some slot can take.
     pub(crate) fn codecs(&self) -> Vec<Codec> {
         let formats = self.slots().flat_map(|(_, slot)| &slot.formats);
-        let mut codecs: Vec<Codec> = formats.map(|(format, _)| format.codec).collect();
+        let mut codecs: Vec<Codec> = formats.map(|accepted| accepted.format.codec).collect();
         codecs.sort_unstable();
         codecs.dedup();
         codecs
     }
 
-    /// Writes a packet of a slot's feed; it leaves with the next tick. True when the slot cannot
-    /// begin without a keyframe. Nothing is written for a client that cannot be reached, or whose
-    /// path is lost.
+    /// Sends packets of a slot's feed, in order; `load` is what the first can carry of those before
+    /// it. Answers for which of them the slot cannot begin without a keyframe, one bit each.
+    /// Nothing is sent to a client that cannot be reached, or whose path is lost.
     pub(crate) fn send(
         &mut self,
         step: &mut Step<'_>,
-        slot: usize,
-        packet: &Packet,
+        index: usize,
+        packets: &[Arc<Packet>],
         load: &mut Load,
-    ) -> bool {
-        let Some(Some(slot)) = self.slots.get_mut(slot) else {
-            return false;
+    ) -> u64 {
+        let Some(Some(slot)) = self.slots.get_mut(index) else {
+            return 0;
         };
-        if !self.reach.is_open() || self.silence.is_lost() {
+        let reachable = self.reach.is_open() && !self.silence.is_lost();
+        let Some(to) = self.way.media(step.now).filter(|_| reachable) else {
             slot.pause();
-            return false;
-        }
-        match slot.offer(packet, load, step.now) {
-            Offered::NeedsKeyframe => slot.credit.wait(step.now),
-            Offered::Nothing => false,
-            Offered::Write(write) => {
-                let ssrc = slot.ssrc;
-                if let Some(stream) = self.rtc.direct_api().stream_tx(&ssrc) {
-                    stream.write_rtp(write);
-                    step.report.packets_forwarded += 1;
-                    self.written = match self.written {
-                        Written::Nothing | Written::Something => Written::Something,
-                        Written::Asked | Written::Left => Written::Asked,
-                    };
+            return 0;
+        };
+        let mut waiting = 0;
+        let before = slot.gone.packets;
+        for (place, packet) in packets.iter().enumerate() {
+            if packet.payload.is_empty() {
+                slot.skip(packet);
+                continue;
+            }
+            match slot.offer(packet, load, step.now) {
+                Offered::NeedsKeyframe if slot.credit.wait(step.now) => waiting |= 1 << place,
+                Offered::NeedsKeyframe | Offered::Nothing => {}
+                Offered::Write(outbound) => {
+                    let bytes = write(&mut self.outgoing, step, to, slot, packet, outbound);
+                    self.repair.earn(bytes);
                 }
-                false
             }
         }
-    }
-
-    /// Whether it wants a tick for what was written, and has not said so before.
-    pub(crate) fn asks_to_leave(&mut self) -> bool {
-        let asks = self.written == Written::Something;
-        if asks {
-            self.written = Written::Asked;
+        if slot.gone.packets != before {
+            self.talk.has_news(step.now);
         }
-        asks
+        waiting
     }
 
-    /// Asks the publisher for a keyframe of a layer.
-    pub(crate) fn request_keyframe(&mut self, step: &mut Step<'_>, line: usize, layer: u8) {
-        let Some(line) = self.uplink.line(line) else {
+    /// A packet of a slot goes again (RFC 4588), if it is remembered and the budget has it.
+    fn send_one_again(&mut self, step: &mut Step<'_>, index: usize, seq: u16) {
+        let Some(Some(slot)) = self.slots.get_mut(index) else {
             return;
         };
-        let (mid, rid) = (line.mid, line.rid(layer));
-        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid) {
-            stream.request_keyframe(KeyframeRequestKind::Pli);
-            step.report.keyframe_requests_sent += 1;
+        let since = self.outgoing.since(step.now);
+        let (Some(sent), Some(ssrc)) = (slot.history.find(since, seq), slot.streams.repair) else {
+            return;
+        };
+        let Some(to) = self.way.media(step.now) else {
+            return;
+        };
+        let repair = self.repair.spend(sent.packet.payload.len() + ADDED_BYTES);
+        match repair {
+            Repair::Granted => step.report.retransmissions_out += 1,
+            Repair::Refused | Repair::Abused => step.report.retransmissions_refused += 1,
         }
-        self.drain(step);
-        self.tick(step);
+        if repair != Repair::Granted {
+            if repair == Repair::Abused {
+                self.forget_sent();
+            }
+            return;
+        }
+        let mut head = sent.head(ssrc);
+        head.seq = slot.gone.repair_index as u16;
+        let writing = Writing {
+            to,
+            head,
+            index: slot.gone.repair_index,
+            mid: &slot.id.0,
+            before: slot.gone.repairs,
+            packet: &sent.packet,
+        };
+        let bytes = self.outgoing.write(step.now, step.out, &writing, |buffer| {
+            buffer.extend_from_slice(&seq.to_be_bytes());
+            fill(buffer, &sent.packet, sent.numbers);
+        });
+        slot.gone.repair_index += 1;
+        slot.gone.repairs = slot.gone.repairs.saturating_add(1);
+        step.report.datagrams_out += u64::from(bytes > 0);
+        step.report.bytes_out += bytes as u64;
+    }
+
+    /// Forgets what could be sent again: its client asks for more than anybody loses, or was not
+    /// there. What is sent from now on can be repaired as before.
+    fn forget_sent(&mut self) {
+        for slot in self.slots.iter_mut().flatten() {
+            slot.history.clear();
+        }
+    }
+
+    /// Whether it is to be woken sooner than the shard knows.
+    pub(crate) fn wakes_sooner(&self) -> Option<Instant> {
+        let wake_at = self.wake_at();
+        let late = self.scheduled_at.is_none_or(|at| wake_at < at);
+        late.then_some(wake_at)
+    }
+}
+
+/// Writes a packet under a slot's own stream. Answers how long it became.
+fn write(
+    outgoing: &mut Outgoing,
+    step: &mut Step<'_>,
+    to: SocketAddr,
+    slot: &mut Slot,
+    packet: &Arc<Packet>,
+    outbound: Outbound,
+) -> usize {
+    let writing = Writing {
+        to,
+        head: outbound.head(slot.streams.media),
+        index: outbound.numbers.seq,
+        mid: &slot.id.0,
+        before: slot.gone.packets,
+        packet,
+    };
+    let bytes = outgoing.write(step.now, step.out, &writing, |buffer| {
+        match &outbound.loaded {
+            Some(loaded) => buffer.extend_from_slice(loaded),
+            None => fill(buffer, packet, outbound.numbers),
+        }
+    });
+    if bytes == 0 {
+        step.report.transport_errors += 1;
+        return 0;
+    }
+    let gone = &mut slot.gone;
+    gone.packets = gone.packets.wrapping_add(1);
+    gone.bytes = gone.bytes.wrapping_add(packet.payload.len() as u32);
+    if !packet.late {
+        gone.last = Some((packet.arrived, outbound.numbers.timestamp));
+    }
+    step.report.packets_forwarded += 1;
+    step.report.datagrams_out += 1;
+    step.report.bytes_out += bytes as u64;
+    if let Some(repair_type) = outbound.repair_type {
+        let unaged = Unaged {
+            packet: Arc::clone(packet),
+            numbers: outbound.numbers,
+            csrc: outbound.csrc,
+            marker: outbound.marker,
+            repair_type,
+        };
+        slot.history.note(outgoing.since(step.now), unaged);
+    }
+    bytes
+}
+
+/// Adds a packet's payload with the numbers that it has where it goes.
+fn fill(buffer: &mut Vec<u8>, packet: &Packet, numbers: Numbers) {
+    let begin = buffer.len();
+    buffer.extend_from_slice(&packet.payload);
+    if let Some(vp8) = packet.vp8 {
+        vp8.write(&mut buffer[begin..], numbers.vp8);
     }
 }

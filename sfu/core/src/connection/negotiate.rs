@@ -80,7 +80,7 @@ pub(crate) fn plan(sdp: &str, publish: &[PublishLine]) -> Result<Plan, OfferErro
         return Err(OfferError::TooLarge);
     }
     let (lines, extensions) = survey(sdp)?;
-    extensions.transport_wide()?;
+    extensions.check()?;
     let fingerprint = sdp
         .lines()
         .find_map(|line| line.strip_prefix("a=fingerprint:"));

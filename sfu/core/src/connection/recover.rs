@@ -1,9 +1,9 @@
 //! Sound that comes twice: what a client sends as redundancy (RFC 2198) is the packet that was
 //! lost, and goes on as if it had come itself.
 
+use std::sync::Arc;
+
 use str0m::format::CodecConfig;
-use str0m::media::Pt;
-use str0m::rtp::ExtensionValues;
 
 use super::uplink::{Line, format_of};
 use super::{Connection, ConnectionEvent, Step};
@@ -15,8 +15,8 @@ use crate::report::DropReason;
 /// A payload type that carries packets of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Redundant {
-    pub(super) payload_type: Pt,
-    pub(super) primary: Pt,
+    pub(super) payload_type: u8,
+    pub(super) primary: u8,
 }
 
 impl Redundant {
@@ -25,8 +25,8 @@ impl Redundant {
         codecs.params().iter().find_map(|params| {
             format_of(&params.spec())?;
             Some(Redundant {
-                payload_type: params.red()?,
-                primary: params.pt(),
+                payload_type: *params.red()?,
+                primary: *params.pt(),
             })
         })
     }
@@ -36,7 +36,7 @@ impl Redundant {
         if payload.is_empty() {
             return Ok(None);
         }
-        let carried = red::parse(payload, *self.primary);
+        let carried = red::parse(payload, self.primary);
         carried.map(Some).ok_or(DropReason::UnknownCodec)
     }
 }
@@ -74,8 +74,8 @@ impl Line {
                 entry_point: true,
                 height: None,
                 vp8: None,
-                level_dbov: None,
-                extensions: ExtensionValues::default(),
+                audio_level: None,
+                orientation: None,
             });
         }
     }
@@ -83,18 +83,11 @@ impl Line {
 
 impl Connection {
     /// Hands on what came as redundancy only.
-    pub(super) fn recovered(
-        &self,
-        step: &mut Step<'_>,
-        place: Option<(usize, u8)>,
-        packets: Vec<Packet>,
-    ) {
-        let Some((line, _)) = place else {
-            return;
-        };
+    pub(super) fn recovered(&self, step: &mut Step<'_>, line: usize, packets: Vec<Packet>) {
         for packet in packets {
             step.report.packets_in += 1;
             step.report.packets_recovered += 1;
+            let packet = Arc::new(packet);
             let event = ConnectionEvent::Packet { line, packet };
             step.events.push_back((self.id, event));
         }

@@ -1,14 +1,14 @@
 //! What a connection sends us: published lines, their layers, who takes them, and the keyframe
 //! requests that go back up.
 
-use std::collections::BTreeMap;
+use std::time::Instant;
 
 use sfu_protocol::ids::{RecordingId, TapeId};
 use sfu_protocol::media::{Codec, Kind, Source};
 use str0m::format::{CodecConfig, CodecSpec};
-use str0m::media::{Mid, Pt, Rid};
-use str0m::rtp::{ExtensionValues, RtpPacket, Ssrc, StreamRx};
+use str0m::media::Mid;
 
+use super::incoming::Came;
 use super::negotiate::PlannedLine;
 use super::recover::Redundant;
 use crate::io::ConnectionId;
@@ -21,10 +21,6 @@ use crate::media::policer::{MAX_PAYLOAD_BYTES, Policer};
 use crate::media::red;
 use crate::media::select::Selector;
 use crate::report::DropReason;
-
-/// Streams that are remembered by SSRC: each source with its layers, twice over for browsers that
-/// change SSRCs. Beyond it the memory starts over and fills again from `str0m`.
-const MAX_STREAMS: usize = 64;
 
 /// A slot that shows a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +49,12 @@ pub(crate) struct SenderReport {
 /// One published m-line.
 #[derive(Debug)]
 pub(crate) struct Line {
+    /// As the transport has it.
     pub(crate) mid: Mid,
+    /// As packets have it.
+    name: String,
     pub(crate) source: Source,
-    rids: Vec<Rid>,
+    rids: Vec<String>,
     /// Whether packets are passed on: the track is live, neither muted nor off.
     pub(crate) flowing: bool,
     /// As the last packet was.
@@ -79,12 +78,9 @@ impl Line {
     fn new(plan: &PlannedLine) -> Self {
         Line {
             mid: Mid::from(plan.mid.as_str()),
+            name: plan.mid.clone(),
             source: plan.source,
-            rids: plan
-                .rids
-                .iter()
-                .map(|rid| Rid::from(rid.as_str()))
-                .collect(),
+            rids: plan.rids.clone(),
             flowing: true,
             codec: None,
             layers: Layers::new(plan.rids.len()),
@@ -101,11 +97,6 @@ impl Line {
         }
     }
 
-    /// The rid of a layer; none without simulcast.
-    pub(crate) fn rid(&self, layer: u8) -> Option<Rid> {
-        self.rids.get(usize::from(layer)).copied()
-    }
-
     /// Whether packets are to come: it flows, and its publisher was not told to send none.
     pub(crate) fn is_expected(&self) -> bool {
         self.flowing && !self.demand.on().is_empty()
@@ -113,15 +104,11 @@ impl Line {
 
     /// What its publisher is to send, by the names that it knows.
     pub(crate) fn wanted(&self) -> Vec<String> {
-        let on = self
-            .layers
-            .all()
-            .filter(|layer| self.demand.on().has(*layer));
-        on.map(|layer| {
-            self.rid(layer)
-                .map_or_else(|| layer.to_string(), |rid| rid.to_string())
-        })
-        .collect()
+        let all = self.layers.all();
+        let on = all.filter(|layer| self.demand.on().has(*layer));
+        let name = |layer: u8| self.rids.get(usize::from(layer)).cloned();
+        on.map(|layer| name(layer).unwrap_or_else(|| layer.to_string()))
+            .collect()
     }
 
     /// A sender report's timestamp as the layer's packets have theirs.
@@ -129,14 +116,15 @@ impl Line {
         self.anchors[usize::from(layer)].timestamp(timestamp)
     }
 
-    fn layer_of(&self, rid: Option<Rid>) -> Option<u8> {
+    fn layer_of(&self, rid: Option<&[u8]>) -> Option<u8> {
         match rid {
             None => self.rids.is_empty().then_some(0),
-            Some(rid) => self
-                .rids
-                .iter()
-                .position(|known| *known == rid)
-                .map(|index| index as u8),
+            Some(_) if self.rids.is_empty() => Some(0),
+            Some(rid) => {
+                let mut rids = self.rids.iter();
+                let index = rids.position(|known| known.as_bytes() == rid);
+                index.map(|index| index as u8)
+            }
         }
     }
 }
@@ -146,21 +134,9 @@ impl Line {
 pub(crate) struct Uplink {
     /// By place; a line that ended leaves its place empty, so that places stay names.
     lines: Vec<Option<Line>>,
-    formats: Vec<(Pt, Format)>,
+    formats: Vec<(u8, Format)>,
     /// How the client may send sound twice.
     redundant: Option<Redundant>,
-    streams: BTreeMap<u32, (usize, u8)>,
-}
-
-/// What an uplink makes of a packet.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made for each packet: boxing it would allocate"
-)]
-pub(crate) enum Received {
-    Packet(usize, Packet),
-    Dropped(DropReason),
 }
 
 impl Uplink {
@@ -196,17 +172,15 @@ impl Uplink {
         plan: &[PlannedLine],
         codecs: &CodecConfig,
     ) -> Vec<(usize, Line)> {
-        self.streams.clear();
         self.formats = codecs
             .params()
             .iter()
-            .filter_map(|params| Some((params.pt(), format_of(&params.spec())?)))
+            .filter_map(|params| Some((*params.pt(), format_of(&params.spec())?)))
             .collect();
         self.redundant = Redundant::of(codecs);
         let keeps = |line: &Line| {
-            plan.iter().any(|planned| {
-                Mid::from(planned.mid.as_str()) == line.mid && planned.source == line.source
-            })
+            plan.iter()
+                .any(|planned| planned.mid == line.name && planned.source == line.source)
         };
         let mut ended = Vec::new();
         for (index, place) in self.lines.iter_mut().enumerate() {
@@ -226,93 +200,80 @@ impl Uplink {
         ended
     }
 
-    /// Which line and layer a stream is. `find` asks the transport, once for each stream.
-    pub(crate) fn place_of<'a>(
-        &mut self,
-        ssrc: Ssrc,
-        find: impl FnOnce() -> Option<&'a mut StreamRx>,
-    ) -> Option<(usize, u8)> {
-        if let Some(place) = self.streams.get(&*ssrc) {
-            return Some(*place);
-        }
-        let stream = find()?;
-        let place = self.place_of_mid(stream.mid(), stream.rid())?;
-        if self.streams.len() >= MAX_STREAMS {
-            self.streams.clear();
-        }
-        self.streams.insert(*ssrc, place);
-        Some(place)
+    /// The m-lines, with their places.
+    pub(super) fn mids(&self) -> impl Iterator<Item = (usize, Mid)> + '_ {
+        let places = self.lines.iter().enumerate();
+        places.filter_map(|(index, line)| Some((index, line.as_ref()?.mid)))
     }
 
-    /// Which line and layer a mid and a rid are.
-    pub(crate) fn place_of_mid(&self, mid: Mid, rid: Option<Rid>) -> Option<(usize, u8)> {
-        let find = |line: &Option<Line>| line.as_ref().is_some_and(|line| line.mid == mid);
-        let index = self.lines.iter().position(find)?;
+    /// Which line and layer a packet names by its mid and rid.
+    pub(super) fn place_of(&self, mid: &[u8], rid: Option<&[u8]>) -> Option<(usize, u8)> {
+        let is_it = |line: &Option<Line>| {
+            let line = line.as_ref();
+            line.is_some_and(|line| line.name.as_bytes() == mid)
+        };
+        let index = self.lines.iter().position(is_it)?;
         let layer = self.line(index)?.layer_of(rid)?;
         Some((index, layer))
     }
 
-    /// The lines' layers as the transport names them.
-    pub(crate) fn layers(&self) -> impl Iterator<Item = (Mid, Option<Rid>, Kind)> + '_ {
-        self.lines.iter().flatten().flat_map(|line| {
-            let rids = line.rids.iter().copied().map(Some);
-            let plain = line.rids.is_empty().then_some(None);
-            rids.chain(plain)
-                .map(|rid| (line.mid, rid, line.source.kind()))
-        })
+    /// The layer of a line that has but one.
+    pub(super) fn plain_place(&self, index: usize) -> Option<(usize, u8)> {
+        let layer = self.line(index)?.layer_of(None)?;
+        Some((index, layer))
     }
 
-    /// Reads a packet that was placed. What it brings of packets before it that never came goes
-    /// to `earlier`, oldest first, whatever becomes of itself.
-    pub(crate) fn read(
-        &mut self,
-        place: Option<(usize, u8)>,
-        rtp: RtpPacket,
-        earlier: &mut Vec<Packet>,
-    ) -> Received {
-        let packet = self.read_placed(place, rtp, earlier);
-        packet.map_or_else(Received::Dropped, |(line, packet)| {
-            Received::Packet(line, packet)
-        })
-    }
-
-    fn read_placed(
-        &mut self,
-        place: Option<(usize, u8)>,
-        rtp: RtpPacket,
-        earlier: &mut Vec<Packet>,
-    ) -> Result<(usize, Packet), DropReason> {
-        let (index, layer) = place.ok_or(DropReason::UnknownTrack)?;
+    /// What a payload type stands for: of sound with redundancy, what it carries.
+    pub(super) fn format(&self, payload_type: u8) -> Option<Format> {
         let redundant = self.redundant;
-        let payload_type = rtp.header.payload_type;
         let carrier = redundant.filter(|redundant| redundant.payload_type == payload_type);
         let payload_type = carrier.map_or(payload_type, |carrier| carrier.primary);
-        let format = self.formats.iter().find(|(pt, _)| *pt == payload_type);
-        let (_, format) = *format.ok_or(DropReason::UnknownCodec)?;
+        let mut formats = self.formats.iter();
+        let (_, format) = formats.find(|(known, _)| *known == payload_type)?;
+        Some(*format)
+    }
+
+    /// Reads a packet that came. What it brings of packets before it that never came goes to
+    /// `earlier`, oldest first, whatever becomes of itself.
+    ///
+    /// # Errors
+    /// Why it is not passed on.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        came: Came<'_>,
+        earlier: &mut Vec<Packet>,
+    ) -> Result<Packet, DropReason> {
+        let (index, layer) = came.place;
+        let payload_type = came.header.payload_type;
+        let format = self.format(payload_type);
+        let format = format.ok_or(DropReason::UnknownCodec)?;
+        let redundant = self.redundant;
+        let carrier = redundant.filter(|redundant| redundant.payload_type == payload_type);
         let line = self.line_mut(index).ok_or(DropReason::UnknownTrack)?;
         if format.codec.kind() != line.source.kind() {
             return Err(DropReason::UnknownCodec);
         }
-        if rtp.payload.len() > MAX_PAYLOAD_BYTES {
+        if came.payload.len() > MAX_PAYLOAD_BYTES {
             return Err(DropReason::Oversized);
         }
-        if !line.policer.admits(rtp.payload.len(), rtp.timestamp) {
+        if !line.policer.admits(came.payload.len(), now) {
             return Err(DropReason::OverRate);
         }
         let carried = match carrier {
-            Some(carrier) => carrier.open(&rtp.payload)?,
+            Some(carrier) => carrier.open(&came.payload)?,
             None => None,
         };
         let arrived = Arrived {
-            ssrc: *rtp.header.ssrc,
-            seq: *rtp.seq_no,
-            timestamp: rtp.header.timestamp,
+            ssrc: came.ssrc,
+            seq: came.index,
+            timestamp: came.header.timestamp,
             clock_rate_hz: format.codec.clock_rate_hz(),
-            at: rtp.timestamp,
+            at: now,
         };
         let anchored = line.anchors[usize::from(layer)].place(arrived);
         let anchored = anchored.ok_or(DropReason::StaleStream)?;
-        // Without redundancy the transport lets each number through once, however late.
+        // Without redundancy each number comes through once, however late.
         let known = line.source.kind() == Kind::Audio
             && !line.given[usize::from(layer)].take(anchored.seq)
             && redundant.is_some();
@@ -321,34 +282,27 @@ impl Uplink {
                 line.recover((layer, format), arrived, &carried.earlier, earlier);
                 carried.payload.into()
             }
-            None => rtp.payload,
+            None => came.payload,
         };
         if known {
             return Err(DropReason::Recovered);
         }
         let reading = layer::read(format.codec, &payload);
-        let extensions = ExtensionValues {
-            audio_level: rtp.header.ext_vals.audio_level,
-            voice_activity: rtp.header.ext_vals.voice_activity,
-            video_orientation: rtp.header.ext_vals.video_orientation,
-            ..ExtensionValues::default()
-        };
-        let packet = Packet {
+        Ok(Packet {
             layer,
             format,
             seq: anchored.seq,
             timestamp: anchored.timestamp,
-            marker: rtp.header.marker,
-            arrived: rtp.timestamp,
+            marker: came.header.marker,
+            arrived: now,
             late: anchored.late,
             entry_point: reading.entry_point,
             height: reading.height,
             vp8: reading.vp8,
-            level_dbov: rtp.header.ext_vals.audio_level,
-            extensions,
+            audio_level: came.marks.audio_level,
+            orientation: came.marks.orientation,
             payload,
-        };
-        Ok((index, packet))
+        })
     }
 }
 

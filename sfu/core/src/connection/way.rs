@@ -1,16 +1,15 @@
-//! To which of its verified addresses a client is sent media. str0m keeps to the first that was
-//! nominated for as long as that lives, some fifteen seconds after its last check; a NAT that
-//! gives a client another port would leave it without media for so long.
+//! To which of its verified addresses a client is sent media: the one that its handshake went to,
+//! until it moves. A NAT gives a client another port, a telephone leaves its Wi-Fi.
 //!
 //! # Threat model
-//! A move needs a binding request that ICE has verified (its message integrity holds our
+//! A move needs, unless ICE was agreed on anew, a binding request that ICE has verified (its message integrity holds our
 //! password), that nominates (RFC 8445, section 7.1.2), whose transaction was not seen before, and
 //! a former address from which nothing comes any more, then or within a second. So nobody can
 //! guess a way, and whoever repeats an overheard request from elsewhere changes nothing. One who
 //! holds a request back and sends it in the client's place while the client is silent gets sealed
 //! packets until the client's next request: no more than they could have had on the wire. One who
-//! can write the former address keeps the way there for as long as they do: to be sure who spoke
-//! would take a proof for every datagram, and a client that only listens sends few that have one.
+//! can write the former address and has nothing authentic to say keeps nothing there but handshakes
+//! and checks for as long as they do: of media only what proves authentic counts.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -36,8 +35,10 @@ const STUN_USE_CANDIDATE: u16 = 0x0025;
 /// The way to one client.
 #[derive(Debug, Default)]
 pub(crate) struct Way {
-    /// Where str0m sends to, as far as it has sent.
+    /// Where str0m sent the handshake to, or a new agreement on ICE has led since.
     nominated: Option<SocketAddr>,
+    /// ICE was agreed on anew: whoever it nominates first is the client.
+    restarting: bool,
     /// Where that goes instead.
     moved_to: Option<SocketAddr>,
     heard_at: Option<Instant>,
@@ -71,6 +72,7 @@ impl Way {
         }
         if self.current() == Some(source) {
             self.verified = None;
+            self.restarting = false;
         } else {
             self.asks = Some(source);
         }
@@ -81,7 +83,10 @@ impl Way {
     pub(crate) fn departs(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) -> SocketAddr {
         if is_stun(bytes) {
             let verified = answered(bytes).is_some() && self.asks == Some(to);
-            if verified && self.nominated.is_some() {
+            if verified && self.restarting {
+                self.asks = None;
+                self.go_to(now, to);
+            } else if verified && self.nominated.is_some() {
                 self.verified = Some((to, now));
                 self.asks = None;
                 self.move_if_silent(now);
@@ -89,13 +94,29 @@ impl Way {
             return to;
         }
         if self.nominated != Some(to) {
-            self.nominated = Some(to);
-            self.moved_to = None;
-            self.verified = None;
-            self.heard_at = Some(now);
+            self.go_to(now, to);
         }
         self.move_if_silent(now);
         self.moved_to.unwrap_or(to)
+    }
+
+    /// ICE is agreed on anew (RFC 8445, section 2.4).
+    pub(crate) fn restarts(&mut self) {
+        self.restarting = true;
+    }
+
+    fn go_to(&mut self, now: Instant, to: SocketAddr) {
+        self.nominated = Some(to);
+        self.restarting = false;
+        self.moved_to = None;
+        self.verified = None;
+        self.heard_at = Some(now);
+    }
+
+    /// Where media goes to now.
+    pub(crate) fn media(&mut self, now: Instant) -> Option<SocketAddr> {
+        self.move_if_silent(now);
+        self.current()
     }
 
     fn move_if_silent(&mut self, now: Instant) {
@@ -107,7 +128,7 @@ impl Way {
         }
     }
 
-    /// Where media goes to.
+    /// Where media went to last.
     pub(crate) fn current(&self) -> Option<SocketAddr> {
         self.moved_to.or(self.nominated)
     }

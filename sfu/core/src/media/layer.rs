@@ -7,11 +7,10 @@
 use std::time::{Duration, Instant};
 
 use sfu_protocol::media::Codec;
-use str0m::rtp::Vp8Descriptor;
 
 use super::demand::LayerSet;
 use super::packet::MAX_LAYERS;
-use super::{h264, vp9};
+use super::{h264, vp8, vp9};
 
 /// A layer that was silent for this long while another layer of its track flowed has been
 /// switched off by the publisher (bandwidth, CPU). Chrome stops a layer between two frames, and
@@ -26,7 +25,7 @@ const ASSUMED_HEIGHT: u16 = 720;
 pub(crate) struct Reading {
     pub(crate) entry_point: bool,
     pub(crate) height: Option<u16>,
-    pub(crate) vp8: Option<Vp8Descriptor>,
+    pub(crate) vp8: Option<vp8::Descriptor>,
 }
 
 /// Reads a payload. Anything may be in it.
@@ -52,7 +51,7 @@ pub(crate) fn read(codec: Codec, payload: &[u8]) -> Reading {
 }
 
 fn read_vp8(payload: &[u8]) -> Reading {
-    let Ok(descriptor) = Vp8Descriptor::parse(payload) else {
+    let Some(descriptor) = vp8::Descriptor::parse(payload) else {
         return Reading::default();
     };
     let entry_point = descriptor.starts_keyframe(payload);

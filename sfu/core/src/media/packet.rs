@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sfu_protocol::media::Codec;
-use str0m::rtp::{ExtensionValues, Vp8Descriptor};
+
+use super::vp8;
 
 /// Layers of one track, at most. More rids than that are refused in the offer.
 pub(crate) const MAX_LAYERS: usize = 4;
@@ -37,9 +38,17 @@ pub(crate) struct Packet {
     /// Picture height, when this packet says it.
     pub(crate) height: Option<u16>,
     /// Where the VP8 payload descriptor keeps its numbers.
-    pub(crate) vp8: Option<Vp8Descriptor>,
-    /// Loudness in dBov, 0 the loudest, -127 silence (RFC 6464).
-    pub(crate) level_dbov: Option<i8>,
-    /// Header extensions that are passed on.
-    pub(crate) extensions: ExtensionValues,
+    pub(crate) vp8: Option<vp8::Descriptor>,
+    /// How loud it is, as its sender wrote it (RFC 6464): a voice bit, and how far below the
+    /// loudest.
+    pub(crate) audio_level: Option<u8>,
+    /// How the picture is to be turned, as its sender wrote it.
+    pub(crate) orientation: Option<u8>,
+}
+
+impl Packet {
+    /// Loudness in dBov, 0 the loudest, -127 silence.
+    pub(crate) fn level_dbov(&self) -> Option<i8> {
+        self.audio_level.map(|level| -((level & 0x7f) as i8))
+    }
 }

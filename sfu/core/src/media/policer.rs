@@ -31,31 +31,12 @@ const RTCP_PER_SECOND: u64 = 300;
 /// The same in bytes: a request for retransmissions names up to four packets in a byte.
 const RTCP_BYTES_PER_SECOND: u64 = 65_536;
 
-/// First packets under an SSRC that no stream has: each is tried and undone when it proves forged.
-const TRIALS_PER_SECOND: u64 = 100;
-
 /// SSRCs that a client may bring in a burst: every layer of every source with its repair stream,
-/// twice over. `str0m` remembers each of them.
+/// twice over.
 const SSRC_BURST: u32 = 64;
 
 /// How often it may bring another for longer.
 const AN_SSRC_EVERY: Duration = Duration::from_secs(5);
-
-/// Transport-wide numbers of one client. A report every 50 ms has room for 1,050 bytes, and a number
-/// takes 2.3 of them at most: where they came in a row 9,000 a second can be reported on. Half of
-/// it is 50 Mbit/s of video.
-pub(crate) const TRANSPORT_WIDE_PER_SECOND: u64 = 5_000;
-
-/// How far they may leap: as far as the transport can tell later from earlier.
-const TRANSPORT_WIDE_BURST: u32 = 0x7fff;
-
-/// Numbers far ahead of a client's count under which nothing may be heard: first packets of streams
-/// after much padding.
-const LEAPS: u32 = 128;
-
-/// How often there may be another for longer: twenty a second can be reported on, should they be
-/// the worst.
-const A_LEAP_EVERY: Duration = Duration::from_secs(1);
 
 /// A token bucket that counts in time: a full one holds what its burst takes to earn.
 #[derive(Debug, Clone, Copy)]
@@ -97,13 +78,6 @@ impl Bucket {
             self.saved -= cost;
         }
         enough
-    }
-
-    /// How many tokens there are.
-    pub(crate) fn left(&mut self, now: Instant) -> u64 {
-        self.fill(now);
-        let left = self.saved.as_nanos() / self.a_token.as_nanos().max(1);
-        u64::try_from(left).unwrap_or(u64::MAX)
     }
 
     /// Whether it is empty: not one token can be taken.
@@ -165,22 +139,6 @@ impl Policer {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.pieces.take(1, now) && self.bytes.take(bytes, now)
     }
-}
-
-/// For packets under SSRCs that no stream has.
-pub(crate) fn trials() -> Bucket {
-    Bucket::per_second(TRIALS_PER_SECOND)
-}
-
-/// For how far a client's transport-wide numbers may be ahead.
-pub(crate) fn transport_wide() -> Bucket {
-    let period = Duration::from_secs(1) / TRANSPORT_WIDE_PER_SECOND as u32;
-    Bucket::slow(TRANSPORT_WIDE_BURST, period)
-}
-
-/// For numbers far ahead of a client's count.
-pub(crate) fn leaps() -> Bucket {
-    Bucket::slow(LEAPS, A_LEAP_EVERY)
 }
 
 /// For SSRCs that proved authentic.

@@ -107,6 +107,11 @@ impl Timeline {
         }
     }
 
+    /// Units of a timestamp are in a second.
+    pub(crate) fn clock_rate_hz(&self) -> u32 {
+        self.clock_rate_hz
+    }
+
     /// Begins a segment with this packet.
     pub(crate) fn begin(&mut self, input: Numbers, now: Instant) {
         let seq_delta = input.seq.wrapping_sub(self.highest_seq.wrapping_add(1));

@@ -102,12 +102,8 @@ impl Light {
     /// # Errors
     /// [`Refused::Keying`]
     pub(super) fn new(keying: &Keying, own: End, now: Instant) -> Result<Self, Refused> {
-        let other = match own {
-            End::Client => End::Server,
-            End::Server => End::Client,
-        };
         Ok(Light {
-            opener: keying.opener(other)?,
+            opener: keying.opener(own.other())?,
             lines: Lines::default(),
             streams: Vec::new(),
             last: 0,

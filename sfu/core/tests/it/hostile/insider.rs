@@ -400,19 +400,24 @@ fn whoever_comes_and_goes_without_end_is_kept_out_for_a_while() {
     )));
 }
 
-/// The transport extends these numbers to 64 bits, and reports on every one between the highest and
-/// the next. One below zero would be 2^64 above it, and the report without end.
+/// A number below zero counts as one ahead: reports on all between would have no end.
 #[test]
-fn transport_wide_numbers_below_zero_are_not_reported_on_without_end() {
+fn transport_wide_numbers_that_leap_are_not_reported_on_without_end() {
     let mut meeting = Meeting::new();
+    let before = meeting.world.shard.report();
     for below in [65_535, 40_000] {
         for number in [1_000, 1_001, below] {
             meeting.send_numbered(number, &[0x10, 0, 7]);
         }
-        meeting.through(10, |_| {});
+        meeting.world.run(Duration::from_secs(1));
     }
-    let dropped = meeting.world.shard.report().dropped;
-    assert_eq!(dropped.get(&DropReason::FarNumber), Some(&2));
+    let after = meeting.world.shard.report();
+    let said = after.datagrams_out - before.datagrams_out;
+    let bytes = after.bytes_out - before.bytes_out;
+    assert!(
+        said <= 40 && bytes <= 8_000,
+        "{said} datagrams, {bytes} bytes"
+    );
 }
 
 #[test]
@@ -463,7 +468,7 @@ fn offers_that_confuse_header_extensions_are_refused() {
 /// A report ends where neighbours came more than 8.19 s apart. Were every second number such a
 /// neighbour, a report would say one number, and what waits for its report would only grow.
 #[test]
-fn numbers_under_which_nothing_is_heard_do_not_hold_up_the_reports() {
+fn numbers_that_came_long_apart_do_not_hold_up_the_reports() {
     let mut meeting = Meeting::new();
     let repairs = meeting.repairs();
     let mut seq = 0;
@@ -473,10 +478,6 @@ fn numbers_under_which_nothing_is_heard_do_not_hold_up_the_reports() {
             let numbered = [(TRANSPORT_WIDE, &number.to_be_bytes()[..])];
             meeting.send_padding(&repairs, seq, &numbered);
         }
-    };
-    let far = |meeting: &Meeting| {
-        let dropped = meeting.world.shard.report().dropped;
-        dropped.get(&DropReason::FarNumber).copied().unwrap_or(0)
     };
     let wait_ms = |meeting: &mut Meeting, ms| meeting.world.run(Duration::from_millis(ms));
     meeting.send_numbered(2_000, &[0x10, 0, 7]);
@@ -488,9 +489,7 @@ fn numbers_under_which_nothing_is_heard_do_not_hold_up_the_reports() {
     pad(&mut meeting, 3_000..30_000);
     wait_ms(&mut meeting, 8_400);
     pad(&mut meeting, 3_001..30_000);
-    assert!(far(&meeting) > 26_000, "{}", far(&meeting));
-    // The stall that is left: one report for each number that he could send.
-    wait_ms(&mut meeting, 20_000);
+    wait_ms(&mut meeting, 3_000);
     let before = meeting.world.shard.report().datagrams_out;
     wait_ms(&mut meeting, 20_000);
     let a_second = (meeting.world.shard.report().datagrams_out - before) / 20;
