@@ -157,6 +157,9 @@ const SOCKET_SENT: Labelled<SocketCounts> = (
     ],
 );
 
+/// What comes of a post that is not refused.
+pub(crate) const JOINED: &str = "joined";
+
 /// Why a node closed a WebSocket on its own, or did not open it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignalEnd {
@@ -358,6 +361,14 @@ impl Metrics {
 
     pub(crate) fn signal_ended(&self, why: SignalEnd) {
         self.signals_ended.with_label_values(&[why.as_str()]).inc();
+    }
+
+    /// Offers will be posted to a door. What may come of them is there from the start, so that
+    /// its first rise can be seen.
+    pub(crate) fn awaits_posts(&self, door: &str, refusals: &[&str]) {
+        for outcome in refusals.iter().chain([&JOINED]) {
+            self.posts.with_label_values(&[door, outcome]);
+        }
     }
 
     /// An offer was posted to a door.

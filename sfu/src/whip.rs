@@ -31,6 +31,7 @@ use sfu_protocol::signal::MAX_SIGNAL_BYTES;
 use tokio::time::timeout;
 
 use crate::gate::{Full, Gate, unix_seconds};
+use crate::metrics::JOINED;
 use lines::{Door, direct};
 use problem::{Code, Problem};
 use session::{Arrival, Opened, Sessions};
@@ -62,6 +63,10 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
     };
     let whip = post(|doors, room, request| enter(Door::Whip, doors, room, request));
     let whep = post(|doors, room, request| enter(Door::Whep, doors, room, request));
+    for door in [Door::Whip, Door::Whep] {
+        let outcomes = Code::ALL.map(Code::as_str);
+        gate.metrics.awaits_posts(door.as_str(), &outcomes);
+    }
     let mut router = Router::new();
     for (door, entrance) in [(Door::Whip, whip), (Door::Whep, whep)] {
         let path = format!("/{}/{{room}}", door.as_str());
@@ -89,7 +94,7 @@ async fn enter(
     let metrics = doors.gate.metrics.clone();
     match open(door, doors, &room, request).await {
         Ok(opened) => {
-            metrics.posted(door.as_str(), "joined");
+            metrics.posted(door.as_str(), JOINED);
             created(door, &room, opened)
         }
         Err(problem) => {

@@ -30,6 +30,25 @@ pub(crate) enum Code {
 }
 
 impl Code {
+    pub(crate) const ALL: [Code; 16] = [
+        Code::GrantMissing,
+        Code::GrantInvalid,
+        Code::GrantExpired,
+        Code::NotAllowed,
+        Code::OriginRefused,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::TooSlow,
+        Code::TooLarge,
+        Code::NotSdp,
+        Code::Malformed,
+        Code::OfferUnusable,
+        Code::AddressLimit,
+        Code::LimitReached,
+        Code::Draining,
+        Code::Internal,
+    ];
+
     fn status(self) -> StatusCode {
         match self {
             Code::GrantMissing | Code::GrantInvalid | Code::GrantExpired => {
