@@ -10,11 +10,13 @@
 //! | [`window`] | which packet of a stream a sequence number is, and whether it came before |
 //! | [`reception`] | what came of a stream, what is missing, what its sender is told of it |
 //! | [`arrivals`] | when packets arrived, as their sender is told for its estimate of the path |
+//! | [`feedback`] | the same as it is heard |
 //!
 //! Whatever comes in may be hostile: it is refused, and nothing here panics for it.
 
 pub mod arrivals;
 pub mod dependency;
+pub mod feedback;
 pub mod keying;
 pub mod reception;
 pub mod rtcp;

@@ -1,0 +1,286 @@
+//! Tables of who gets what, and what holds for any slots and any budget.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn layers(kbps: &[u64]) -> [Option<Layer>; MAX_LAYERS] {
+    let mut layers = [None; MAX_LAYERS];
+    for (place, kbps) in kbps.iter().enumerate() {
+        layers[place] = Some(Layer {
+            index: place as u8,
+            height: 180 << place,
+            bps: Some(kbps * 1_000),
+        });
+    }
+    layers
+}
+
+fn camera() -> Asked {
+    Asked {
+        kind: Kind::Video,
+        max_height: 720,
+        priority: 0,
+        is_screen: false,
+        is_speaker: false,
+        layers: layers(&[150, 500, 1_500]),
+        has: Allotted::Nothing,
+    }
+}
+
+fn screen() -> Asked {
+    Asked {
+        is_screen: true,
+        max_height: 1_080,
+        ..camera()
+    }
+}
+
+fn voice(bps: u64) -> Asked {
+    let layer = Layer {
+        index: 0,
+        height: 0,
+        bps: Some(bps),
+    };
+    Asked {
+        kind: Kind::Audio,
+        layers: [Some(layer), None, None, None],
+        ..camera()
+    }
+}
+
+const NOTHING: Allotted = Allotted::Nothing;
+const PAUSED: Allotted = Allotted::Paused;
+const SMALL: Allotted = Allotted::Layer(0);
+const MIDDLE: Allotted = Allotted::Layer(1);
+const LARGE: Allotted = Allotted::Layer(2);
+
+fn given(kbps: u64, slots: &[Asked]) -> Vec<Allotted> {
+    allocate(kbps * 1_000, slots).slots
+}
+
+type Case<'a> = (&'a str, u64, &'a [Asked], &'a [Allotted]);
+
+fn check(cases: &[Case<'_>]) {
+    for (name, kbps, slots, expected) in cases {
+        assert_eq!(given(*kbps, slots), *expected, "{name}");
+    }
+}
+
+#[test]
+fn everybody_gets_something_before_anybody_gets_more() {
+    let two = [camera(), camera()];
+    let thumbnail = Asked {
+        max_height: 180,
+        ..camera()
+    };
+    let empty = Asked {
+        layers: [None; MAX_LAYERS],
+        ..camera()
+    };
+    check(&[
+        ("enough", 5_000, &two, &[LARGE, LARGE]),
+        ("everybody before more", 600, &two, &[SMALL, SMALL]),
+        ("the first gets more first", 1_000, &two, &[MIDDLE, SMALL]),
+        ("who comes first", 200, &two, &[SMALL, PAUSED]),
+        ("no more than is shown", 5_000, &[thumbnail], &[SMALL]),
+        ("nobody", 5_000, &[empty], &[NOTHING]),
+        ("nothing fits", 100, &[camera()], &[PAUSED]),
+    ]);
+}
+
+#[test]
+fn sound_then_screen_then_speaker_then_priority_then_place() {
+    let speaker = Asked {
+        is_speaker: true,
+        ..camera()
+    };
+    let pinned = Asked {
+        priority: 9,
+        ..camera()
+    };
+    let all = [pinned, speaker, screen()];
+    let cameras = [camera(), speaker, pinned];
+    let with = |voice| [camera(), voice];
+    check(&[
+        ("screen first", 200, &all, &[PAUSED, PAUSED, SMALL]),
+        ("speaker next", 400, &all, &[PAUSED, SMALL, SMALL]),
+        ("then priority", 400, &cameras, &[PAUSED, SMALL, SMALL]),
+        ("and so for more", 1_100, &cameras, &[SMALL, MIDDLE, SMALL]),
+        ("sound", 250, &with(voice(40_000)), &[PAUSED, SMALL]),
+        ("always", 10, &[voice(40_000), voice(0)], &[SMALL, SMALL]),
+        ("much of it", 460, &with(voice(300_000)), &[PAUSED, SMALL]),
+    ]);
+}
+
+#[test]
+fn what_is_there_stays_while_it_fits_and_what_is_not_comes_with_some_to_spare() {
+    let has = |has| Asked { has, ..camera() };
+    for (kbps, had, gets) in [
+        (1_500, LARGE, LARGE),
+        (1_499, LARGE, MIDDLE),
+        (1_600, MIDDLE, MIDDLE),
+        (1_705, MIDDLE, LARGE),
+        (150, SMALL, SMALL),
+        (149, SMALL, PAUSED),
+        (170, PAUSED, PAUSED),
+        (173, PAUSED, SMALL),
+    ] {
+        assert_eq!(given(kbps, &[has(had)]), [gets], "{kbps} {had:?}");
+    }
+}
+
+#[test]
+fn what_all_would_take_is_told_to_who_probes() {
+    let plan = allocate(0, &[camera(), screen(), voice(0)]);
+    assert_eq!(plan.wanted_bps, 1_500_000 + 1_500_000 + VOICE_BPS);
+    assert_eq!(plan.slots, [PAUSED, PAUSED, SMALL]);
+}
+
+#[test]
+fn a_layer_that_nobody_has_measured_is_guessed_by_its_height() {
+    let mut asked = camera();
+    for layer in asked.layers.iter_mut().flatten() {
+        layer.bps = None;
+    }
+    let takes: Vec<u64> = asked.layers.iter().flatten().map(Layer::bps).collect();
+    assert_eq!(takes, [129_600, 518_400, 2_073_600]);
+    assert_eq!(given(2_000, &[asked]), [MIDDLE]);
+}
+
+fn any_allotted() -> impl Strategy<Value = Allotted> {
+    prop_oneof![
+        Just(NOTHING),
+        Just(PAUSED),
+        (0..4_u8).prop_map(Allotted::Layer)
+    ]
+}
+
+prop_compose! {
+    fn any_asked()(
+        is_voice in prop::bool::weighted(0.2),
+        max_height in 0..1_500_u16,
+        priority in 0..3_u8,
+        is_screen in prop::bool::weighted(0.2),
+        is_speaker in prop::bool::weighted(0.2),
+        kbps in prop::collection::vec(20..3_000_u64, 0..=4),
+        has in any_allotted(),
+    ) -> Asked {
+        let mut kbps = kbps;
+        kbps.sort_unstable();
+        if is_voice {
+            kbps.truncate(1);
+        }
+        Asked {
+            kind: if is_voice { Kind::Audio } else { Kind::Video },
+            max_height,
+            priority,
+            is_screen,
+            is_speaker,
+            layers: layers(&kbps),
+            has,
+        }
+    }
+}
+
+/// Who is served in order, then how well: what a larger budget never makes smaller.
+fn served(slots: &[Asked], plan: &Plan) -> (Vec<bool>, Vec<u8>) {
+    let layer = |at: &usize| match plan.slots[*at] {
+        Allotted::Layer(layer) => Some(layer),
+        _ => None,
+    };
+    let order = order(slots);
+    let served = order.iter().map(|at| layer(at).is_some()).collect();
+    let layers = order.iter().map(|at| layer(at).unwrap_or(0)).collect();
+    (served, layers)
+}
+
+proptest! {
+    #[test]
+    fn a_plan_never_takes_more_than_the_budget_but_for_sound(
+        slots in prop::collection::vec(any_asked(), 0..12),
+        kbps in 0..20_000_u64,
+    ) {
+        let plan = allocate(kbps * 1_000, &slots);
+        let video = slots.iter().zip(&plan.slots).filter(|(asked, _)| asked.kind == Kind::Video);
+        let takes: u64 = video
+            .filter_map(|(asked, allotted)| {
+                let layers = asked.layers.iter().flatten();
+                let mut layers = layers.filter(|layer| *allotted == Allotted::Layer(layer.index));
+                layers.next().map(Layer::bps)
+            })
+            .sum();
+        let sound = sound_bps(&slots);
+        prop_assert_eq!(plan.bps, takes + sound);
+        prop_assert!(plan.bps <= sound.max(kbps * 1_000));
+        prop_assert!(plan.bps <= plan.wanted_bps.max(sound));
+        prop_assert_eq!(allocate(kbps * 1_000, &slots), plan, "the same again");
+    }
+
+    #[test]
+    fn sound_is_never_paused_and_video_only_where_something_is_offered(
+        slots in prop::collection::vec(any_asked(), 0..12),
+        kbps in 0..5_000_u64,
+    ) {
+        let plan = allocate(kbps * 1_000, &slots);
+        for (asked, allotted) in slots.iter().zip(&plan.slots) {
+            match (asked.layers[0], asked.kind) {
+                (None, _) => prop_assert_eq!(*allotted, NOTHING),
+                (Some(_), Kind::Audio) => prop_assert_eq!(*allotted, SMALL),
+                (Some(_), Kind::Video) => prop_assert_ne!(*allotted, NOTHING),
+            }
+        }
+    }
+
+    #[test]
+    fn more_budget_serves_nobody_worse_in_order(
+        slots in prop::collection::vec(any_asked(), 0..8),
+        kbps in 0..8_000_u64,
+        more in 1..3_000_u64,
+    ) {
+        let slots: Vec<Asked> = slots.into_iter().map(|asked| Asked { has: NOTHING, ..asked }).collect();
+        let less = allocate(kbps * 1_000, &slots);
+        let more = allocate((kbps + more) * 1_000, &slots);
+        prop_assert!(served(&slots, &less) <= served(&slots, &more));
+    }
+
+    /// Whoever is paused would not fit even in place of everybody after it.
+    #[test]
+    fn nobody_waits_for_somebody_who_comes_later(
+        slots in prop::collection::vec(any_asked(), 0..8),
+        kbps in 0..4_000_u64,
+    ) {
+        let plan = allocate(kbps * 1_000, &slots);
+        let order = order(&slots);
+        for (rank, at) in order.iter().enumerate() {
+            if plan.slots[*at] != PAUSED {
+                continue;
+            }
+            let before = order[..rank].iter().filter(|at| plan.slots[**at] != PAUSED);
+            let smallest = |at: &usize| slots[*at].layers[0].map_or(0, |layer| layer.bps());
+            let taken: u64 = before.map(smallest).sum();
+            let left = (kbps * 1_000).saturating_sub(sound_bps(&slots) + taken);
+            prop_assert!(with_some_to_spare(smallest(at)) > left);
+        }
+    }
+
+    /// With the budget that it was made for, a plan that is carried out is the next plan.
+    #[test]
+    fn a_plan_that_is_carried_out_stays(
+        slots in prop::collection::vec(any_asked(), 0..8),
+        kbps in 0..8_000_u64,
+    ) {
+        let carried_out = |slots: &[Asked], plan: &Plan| -> Vec<Asked> {
+            let pairs = slots.iter().zip(&plan.slots);
+            pairs.map(|(asked, has)| Asked { has: *has, ..*asked }).collect()
+        };
+        let mut slots = slots;
+        let mut plan = allocate(kbps * 1_000, &slots);
+        // What gives way to somebody earlier may let others in, once for each slot.
+        for _ in 0..=slots.len() {
+            slots = carried_out(&slots, &plan);
+            plan = allocate(kbps * 1_000, &slots);
+        }
+        prop_assert_eq!(&allocate(kbps * 1_000, &carried_out(&slots, &plan)).slots, &plan.slots);
+    }
+}

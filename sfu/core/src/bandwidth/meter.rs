@@ -1,0 +1,110 @@
+//! How much there is in a second: bytes counted in a sliding window. A packet costs an addition.
+
+use std::time::{Duration, Instant};
+
+/// The window is cut into so many parts; the oldest goes when a new one begins.
+const PARTS: usize = 4;
+
+/// A rate over the last one or two seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Meter {
+    parts: [u32; PARTS],
+    /// When the newest part began.
+    began_at: Option<Instant>,
+    /// How many parts before the newest were counted since it began from nothing.
+    full: u8,
+}
+
+impl Meter {
+    /// How long a part is: a window of two seconds evens out what an encoder does from frame to
+    /// frame, keyframes included.
+    const PART: Duration = Duration::from_millis(500);
+
+    /// Counts a packet.
+    pub(crate) fn add(&mut self, now: Instant, bytes: usize) {
+        self.pass(now);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.parts[0] = self.parts[0].saturating_add(bytes);
+    }
+
+    /// The rate. `None` before it was counted for half a second.
+    pub(crate) fn bps(&self, now: Instant) -> Option<u64> {
+        let mut passed = *self;
+        passed.pass(now);
+        let into = now.saturating_duration_since(passed.began_at?);
+        if passed.full == 0 {
+            return None;
+        }
+        let bytes: u64 = passed.parts.iter().map(|&bytes| u64::from(bytes)).sum();
+        let over = Self::PART * u32::from(passed.full) + into;
+        let bits = u128::from(bytes) * 8 * 1_000_000;
+        u64::try_from(bits / over.as_micros().max(1)).ok()
+    }
+
+    /// Lets time pass: parts that are over move on.
+    fn pass(&mut self, now: Instant) {
+        let began_at = *self.began_at.get_or_insert(now);
+        let parts = now.saturating_duration_since(began_at).as_micros() / Self::PART.as_micros();
+        if parts == 0 {
+            return;
+        }
+        if parts as usize >= PARTS {
+            // Nothing of the window is left, and that nothing came in it is known.
+            self.parts = [0; PARTS];
+            self.full = (PARTS - 1) as u8;
+        } else {
+            self.parts.rotate_right(parts as usize);
+            self.parts[..parts as usize].fill(0);
+            self.full = (self.full + parts as u8).min((PARTS - 1) as u8);
+        }
+        let passed = Self::PART * u32::try_from(parts).unwrap_or(u32::MAX);
+        self.began_at = began_at.checked_add(passed).or(Some(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_steady_stream_has_its_rate_from_the_first_half_second_on() {
+        let t0 = crate::testing::start();
+        let mut meter = Meter::default();
+        for packet in 0..500_u64 {
+            meter.add(t0 + ms(packet * 10), 1_250);
+            let bps = meter.bps(t0 + ms(packet * 10));
+            match packet < 50 {
+                true => assert_eq!(bps, None, "{packet}"),
+                false => assert!(bps.is_some_and(|bps| (950_000..1_050_000).contains(&bps))),
+            }
+        }
+    }
+
+    #[test]
+    fn what_stopped_is_nothing_after_two_seconds() {
+        let t0 = crate::testing::start();
+        let mut meter = Meter::default();
+        for packet in 0..200_u64 {
+            meter.add(t0 + ms(packet * 10), 1_250);
+        }
+        assert!(meter.bps(t0 + ms(3_000)).is_some_and(|bps| bps < 600_000));
+        assert_eq!(meter.bps(t0 + ms(4_100)), Some(0));
+        assert_eq!(meter.bps(t0 + Duration::from_secs(1 << 20)), Some(0));
+    }
+
+    #[test]
+    fn a_change_is_seen_within_two_seconds() {
+        let t0 = crate::testing::start();
+        let mut meter = Meter::default();
+        for packet in 0..400_u64 {
+            let bytes = if packet < 200 { 250 } else { 2_500 };
+            meter.add(t0 + ms(packet * 10), bytes);
+        }
+        let bps = meter.bps(t0 + ms(4_000));
+        assert!(bps.is_some_and(|bps| bps > 1_900_000), "{bps:?}");
+    }
+}
