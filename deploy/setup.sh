@@ -5,6 +5,8 @@
 #   deploy/setup.sh test     that, and what `make test` needs beside it
 set -euo pipefail
 
+cd "$(dirname "$0")/.."
+
 purpose=${1:?"say for what: build or test"}
 
 # clang and libclang read FFmpeg's headers for the bindings; cmake builds aws-lc.
@@ -14,7 +16,8 @@ packages=(
     libswscale-dev libswresample-dev
 )
 if [[ $purpose == test ]]; then
-    packages+=(chromium)
+    # python3-venv holds a WebRTC client that others wrote.
+    packages+=(chromium python3-venv)
 fi
 
 stop() {
@@ -56,6 +59,20 @@ require_node() {
     [[ $major -ge 20 ]] || stop "Node.js 20 or newer is needed, this is $(node --version)"
 }
 
+# aiortc, in a Python of its own below cargo's target folder.
+make_stranger() {
+    local requirements=deploy/colloquy/tests/stranger/requirements.txt
+    local place=${CARGO_TARGET_DIR:-$PWD/target}/stranger wanted
+    wanted=$(sha256sum <"$requirements")
+    [[ -f $place/made-of && $(<"$place/made-of") == "$wanted" ]] && return
+    echo "setup: installing $(grep ^aiortc "$requirements") into $place"
+    rm -rf "$place"
+    python3 -m venv "$place"
+    "$place/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
+        --requirement "$requirements"
+    printf '%s\n' "$wanted" >"$place/made-of"
+}
+
 require_lints() {
     command -v rustup >/dev/null || return 0
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
@@ -69,5 +86,9 @@ else
 fi
 require cargo "the Rust toolchain (https://rustup.rs)"
 require_node
-[[ $purpose == test ]] && require_lints
+if [[ $purpose == test ]]; then
+    require_lints
+    require python3 "Python 3.11 or newer"
+    make_stranger
+fi
 exit 0

@@ -11,6 +11,7 @@ mod rough;
 mod serving;
 mod siege;
 mod stopping;
+mod stranger;
 mod strict;
 mod tls_front;
 mod turn;
