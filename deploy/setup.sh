@@ -17,7 +17,7 @@ packages=(
 )
 if [[ $purpose == test ]]; then
     # python3-venv holds a WebRTC client that others wrote.
-    packages+=(chromium python3-venv)
+    packages+=(chromium firefox-esr python3-venv)
 fi
 
 stop() {

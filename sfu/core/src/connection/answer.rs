@@ -7,6 +7,7 @@ use str0m::{IceCreds, Rtc};
 
 use super::downlink::{Accepted, Feed, Slot, Streams};
 use super::negotiate::{self, OfferError, Plan};
+use super::order;
 use super::recover::Redundant;
 use super::uplink::{self, Line};
 use super::{Connection, MAX_PARKED, Step};
@@ -40,7 +41,7 @@ impl Connection {
                 .map_err(|_| OfferError::Unusable)
         });
         self.settle(step);
-        let mut answer = accepted?.to_sdp_string();
+        let mut answer = order::as_offered(&accepted?.to_sdp_string(), sdp);
         let after = self.rtc.direct_api().local_ice_credentials();
         if after != before {
             // An ICE restart: str0m made up credentials that name no connection of ours.

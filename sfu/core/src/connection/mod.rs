@@ -13,6 +13,7 @@ mod extensions;
 mod feedback;
 mod incoming;
 pub(crate) mod negotiate;
+mod order;
 mod outgoing;
 mod reach;
 mod recover;
