@@ -43,6 +43,7 @@ pub(crate) struct Stage {
     pub(crate) deadlines: Deadlines,
     pub(crate) events: VecDeque<(ConnectionId, ConnectionEvent)>,
     pub(crate) report: Report,
+    scratch: Vec<u8>,
 }
 
 impl Stage {
@@ -63,6 +64,7 @@ impl Stage {
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             report: Report::default(),
+            scratch: Vec::new(),
         }
     }
 
@@ -223,6 +225,7 @@ impl Stage {
             out,
             events: &mut self.events,
             report: &mut self.report,
+            scratch: &mut self.scratch,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| act(connection, &mut step)));
         match outcome {

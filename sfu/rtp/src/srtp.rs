@@ -299,11 +299,17 @@ impl Opener {
         Ok(index)
     }
 
-    /// Opens an RTCP packet. The window of the sender's SSRC, see [`rtcp_sender`], learns of it.
+    /// Opens an RTCP packet into `plain`, whatever was in it before. The window of the sender's
+    /// SSRC, see [`rtcp_sender`], learns of it.
     ///
     /// # Errors
-    /// See [`Refused`].
-    pub fn open_rtcp(&self, window: &mut Window, packet: &[u8]) -> Result<Vec<u8>, Refused> {
+    /// See [`Refused`]. What is in `plain` then means nothing.
+    pub fn open_rtcp(
+        &self,
+        window: &mut Window,
+        packet: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
         let ssrc = rtcp_sender(packet).ok_or(Refused::Malformed)?;
         let tag_bytes = self.rtcp.tag_bytes();
         let text_end = packet.len().checked_sub(tag_bytes + SRTCP_WORD_BYTES);
@@ -326,19 +332,33 @@ impl Opener {
             0 => text_end,
             _ => RTCP_HEAD_BYTES,
         };
-        let mut plain = readable.to_vec();
+        plain.clear();
+        plain.extend_from_slice(readable);
         let (head, text) = readable.split_at(clear);
         let (number, plain_text) = ((ssrc, index), &mut plain[clear..]);
         match &self.rtcp {
             Cipher::Gcm(gcm) => {
-                gcm.open(number, &[head, &word].concat(), (text, tag), plain_text)?;
+                let mut authentic = [0; RTCP_HEAD_BYTES + SRTCP_WORD_BYTES];
+                let long;
+                let authentic = match head.first_chunk::<RTCP_HEAD_BYTES>() {
+                    Some(first) if head.len() == first.len() => {
+                        authentic[..RTCP_HEAD_BYTES].copy_from_slice(first);
+                        authentic[RTCP_HEAD_BYTES..].copy_from_slice(&word);
+                        authentic.as_slice()
+                    }
+                    _ => {
+                        long = [head, &word].concat();
+                        long.as_slice()
+                    }
+                };
+                gcm.open(number, authentic, (text, tag), plain_text)?;
             }
             Cipher::Counter(counter) => {
                 counter.open(number, head, (text, tag), word, plain_text)?;
             }
         }
         window.note(index);
-        Ok(plain)
+        Ok(())
     }
 }
 

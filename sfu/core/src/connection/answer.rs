@@ -33,7 +33,7 @@ impl Connection {
     ) -> Result<Negotiated, OfferError> {
         let extensions = self.extensions.agree(&plan.extensions)?;
         let before = self.rtc.direct_api().local_ice_credentials();
-        let offer = SdpOffer::from_sdp_string(&negotiate::without_candidates(sdp));
+        let offer = SdpOffer::from_sdp_string(&negotiate::for_transport(sdp, plan));
         let accepted = offer.map_err(|_| OfferError::Unusable).and_then(|offer| {
             self.rtc
                 .sdp_api()
@@ -65,7 +65,7 @@ impl Connection {
             .agree(&mut self.rtc, &self.extensions, &self.uplink);
         self.settle(step);
         Ok(Negotiated {
-            answer,
+            answer: with_streams(&answer, self.slots.iter().flatten(), &self.talk.name),
             ended,
             unfed,
         })
@@ -91,20 +91,19 @@ impl Connection {
             if self.slots.iter().flatten().any(|slot| slot.mid == mid) {
                 continue;
             }
-            let mut direct = self.rtc.direct_api();
-            let Some(stream) = direct.stream_tx_by_mid(mid, None) else {
+            let formats = formats_of(&self.rtc, mid);
+            if formats.is_empty() {
                 continue;
-            };
-            let streams = Streams {
-                media: *stream.ssrc(),
-                repair: stream.rtx().map(|repair| *repair),
-            };
+            }
             // The stream of an m-line that comes back is the same to its receiver, so its
             // numbers go on.
-            let is_it = |slot: &Slot| slot.mid == mid && slot.streams == streams;
-            let known = self.parked.iter().position(is_it);
+            let known = self.parked.iter().position(|slot| slot.mid == mid);
             let slot = known.and_then(|at| self.parked.remove(at));
             let slot = Some(slot.unwrap_or_else(|| {
+                let streams = Streams {
+                    media: ssrc(chance),
+                    repair: (planned.kind == Kind::Video).then(|| ssrc(chance)),
+                };
                 Slot::new(planned.slot.clone(), planned.kind, mid, streams, chance())
             }));
             match self.slots.iter_mut().find(|place| place.is_none()) {
@@ -121,17 +120,47 @@ impl Connection {
                 .map(|redundant| redundant.payload_type)
                 .filter(|pt| slot.kind == Kind::Audio && offered & 1 << (*pt & 0x7f) != 0);
         }
-        let named = self.slots.iter().flatten().next();
-        if let Some(media) = named.and_then(|slot| self.rtc.media(slot.mid)) {
-            media.cname().clone_into(&mut self.talk.name);
-        }
         unfed
     }
 }
 
+/// A number that is nobody's: zero is for probes.
+fn ssrc(chance: &mut dyn FnMut() -> u64) -> u32 {
+    (chance() as u32).max(1)
+}
+
+/// An answer that says of each slot what is sent on it: its streams (RFC 5576), which are ours.
+fn with_streams<'a>(
+    answer: &str,
+    slots: impl Iterator<Item = &'a Slot> + Clone,
+    name: &str,
+) -> String {
+    let mut spoken = String::with_capacity(answer.len());
+    for section in negotiate::sections(answer) {
+        let slot = negotiate::mid_of(section);
+        let slot = slot.and_then(|mid| slots.clone().find(|slot| *slot.mid == *mid));
+        let Some(slot) = slot else {
+            spoken.push_str(section);
+            continue;
+        };
+        spoken.push_str(&section.replace("a=inactive\r\n", "a=sendonly\r\n"));
+        let Streams { media, repair } = slot.streams;
+        if let Some(repair) = repair {
+            spoken.push_str(&format!("a=ssrc-group:FID {media} {repair}\r\n"));
+        }
+        for ssrc in [Some(media), repair].into_iter().flatten() {
+            spoken.push_str(&format!("a=ssrc:{ssrc} cname:{name}\r\n"));
+        }
+    }
+    // It is kept for a client that comes back.
+    spoken.shrink_to_fit();
+    spoken
+}
+
 /// What the client can take on an m-line.
 fn formats_of(rtc: &Rtc, mid: Mid) -> Vec<Accepted> {
-    let Some(media) = rtc.media(mid) else {
+    let media = rtc.media(mid);
+    let Some(media) = media.filter(|media| !media.disabled() && !media.stopped()) else {
         return Vec::new();
     };
     let params = rtc.codec_config().params().iter();

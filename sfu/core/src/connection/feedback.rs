@@ -38,6 +38,7 @@ impl Talk {
     pub(super) fn new(own_ssrc: u32) -> Self {
         Talk {
             own_ssrc,
+            name: format!("{own_ssrc:08x}"),
             ..Talk::default()
         }
     }
@@ -55,7 +56,7 @@ impl Talk {
     }
 
     /// Opens what a sender says; none when it is not authentic, or came before.
-    fn open(&mut self, opener: &Opener, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn open(&mut self, opener: &Opener, bytes: &[u8], plain: &mut Vec<u8>) -> Option<()> {
         let sender = rtcp_sender(bytes)?;
         let known = self.senders.iter().position(|(ssrc, _)| *ssrc == sender);
         let mut first = Window::default();
@@ -64,11 +65,11 @@ impl Talk {
             None if self.senders.len() < MAX_SENDERS => &mut first,
             None => return None,
         };
-        let packet = opener.open_rtcp(window, bytes).ok()?;
+        opener.open_rtcp(window, bytes, plain).ok()?;
         if known.is_none() {
             self.senders.push((sender, first));
         }
-        Some(packet)
+        Some(())
     }
 }
 
@@ -81,13 +82,18 @@ impl Connection {
         let Some(opener) = &self.opener else {
             return step.report.drop_one(DropReason::Unsecured);
         };
-        let Some(packet) = self.talk.open(opener, bytes) else {
-            step.report.transport_errors += 1;
-            return;
-        };
+        let mut packet = std::mem::take(step.scratch);
+        match self.talk.open(opener, bytes, &mut packet) {
+            Some(()) => self.hear_all(step, &packet),
+            None => step.report.transport_errors += 1,
+        }
+        *step.scratch = packet;
+    }
+
+    fn hear_all(&mut self, step: &mut Step<'_>, packet: &[u8]) {
         self.authentic = true;
         let mut asked = Vec::new();
-        rtcp::read(&packet, |said| match said {
+        rtcp::read(packet, |said| match said {
             Said::Sending(sending) => self.hear_sender(step, sending),
             Said::Missing { ssrc, packets } => asked.push((ssrc, packets)),
             Said::PictureLost { ssrc } => {

@@ -75,6 +75,8 @@ pub(crate) struct Step<'a> {
     pub(crate) out: &'a mut Departures,
     pub(crate) events: &'a mut VecDeque<(ConnectionId, ConnectionEvent)>,
     pub(crate) report: &'a mut Report,
+    /// Room for a message that is being read.
+    pub(crate) scratch: &'a mut Vec<u8>,
 }
 
 /// What a connection is made of.

@@ -122,12 +122,61 @@ pub(crate) fn plan(sdp: &str, publish: &[PublishLine]) -> Result<Plan, OfferErro
     Ok(plan)
 }
 
-/// The offer without candidates. An ICE-lite node checks none of them, and must not hold
-/// addresses that only the client's word stands for.
-pub(crate) fn without_candidates(sdp: &str) -> String {
-    sdp.split_inclusive('\n')
-        .filter(|line| !line.starts_with("a=candidate:"))
-        .collect()
+/// The offer as the transport sees it. An ICE-lite node checks no candidates, and must not hold
+/// addresses that only the client's word stands for. And nothing is sent by the transport: streams
+/// of slots are ours.
+pub(crate) fn for_transport(sdp: &str, plan: &Plan) -> String {
+    let mut seen = String::with_capacity(sdp.len());
+    for section in sections(sdp) {
+        let mid = mid_of(section);
+        let is_slot = |slot: &PlannedSlot| mid.is_some_and(|mid| mid == slot.slot.0);
+        let direction = match plan.slots.iter().any(is_slot) {
+            true => "a=inactive\r\n",
+            false => "a=sendonly\r\n",
+        };
+        // Who says nothing does both (RFC 8866, section 6.7).
+        let mut said = mid.is_none();
+        for line in section.split_inclusive('\n') {
+            match line.trim_end() {
+                text if text.starts_with("a=candidate:") => {}
+                "a=recvonly" | "a=sendrecv" | "a=sendonly" if mid.is_some() => {
+                    said = true;
+                    seen.push_str(direction);
+                }
+                text => {
+                    said |= text == "a=inactive" || text.starts_with("m=application");
+                    seen.push_str(line);
+                }
+            }
+        }
+        if !said {
+            seen.push_str(direction);
+        }
+    }
+    seen
+}
+
+/// The mid of a section.
+pub(super) fn mid_of(section: &str) -> Option<&str> {
+    let mut lines = section.lines();
+    lines.find_map(|line| line.strip_prefix("a=mid:"))
+}
+
+/// The part before the first m-line, then each m-line with what belongs to it.
+pub(super) fn sections(sdp: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(sdp);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (section, after) = match text.get(1..).and_then(|text| text.find("\nm=")) {
+            Some(at) => {
+                let (section, after) = text.split_at(at + 2);
+                (section, Some(after))
+            }
+            None => (text, None),
+        };
+        rest = after;
+        Some(section)
+    })
 }
 
 /// An m-line as the offer describes it.
@@ -351,10 +400,16 @@ mod tests {
     }
 
     #[test]
-    fn candidates_never_reach_the_transport() {
-        let cleaned = without_candidates(OFFER);
-        assert!(!cleaned.contains("candidate"));
-        assert_eq!(cleaned.lines().count(), OFFER.lines().count() - 1);
+    fn candidates_and_slots_never_reach_the_transport() {
+        let wanted = [publish("0", Source::Microphone)];
+        let plan = plan(OFFER, &wanted).expect("a good offer");
+        let seen = for_transport(OFFER, &plan);
+        assert!(!seen.contains("candidate") && !seen.contains("recvonly"));
+        assert_eq!(seen.lines().count(), OFFER.lines().count() - 1);
+        assert_eq!(seen.matches("a=inactive").count(), 3);
+        let published = OFFER.replace("a=sendonly", "a=sendrecv");
+        let same = for_transport(&published, &plan);
+        assert_eq!(same, seen, "what is published is not answered");
     }
 
     proptest! {

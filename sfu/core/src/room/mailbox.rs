@@ -2,6 +2,7 @@
 //! broke gets what it missed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use sfu_protocol::signal::{Envelope, NodeMessage};
 
@@ -20,29 +21,42 @@ pub(crate) struct Mailbox {
     /// The WebSocket that gets them; none while it is lost.
     pub(crate) signal: Option<SignalId>,
     last_seq: u64,
-    recent: VecDeque<Envelope>,
+    /// Numbered upwards to the last; what everybody is told is one for all of them.
+    recent: VecDeque<Arc<NodeMessage>>,
     recent_bytes: usize,
 }
 
 impl Mailbox {
-    pub(crate) fn send(&mut self, message: NodeMessage, outputs: &mut Vec<Output>) {
+    pub(crate) fn send(&mut self, message: impl Into<Arc<NodeMessage>>, outputs: &mut Vec<Output>) {
+        let message = message.into();
         self.last_seq += 1;
         let envelope = Envelope {
             seq: self.last_seq,
-            message,
+            message: NodeMessage::clone(&message),
         };
-        self.recent_bytes += cost(&envelope.message);
-        self.recent.push_back(envelope.clone());
+        self.recent_bytes += cost(&message);
+        self.recent.push_back(message);
         let over = |mailbox: &Self| {
             mailbox.recent.len() > MAX_RECENT
                 || mailbox.recent_bytes > MAX_RECENT_BYTES && mailbox.recent.len() > 1
         };
         while over(self) {
             if let Some(oldest) = self.recent.pop_front() {
-                self.recent_bytes -= cost(&oldest.message);
+                self.recent_bytes -= cost(&oldest);
             }
         }
         self.put(envelope, outputs);
+    }
+
+    /// Begins with the whole state, which is not kept: whoever never got it cannot go on from it, and
+    /// whoever goes on is told it anew.
+    pub(crate) fn begin(&mut self, joined: NodeMessage, outputs: &mut Vec<Output>) {
+        self.last_seq += 1;
+        self.recent.clear();
+        self.recent_bytes = 0;
+        let seq = self.last_seq;
+        let message = joined;
+        self.put(Envelope { seq, message }, outputs);
     }
 
     /// Continues on another WebSocket: `joined` repeats the number that the client has, then
@@ -55,15 +69,18 @@ impl Mailbox {
         outputs: &mut Vec<Output>,
     ) -> bool {
         self.signal = Some(signal);
-        let oldest = self
-            .recent
-            .front()
-            .map_or(self.last_seq + 1, |envelope| envelope.seq);
-        if seen > self.last_seq || seen.saturating_add(1) < oldest {
+        let before = self.last_seq - self.recent.len() as u64;
+        if seen > self.last_seq || seen < before {
             return false;
         }
-        let missed = self.recent.iter().filter(|envelope| envelope.seq > seen);
-        let missed: Vec<Envelope> = missed.cloned().collect();
+        let missed = self.recent.iter().skip((seen - before) as usize);
+        let missed: Vec<Envelope> = missed
+            .zip(seen + 1..)
+            .map(|(message, seq)| Envelope {
+                seq,
+                message: NodeMessage::clone(message),
+            })
+            .collect();
         let message = joined;
         self.put(Envelope { seq: seen, message }, outputs);
         for envelope in missed {
@@ -138,6 +155,23 @@ mod tests {
         assert!(mailbox.resume(SignalId(2), 2, lost(true), &mut outputs));
         assert_eq!(seqs(&outputs), [2, 3, 4]);
         assert!(!mailbox.resume(SignalId(2), 99, lost(true), &mut outputs));
+    }
+
+    #[test]
+    fn the_state_that_it_begins_with_has_a_number_and_is_not_kept() {
+        let mut mailbox = Mailbox::default();
+        let mut outputs = Vec::new();
+        mailbox.signal = Some(SignalId(1));
+        mailbox.begin(lost(true), &mut outputs);
+        mailbox.send(lost(true), &mut outputs);
+        assert_eq!(seqs(&outputs), [1, 2]);
+        outputs.clear();
+        assert!(mailbox.resume(SignalId(2), 1, lost(true), &mut outputs));
+        assert_eq!(seqs(&outputs), [1, 2]);
+        assert!(!mailbox.resume(SignalId(2), 0, lost(true), &mut outputs));
+        mailbox.begin(lost(true), &mut outputs);
+        assert_eq!((mailbox.recent.len(), mailbox.recent_bytes), (0, 0));
+        assert!(mailbox.resume(SignalId(2), 3, lost(true), &mut outputs));
     }
 
     #[test]

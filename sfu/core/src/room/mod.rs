@@ -11,6 +11,7 @@ mod speakers;
 mod tracks;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sfu_protocol::control::RoomEvent;
@@ -144,14 +145,18 @@ impl Room {
 
     /// Sends a message to everyone but one.
     fn tell_others(&mut self, but: ParticipantId, message: &NodeMessage, effects: &mut Effects) {
+        let message = Arc::new(message.clone());
         for seat in self.seats.values_mut().filter(|seat| seat.id != but) {
-            seat.mailbox.send(message.clone(), &mut effects.outputs);
+            seat.mailbox
+                .send(Arc::clone(&message), &mut effects.outputs);
         }
     }
 
     fn tell_all(&mut self, message: &NodeMessage, effects: &mut Effects) {
+        let message = Arc::new(message.clone());
         for seat in self.seats.values_mut() {
-            seat.mailbox.send(message.clone(), &mut effects.outputs);
+            seat.mailbox
+                .send(Arc::clone(&message), &mut effects.outputs);
         }
     }
 

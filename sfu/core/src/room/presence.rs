@@ -96,7 +96,9 @@ impl Room {
         let shown = seat.visible().then(|| seat.shown());
         self.seats.insert(id, seat);
         let joined = self.joined(id, false, arrival.reconnect_within_ms, arrival.at);
-        self.tell(id, joined, effects);
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.mailbox.begin(joined, &mut effects.outputs);
+        }
         if !self.speaking.is_empty() {
             let participants = self.speaking.clone();
             self.tell(id, NodeMessage::Speaking { participants }, effects);
@@ -122,7 +124,7 @@ impl Room {
             .mailbox
             .resume(arrival.signal, seen, joined.clone(), outputs)
         {
-            seat.mailbox.send(joined, outputs);
+            seat.mailbox.begin(joined, outputs);
             let slots = seat.slots.iter().flatten().map(|slot| SlotContent {
                 slot: slot.id.clone(),
                 track: slot.content,

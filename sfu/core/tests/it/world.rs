@@ -72,6 +72,12 @@ pub(crate) struct World {
     sent: Vec<(SocketAddr, Vec<u8>)>,
     /// Where datagrams went that no client was waiting for.
     pub(crate) astray: Vec<SocketAddr>,
+    /// What leaves: one buffer, as a worker has it.
+    out: Departures,
+    /// Says how many blocks of the heap the process has asked for.
+    pub(crate) meter: fn() -> u64,
+    /// How many of them the shard asked for.
+    pub(crate) taken: u64,
 }
 
 #[expect(
@@ -142,6 +148,9 @@ impl World {
             redundant: false,
             sent: Vec::new(),
             astray: Vec::new(),
+            out: Departures::new(),
+            meter: || 0,
+            taken: 0,
             lose_every: 0,
             carried: 0,
         }
@@ -332,17 +341,25 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) {
-        let mut out = Departures::new();
-        self.shard.handle(self.now, input, &mut out);
+        let mut out = std::mem::take(&mut self.out);
+        self.handle(input, &mut out);
         self.settle(out);
+    }
+
+    fn handle(&mut self, input: Input<'_>, out: &mut Departures) {
+        let before = (self.meter)();
+        self.shard.handle(self.now, input, out);
+        self.taken += (self.meter)() - before;
     }
 
     /// What is due at once happens, and what leaves arrives.
     fn settle(&mut self, mut out: Departures) {
         if self.shard.deadline().at <= self.now {
-            self.shard.handle(self.now, Input::Tick, &mut out);
+            self.handle(Input::Tick, &mut out);
         }
         self.deliver(&out);
+        out.clear();
+        self.out = out;
         self.collect();
     }
 
@@ -433,7 +450,7 @@ impl World {
                 return;
             }
             // One batch, as a worker reads it off its socket.
-            let mut out = Departures::new();
+            let mut out = std::mem::take(&mut self.out);
             for (source, bytes) in sent {
                 let gone = |client: &Client| client.address == source && client.unreachable;
                 if self.clients.iter().any(gone) || self.loses(&bytes) {
@@ -444,7 +461,7 @@ impl World {
                     destination: NODE,
                     bytes: &bytes,
                 };
-                self.shard.handle(self.now, datagram, &mut out);
+                self.handle(datagram, &mut out);
             }
             self.settle(out);
         }

@@ -323,9 +323,10 @@ impl Light {
             None if self.senders.len() < MAX_SENDERS => &mut new,
             None => return true,
         };
-        let Ok(packet) = self.opener.open_rtcp(window, bytes) else {
+        let mut packet = Vec::new();
+        if self.opener.open_rtcp(window, bytes, &mut packet).is_err() {
             return true;
-        };
+        }
         if known.is_none() {
             self.senders.push((sender, new));
         }
