@@ -19,7 +19,12 @@ pub struct Config {
     /// The UDP port of the first shard; shard N listens on `udp_port + N`. 0 lets the system
     /// choose a free port for each, which only tests want.
     pub udp_port: u16,
-    /// The address that the UDP sockets are bound to. Loopback until somebody opens it.
+    /// Whether clients may come over TCP where their network lets no UDP through.
+    pub tcp: bool,
+    /// The TCP port of the first shard; shard N listens on `tcp_port + N`. None: the numbers of the
+    /// UDP ports, where they are free.
+    pub tcp_port: Option<u16>,
+    /// The address that the UDP and TCP sockets are bound to. Loopback until somebody opens it.
     pub bind_ip: IpAddr,
     /// The address that clients are told, when it is not `bind_ip`: a public address in front
     /// of NAT, or one of many when `bind_ip` is `0.0.0.0`.
@@ -62,6 +67,8 @@ impl Default for Config {
         Config {
             node_id: "node-1".to_owned(),
             udp_port: 7882,
+            tcp: true,
+            tcp_port: None,
             bind_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             advertise_ip: None,
             shards: 0,
@@ -89,8 +96,10 @@ pub enum ConfigError {
     #[error("sfu.shards is {0}: at most {MAX_SHARDS}, or 0 for one on each core")]
     TooManyShards(u16),
     /// The last shard's port is past the end.
-    #[error("sfu.udp_port {first} leaves no room for {shards} shards below port 65536")]
+    #[error("sfu.{setting} {first} leaves no room for {shards} shards below port 65536")]
     PortsRunOut {
+        /// Of which ports.
+        setting: &'static str,
         /// The first port.
         first: u16,
         /// How many are needed.
@@ -131,9 +140,15 @@ impl Config {
             return Err(ConfigError::TooManyShards(self.shards));
         }
         let shards = self.shard_count();
-        if self.udp_port != 0 && self.udp_port.checked_add(shards - 1).is_none() {
+        let ports = [
+            ("udp_port", self.udp_port),
+            ("tcp_port", self.tcp_port.unwrap_or(0)),
+        ];
+        let runs_out = |&(_, first): &(_, u16)| first.checked_add(shards - 1).is_none();
+        if let Some((setting, first)) = ports.into_iter().find(runs_out) {
             return Err(ConfigError::PortsRunOut {
-                first: self.udp_port,
+                setting,
+                first,
                 shards,
             });
         }
@@ -205,6 +220,19 @@ impl Config {
         SocketAddr::new(self.bind_ip, port)
     }
 
+    /// Where shard `index` listens for streams, when its UDP socket is bound to `bound`; none
+    /// when it does not.
+    pub(crate) fn stream_address(&self, index: u16, bound: SocketAddr) -> Option<SocketAddr> {
+        let port = match self.tcp_port {
+            // Tests run many nodes: another has this number, perhaps.
+            None if self.udp_port == 0 => 0,
+            None => bound.port(),
+            Some(0) => 0,
+            Some(first) => first + index,
+        };
+        self.tcp.then(|| SocketAddr::new(self.bind_ip, port))
+    }
+
     /// The host candidates of a socket that is bound to `bound`. The first is the address that
     /// its datagrams count as arriving on.
     pub(crate) fn advertised(&self, bound: SocketAddr) -> Vec<SocketAddr> {
@@ -252,13 +280,20 @@ mod tests {
 
     #[test]
     fn each_unusable_setting_is_named() {
-        let wrong: [(&str, Result<(), ConfigError>); 10] = [
+        let wrong: [(&str, Result<(), ConfigError>); 11] = [
             ("sfu.node_id", with(|c| c.node_id = " ".into())),
             ("sfu.shards", with(|c| c.shards = 257)),
             (
                 "sfu.udp_port",
                 with(|c| {
                     c.udp_port = 65535;
+                    c.shards = 2;
+                }),
+            ),
+            (
+                "sfu.tcp_port",
+                with(|c| {
+                    c.tcp_port = Some(65535);
                     c.shards = 2;
                 }),
             ),
@@ -295,6 +330,25 @@ mod tests {
             c.shards = 2;
         });
         assert_eq!(outcome, Ok(()));
+    }
+
+    #[test]
+    fn streams_come_in_beside_datagrams_unless_said_otherwise() {
+        let bound = SocketAddr::new(ip("127.0.0.1"), 7885);
+        let of = |udp_port, tcp, tcp_port| {
+            let config = Config {
+                udp_port,
+                tcp,
+                tcp_port,
+                ..Config::default()
+            };
+            config.stream_address(3, bound).map(|at| at.port())
+        };
+        assert_eq!(of(7882, true, None), Some(7885));
+        assert_eq!(of(7882, true, Some(443)), Some(446));
+        assert_eq!(of(7882, true, Some(0)), Some(0));
+        assert_eq!(of(0, true, None), Some(0));
+        assert_eq!(of(7882, false, Some(443)), None);
     }
 
     #[test]

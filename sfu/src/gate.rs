@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::inbox::ShardDoors;
 use crate::metrics::Metrics;
-use crate::signal::strangers::Strangers;
+use crate::strangers::Strangers;
 
 /// What everybody at the door needs to know.
 pub(crate) struct Gate {

@@ -31,6 +31,7 @@ mod net;
 mod node;
 mod outlet;
 mod signal;
+mod strangers;
 #[cfg(test)]
 mod testing;
 mod whip;

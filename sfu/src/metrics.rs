@@ -21,6 +21,10 @@ use sfu_core::report::{DropReason, Report};
 
 use crate::net::udp::SocketCounts;
 
+mod streams;
+
+pub(crate) use streams::{StreamEnd, StreamFigures};
+
 /// How a figure is read.
 type Read<T> = fn(&T) -> u64;
 
@@ -244,6 +248,8 @@ pub(crate) struct Metrics {
     signals_ended: IntCounterVec,
     posted: IntGauge,
     posts: IntCounterVec,
+    /// Of media streams over TCP.
+    pub(crate) streams: StreamFigures,
 }
 
 fn opts(name: &str, text: &str) -> Opts {
@@ -331,10 +337,10 @@ impl Metrics {
             )?,
             posts: counter(
                 "posts_total",
-                "Offers posted to /whip and /whep, by what came of them: joined, or the code of \
-                 the refusal.",
+                "Offers posted to /whip and /whep: joined, or the code of the refusal.",
                 &["door", "outcome"],
             )?,
+            streams: StreamFigures::register(registry)?,
         })
     }
 
@@ -434,6 +440,12 @@ impl ShardMetrics {
         let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
         let family = &self.families.inbox_waiting;
         family.with_label_values(&[&self.label]).set(waiting);
+    }
+
+    /// How many frames were dropped since the shard began.
+    pub(crate) fn stream_frames_dropped(&self, total: u64) {
+        let family = &self.families.streams.frames_dropped;
+        raise(&family.with_label_values(&[&self.label]), total);
     }
 
     pub(crate) fn link_cut_off(&self) {

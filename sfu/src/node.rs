@@ -2,7 +2,7 @@
 //! all of them.
 
 use std::any::Any;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use anyhow::Context;
 use axum::Router;
 use deploy_process::shutdown::Shutdown;
 use sfu_core::shard::{ShardConfig, make_certificate};
+use sfu_core::stream::Advertise;
 use sfu_protocol::control::{ControlReply, ControlRequest};
 use sfu_protocol::grant::GrantVerifier;
 use tokio::sync::watch;
@@ -26,6 +27,7 @@ use crate::gate::Gate;
 use crate::inbox::{Command, ShardDoor, ShardDoors};
 use crate::link::{LinkEnd, LinkHub};
 use crate::metrics::Metrics;
+use crate::net::tcp::{self, StreamDoor, StreamTerms};
 use crate::net::udp;
 use crate::net::wake::Bell;
 use crate::signal;
@@ -74,15 +76,18 @@ impl Node {
         // One for the node: making one for each connection costs more than the rest of a join.
         let certificate = make_certificate().context("no DTLS certificate can be made")?;
         let mut doors = Vec::new();
+        let mut listeners = Vec::new();
         let mut plans = Vec::new();
         for index in 0..config.shard_count() {
-            let socket = open_socket(&config, index)?;
-            let advertise = config.advertised(socket.local_addr()?);
+            let (socket, listener, advertise) = open_sockets(&config, index)?;
             let bell = Bell::new().context("no eventfd to wake a shard with")?;
             let (door, inbox) = ShardDoor::new(bell.clone());
             doors.push(door);
+            let (stream_door, streams) = StreamDoor::new(bell.clone());
+            listeners.extend(listener.map(|listener| (listener, stream_door)));
             plans.push(Plan {
-                local: advertise[0],
+                local: advertise.udp[0],
+                streams,
                 config: ShardConfig {
                     shard: index,
                     advertise,
@@ -103,6 +108,10 @@ impl Node {
         let ports: Vec<u16> = plans.iter().map(|plan| plan.local.port()).collect();
         // Only when every socket is open does a thread begin.
         let threads = Threads::start(plans, &metrics)?;
+        let terms = StreamTerms::new(&config, shutdown.clone(), metrics.streams.clone());
+        for (listener, door) in listeners {
+            tcp::serve(listener, door, Arc::clone(&terms))?;
+        }
         let doors = ShardDoors::new(doors);
         tracing::info!(
             node = config.node_id,
@@ -188,6 +197,24 @@ impl Node {
     }
 }
 
+/// The sockets of a shard, and where clients reach them.
+fn open_sockets(
+    config: &Config,
+    index: u16,
+) -> anyhow::Result<(UdpSocket, Option<TcpListener>, Advertise)> {
+    let socket = open_socket(config, index)?;
+    let bound = socket.local_addr()?;
+    let listener = open_listener(config, index, bound)?;
+    let advertise = Advertise {
+        udp: config.advertised(bound),
+        tcp: match &listener {
+            Some(listener) => config.advertised(listener.local_addr()?),
+            None => Vec::new(),
+        },
+    };
+    Ok((socket, listener, advertise))
+}
+
 fn open_socket(config: &Config, index: u16) -> anyhow::Result<UdpSocket> {
     let address = config.bind_address(index);
     udp::open(
@@ -196,6 +223,27 @@ fn open_socket(config: &Config, index: u16) -> anyhow::Result<UdpSocket> {
         config.send_buffer_bytes,
     )
     .with_context(|| format!("UDP {address} (sfu.udp_port) cannot be opened"))
+}
+
+/// Whoever names a port wants it. Else UDP alone serves most people, and is no reason not to start.
+fn open_listener(
+    config: &Config,
+    index: u16,
+    bound: SocketAddr,
+) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.stream_address(index, bound) else {
+        return Ok(None);
+    };
+    match tcp::open(address) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(problem) if config.tcp_port.is_none() => {
+            tracing::warn!(%address, %problem, "media comes over UDP only: its number is taken for TCP; sfu.tcp_port names another");
+            Ok(None)
+        }
+        Err(problem) => {
+            Err(problem).with_context(|| format!("TCP {address} (sfu.tcp_port) cannot be opened"))
+        }
+    }
 }
 
 /// The shard threads: how many run, and what became of one that should.

@@ -11,7 +11,6 @@
 mod admit;
 mod patience;
 mod ration;
-pub(crate) mod strangers;
 mod wire;
 
 use std::net::SocketAddr;

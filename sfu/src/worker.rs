@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::events::EventLog;
 use crate::inbox::Command;
 use crate::metrics::ShardMetrics;
+use crate::net::streams::Streams;
+use crate::net::tcp::Came;
 use crate::net::udp::{BatchSocket, RECEIVE_BATCH};
 use crate::net::wake::{Bell, Woken};
 use crate::outlet::{Outgoing, PeerOutlet, SignalOutlet};
@@ -47,6 +49,7 @@ pub(crate) struct Plan {
     pub(crate) local: SocketAddr,
     pub(crate) bell: Bell,
     pub(crate) inbox: mpsc::Receiver<Command>,
+    pub(crate) streams: mpsc::Receiver<Came>,
     pub(crate) events: EventLog,
     pub(crate) metrics: ShardMetrics,
 }
@@ -71,6 +74,7 @@ struct Worker {
     local: SocketAddr,
     bell: Bell,
     inbox: mpsc::Receiver<Command>,
+    streams: Streams,
     events: EventLog,
     metrics: ShardMetrics,
     departures: Departures,
@@ -90,6 +94,7 @@ impl Worker {
             local: plan.local,
             bell: plan.bell,
             inbox: plan.inbox,
+            streams: Streams::new(plan.streams),
             events: plan.events,
             metrics: plan.metrics,
             departures: Departures::new(),
@@ -123,16 +128,17 @@ impl Worker {
         let now = Instant::now();
         let more_commands = self.take_commands(now);
         let more_datagrams = self.take_datagrams(now);
+        let more_frames = self.take_frames(now);
         self.tick_if_due(now);
         self.send();
         self.deliver(now);
         self.publish_if_due(now);
-        self.woken = if more_commands || more_datagrams {
+        self.woken = if more_commands || more_datagrams || more_frames {
             // Only a look, so that neither kind of work can starve the other.
             let woken = self.bell.sleep(&self.socket, Duration::ZERO)?;
             Woken {
                 socket: woken.socket || more_datagrams,
-                bell: woken.bell || more_commands,
+                bell: woken.bell || more_commands || more_frames,
             }
         } else {
             self.sleep()?
@@ -248,6 +254,22 @@ impl Worker {
         }
     }
 
+    /// Answers whether there may be more.
+    fn take_frames(&mut self, now: Instant) -> bool {
+        if !self.woken.bell {
+            return false;
+        }
+        let (shard, departures, destination) = (&mut self.shard, &mut self.departures, self.local);
+        self.streams.take(|source, bytes| {
+            let frame = Input::Datagram {
+                source,
+                destination,
+                bytes,
+            };
+            shard.handle(now, frame, departures);
+        })
+    }
+
     fn tick_if_due(&mut self, now: Instant) {
         if self.shard.deadline().at <= now {
             self.tell(now, Input::Tick);
@@ -255,10 +277,15 @@ impl Worker {
     }
 
     fn send(&mut self) {
-        if !self.departures.is_empty() {
-            self.socket.send(&self.departures);
-            self.departures.clear();
+        if self.departures.is_empty() {
+            return;
         }
+        let datagrams = match self.departures.has_streamed() {
+            true => self.streams.send(&self.departures),
+            false => &self.departures,
+        };
+        self.socket.send(datagrams);
+        self.departures.clear();
     }
 
     /// Delivers all that the shard says. A reader that is cut off is one more input, whose
@@ -328,6 +355,7 @@ impl Worker {
         let counts = self.socket.counts();
         self.metrics.publish(&self.shard.report(), &counts);
         self.metrics.inbox_waiting(self.inbox.len());
+        self.metrics.stream_frames_dropped(self.streams.dropped());
     }
 
     fn sleep(&self) -> std::io::Result<Woken> {

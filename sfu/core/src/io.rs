@@ -11,6 +11,8 @@ use sfu_protocol::grant::Grant;
 use sfu_protocol::link::{FromNode, ToNode};
 use sfu_protocol::signal::{ClientMessage, Envelope};
 
+use crate::stream::StreamId;
+
 /// One signalling WebSocket, numbered by the shell. Never reused while the shell runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalId(pub u64);
@@ -36,9 +38,9 @@ pub struct ConnectionId {
 /// What a shard is told.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A UDP datagram arrived. Anybody may have sent it.
+    /// A UDP datagram arrived, or a frame of a stream. Anybody may have sent it.
     Datagram {
-        /// From where, as the kernel says.
+        /// From where, as the kernel says; of a stream [`StreamId::address`].
         source: SocketAddr,
         /// On which of our addresses.
         destination: SocketAddr,
@@ -173,6 +175,8 @@ pub enum WakeReason {
 pub struct Departures {
     bytes: Vec<u8>,
     datagrams: Vec<(SocketAddr, usize)>,
+    /// How many of them are frames of streams.
+    streamed: usize,
 }
 
 impl Departures {
@@ -184,7 +188,12 @@ impl Departures {
     /// Adds one datagram.
     pub fn push(&mut self, destination: SocketAddr, contents: &[u8]) {
         self.bytes.extend_from_slice(contents);
-        self.datagrams.push((destination, contents.len()));
+        self.note(destination, contents.len());
+    }
+
+    fn note(&mut self, destination: SocketAddr, bytes: usize) {
+        self.streamed += usize::from(StreamId::of(destination).is_some());
+        self.datagrams.push((destination, bytes));
     }
 
     /// Adds one datagram that `write` adds to the end of the buffer, unless it answers false.
@@ -201,7 +210,7 @@ impl Departures {
         };
         self.bytes.truncate(begin + bytes);
         if bytes > 0 {
-            self.datagrams.push((destination, bytes));
+            self.note(destination, bytes);
         }
         bytes
     }
@@ -209,6 +218,11 @@ impl Departures {
     /// How many datagrams wait.
     pub fn len(&self) -> usize {
         self.datagrams.len()
+    }
+
+    /// Whether some are frames of streams, whose destinations name a [`StreamId`].
+    pub fn has_streamed(&self) -> bool {
+        self.streamed > 0
     }
 
     /// Whether nothing waits.
@@ -250,6 +264,7 @@ impl Departures {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.datagrams.clear();
+        self.streamed = 0;
     }
 }
 
@@ -352,5 +367,19 @@ mod tests {
             batch.clear();
             assert!(batch.is_empty());
         }
+    }
+
+    #[test]
+    fn frames_of_streams_are_seen_among_datagrams() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut batch = Departures::new();
+        batch.push(to, &[1]);
+        assert!(!batch.has_streamed());
+        batch.compose(StreamId::new(3).address(to), |_| false);
+        assert!(!batch.has_streamed(), "nothing was written");
+        batch.push(StreamId::new(3).address(to), &[2]);
+        assert!(batch.has_streamed());
+        batch.clear();
+        assert!(!batch.has_streamed());
     }
 }

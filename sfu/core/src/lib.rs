@@ -9,11 +9,15 @@
 //! use std::time::Instant;
 //! use sfu_core::io::{Departures, Input};
 //! use sfu_core::shard::{Limits, Shard, ShardConfig};
+//! use sfu_core::stream::Advertise;
 //!
 //! let now = Instant::now();
 //! let mut shard = Shard::new(ShardConfig {
 //!     shard: 0,
-//!     advertise: vec!["127.0.0.1:7882".parse().unwrap()],
+//!     advertise: Advertise {
+//!         udp: vec!["127.0.0.1:7882".parse().unwrap()],
+//!         tcp: Vec::new(),
+//!     },
 //!     origin: now,
 //!     origin_unix_us: 1_700_000_000_000_000,
 //!     entropy: [0; 32],
@@ -44,6 +48,7 @@
 //! | [`shard`] | nothing: it orders |
 //! | [`comeback`] | when clients that were lost come back |
 //! | [`handshake`] | how patient a handshake is |
+//! | [`stream`] | how what comes over TCP is told from datagrams |
 //! | `demux` | whose a datagram is |
 //! | `deadlines` | who wakes next, and why |
 //! | `stage` | what one step of one connection may cost |
@@ -62,6 +67,7 @@ pub mod handshake;
 pub mod io;
 pub mod report;
 pub mod shard;
+pub mod stream;
 
 #[cfg_attr(
     not(test),

@@ -32,6 +32,7 @@ use crate::room::presence::{LOST_GRACE, RELOAD_GRACE};
 use crate::room::removed::Removed;
 use crate::room::{Effects, Room};
 use crate::stage::Stage;
+use crate::stream::Advertise;
 use crate::{subscribe, wanted};
 
 /// How much one shard takes on.
@@ -60,8 +61,8 @@ impl Default for Limits {
 pub struct ShardConfig {
     /// Its number on the node; written into our ICE user names.
     pub shard: u16,
-    /// Host candidates. The first is the one that the transport takes for the local address.
-    pub advertise: Vec<SocketAddr>,
+    /// Where clients reach it.
+    pub advertise: Advertise,
     /// Where the media clock stood at `origin_unix_us`.
     pub origin: Instant,
     /// Microseconds since the Unix epoch at `origin`.

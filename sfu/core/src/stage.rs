@@ -16,6 +16,7 @@ use crate::deadlines::{Deadlines, Wake};
 use crate::demux::{Demux, Route, write_ufrag};
 use crate::io::{ConnectionId, Departures};
 use crate::report::{DropReason, Report};
+use crate::stream::Advertise;
 
 /// Connections of one shard: a place is two bytes in our ICE user name. A shard that is full
 /// refuses offers.
@@ -37,7 +38,7 @@ pub(crate) struct Stage {
     free: Vec<u16>,
     shard: u16,
     clock: MediaClock,
-    advertise: Vec<SocketAddr>,
+    advertise: Advertise,
     dtls: Option<DtlsCert>,
     demux: Demux,
     pub(crate) deadlines: Deadlines,
@@ -50,7 +51,7 @@ impl Stage {
     pub(crate) fn new(
         shard: u16,
         clock: MediaClock,
-        advertise: Vec<SocketAddr>,
+        advertise: Advertise,
         dtls: Option<DtlsCert>,
     ) -> Self {
         Stage {
@@ -268,7 +269,10 @@ mod tests {
             origin: crate::testing::start(),
             origin_unix_us: 0,
         };
-        let advertise = vec![SocketAddr::from(([127, 0, 0, 1], 7000))];
+        let advertise = Advertise {
+            udp: vec![SocketAddr::from(([127, 0, 0, 1], 7000))],
+            tcp: Vec::new(),
+        };
         Stage::new(0, clock, advertise, None)
     }
 

@@ -388,6 +388,7 @@ fn participant(
 ) -> Participant {
     let config = PeerConfig {
         local,
+        over_tcp: false,
         publish: invite.publish.clone(),
         audio_slots: invite.audio_slots,
         video_slots: invite.video_slots,

@@ -2,5 +2,7 @@
 
 mod burst;
 mod overflow;
+pub(crate) mod streams;
+pub(crate) mod tcp;
 pub(crate) mod udp;
 pub(crate) mod wake;

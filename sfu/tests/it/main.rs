@@ -7,5 +7,7 @@ mod links;
 mod meeting;
 mod posted;
 mod poster;
+mod streams;
 #[path = "../../src/testing.rs"]
 mod testing;
+mod wire;

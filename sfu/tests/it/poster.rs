@@ -9,10 +9,11 @@ use sfu_client::peer::{Event, Output, Peer, PeerConfig, Publication};
 use sfu_client::synthetic::{Decoder, Shape, Synthetic};
 use sfu_protocol::media::{Codec, Source};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::house::{House, PATIENCE};
+use crate::wire::Wire;
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ pub(crate) async fn post(house: &House, path: &str, grant: &str, offer: &str) ->
 /// A peer with a socket of its own.
 pub(crate) struct Poster {
     pub(crate) peer: Peer,
-    socket: UdpSocket,
+    wire: Wire,
     media: Synthetic,
     sends: Vec<Source>,
     began: Instant,
@@ -106,21 +107,32 @@ impl Poster {
     /// One that publishes.
     pub(crate) async fn publishing(sources: &[Source]) -> Poster {
         let publish = sources.iter().map(|source| Publication::live(*source, 1));
-        Self::new(sources, publish.collect(), (0, 0)).await
+        Self::new(Wire::udp().await, sources, publish.collect(), (0, 0))
     }
 
     /// One that watches.
     pub(crate) async fn watching(audio_slots: u8, video_slots: u8) -> Poster {
-        Self::new(&[], Vec::new(), (audio_slots, video_slots)).await
+        let slots = (audio_slots, video_slots);
+        Self::new(Wire::udp().await, &[], Vec::new(), slots)
     }
 
-    async fn new(sends: &[Source], publish: Vec<Publication>, slots: (u8, u8)) -> Poster {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    /// One of each, without UDP.
+    pub(crate) fn publishing_over_tcp(source: Source) -> Poster {
+        let publish = vec![Publication::live(source, 1)];
+        Self::new(Wire::tcp(), &[source], publish, (0, 0))
+    }
+
+    pub(crate) fn watching_over_tcp() -> Poster {
+        Self::new(Wire::tcp(), &[], Vec::new(), (0, 1))
+    }
+
+    fn new(wire: Wire, sends: &[Source], publish: Vec<Publication>, slots: (u8, u8)) -> Poster {
         let config = PeerConfig {
             publish,
             audio_slots: slots.0,
             video_slots: slots.1,
-            ..PeerConfig::new(socket.local_addr().expect("bound"))
+            over_tcp: matches!(wire, Wire::Unopened(_)),
+            ..PeerConfig::new(wire.local())
         };
         let began = Instant::now();
         let mut shape = Shape::meeting(1);
@@ -129,7 +141,7 @@ impl Poster {
         media.set_speaking(true);
         Poster {
             peer: Peer::new(&config, began).expect("a peer"),
-            socket,
+            wire,
             media,
             sends: sends.to_vec(),
             began,
@@ -173,15 +185,13 @@ impl Poster {
         let now = Instant::now();
         self.send_media(now);
         self.drain().await;
-        let mut buffer = [0; 2_048];
         let next_us = self.media.next_at_us();
         let media_at = (next_us != NEVER_US && !self.sends.is_empty())
             .then(|| self.began + std::time::Duration::from_micros(next_us));
         let until = media_at.map_or(self.peer.deadline(), |at| at.min(self.peer.deadline()));
         tokio::select! {
-            came = self.socket.recv_from(&mut buffer) => {
-                let (bytes, source) = came.expect("a datagram");
-                self.peer.receive(Instant::now(), source, &buffer[..bytes]);
+            (source, bytes) = self.wire.receive() => {
+                self.peer.receive(Instant::now(), source, &bytes);
             }
             () = tokio::time::sleep_until(until.into()) => self.peer.tick(Instant::now()),
         }
@@ -206,8 +216,7 @@ impl Poster {
         while let Some(output) = self.peer.poll() {
             match output {
                 Output::Datagram { destination, bytes } => {
-                    let sent = self.socket.send_to(&bytes, destination).await;
-                    sent.expect("loopback takes it");
+                    self.wire.send(destination, &bytes).await;
                 }
                 Output::Event(Event::KeyframeWanted { source, layer }) => {
                     self.media.request_keyframe(source, layer);

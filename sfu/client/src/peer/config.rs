@@ -35,6 +35,9 @@ impl Publication {
 pub struct PeerConfig {
     /// Its one ICE host candidate.
     pub local: SocketAddr,
+    /// Whether it has TCP only: what leaves for a destination is a frame of a stream from `local`
+    /// to there, which whoever drives the peer opens (RFC 6544).
+    pub over_tcp: bool,
     /// What it may send. Each source at most once.
     pub publish: Vec<Publication>,
     /// How many tracks it hears at once.
@@ -60,6 +63,7 @@ impl PeerConfig {
     pub fn new(local: SocketAddr) -> Self {
         PeerConfig {
             local,
+            over_tcp: false,
             publish: vec![
                 Publication::live(Source::Camera, MAX_LAYERS),
                 Publication::live(Source::Microphone, 1),

@@ -195,7 +195,7 @@ impl Offered {
         transport: &mut Transport,
         moved_to: Option<SocketAddr>,
     ) -> Result<(), PeerError> {
-        let candidate = moved_to.map(Transport::candidate).transpose()?;
+        let candidate = moved_to.map(|to| transport.candidate(to)).transpose()?;
         let keeps_candidates = candidate.is_none();
         let made = transport.change(|rtc| {
             let mut api = rtc.sdp_api();

@@ -10,7 +10,7 @@ use sfu_rtp::keying::{self, Place};
 use sfu_rtp::srtp::{End, Keying};
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::Ssrc;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
@@ -26,6 +26,7 @@ const MAX_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct Transport {
     rtc: Rtc,
     local: SocketAddr,
+    protocol: Protocol,
     like_browsers: bool,
     rounds: Rounds,
     timeout: Instant,
@@ -66,6 +67,10 @@ impl Transport {
         let mut transport = Transport {
             rtc,
             local: config.local,
+            protocol: match config.over_tcp {
+                true => Protocol::Tcp,
+                false => Protocol::Udp,
+            },
             like_browsers: config.like_browsers,
             rounds: Rounds::default(),
             timeout: now,
@@ -76,14 +81,21 @@ impl Transport {
             keys,
             withheld: 0,
         };
-        let candidate = Self::candidate(config.local)?;
+        let candidate = transport.candidate(config.local)?;
         transport.change(|rtc| rtc.add_local_candidate(candidate).is_some());
         Ok(transport)
     }
 
     /// A host candidate.
-    pub(super) fn candidate(local: SocketAddr) -> Result<Candidate, PeerError> {
-        Candidate::host(local, "udp").map_err(|_| PeerError::Address(local))
+    pub(super) fn candidate(&self, local: SocketAddr) -> Result<Candidate, PeerError> {
+        let candidate = match self.protocol {
+            Protocol::Tcp => {
+                let stream = Candidate::builder().tcp().host(local);
+                stream.tcptype(TcpType::Active).build()
+            }
+            protocol => Candidate::host(local, protocol),
+        };
+        candidate.map_err(|_| PeerError::Address(local))
     }
 
     /// From now on this is where it is.
@@ -122,7 +134,7 @@ impl Transport {
 
     /// Answers false when the datagram is not of a kind that a transport reads.
     pub(super) fn receive(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) -> bool {
-        let Ok(receive) = Receive::new(Protocol::Udp, source, self.local, bytes) else {
+        let Ok(receive) = Receive::new(self.protocol, source, self.local, bytes) else {
             return false;
         };
         if self.like_browsers

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::net::{Protocol, Receive, Transmit};
+use str0m::error::NetError;
+use str0m::net::{Receive, Transmit};
 use str0m::{Event, Input, Output};
 
 use super::incoming::{Came, Opened, Unopened};
@@ -14,6 +15,7 @@ use super::uplink::Line;
 use super::{Connection, ConnectionEvent, Step};
 use crate::demux::answered;
 use crate::report::DropReason;
+use crate::stream;
 
 /// Rounds of "time has come, drain" in one step. Each lets str0m send what became due; a healthy
 /// transport needs two. What is left goes with the next deadline.
@@ -42,10 +44,10 @@ impl Connection {
                 self.way.receives(step.now, source, bytes);
             }
         } else {
-            let local = self.local(source);
-            let Ok(datagram) = Receive::new(Protocol::Udp, source, local, bytes) else {
+            let Ok(datagram) = self.received(source, bytes) else {
                 return step.report.drop_one(DropReason::NotMedia);
             };
+            self.streams.note(source, self.way.current());
             self.way.receives(step.now, source, bytes);
             self.feed(step, Input::Receive(step.now, datagram));
         }
@@ -96,23 +98,23 @@ impl Connection {
         }
     }
 
-    /// The address of ours that ICE takes a datagram to be for: the first advertised one of the
-    /// source's family. The kernel would name one behind a NAT or a wildcard, which ICE does not
-    /// know.
-    fn local(&self, source: SocketAddr) -> SocketAddr {
+    /// A datagram, or a frame of a stream, as ICE takes it. The address of ours is the first
+    /// advertised one of the source's family: the kernel would name one behind a NAT or a
+    /// wildcard, which ICE does not know.
+    fn received<'a>(&self, source: SocketAddr, bytes: &'a [u8]) -> Result<Receive<'a>, NetError> {
+        let (protocol, source) = stream::reached(source);
+        let advertised = self.advertise.by(protocol);
         let same_family = |local: &&SocketAddr| local.is_ipv4() == source.is_ipv4();
-        let fitting = self.advertise.iter().find(same_family);
-        fitting
-            .or(self.advertise.first())
-            .copied()
-            .unwrap_or(source)
+        let fitting = advertised.iter().find(same_family);
+        let local = fitting.or(advertised.first()).copied();
+        Receive::new(protocol, source, local.unwrap_or(source), bytes)
     }
 
     /// Whether ICE has verified this address.
     pub(crate) fn accepts(&self, source: SocketAddr, now: Instant) -> bool {
         /// Looks like RTP; only its source is asked about.
         const MEDIA: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        Receive::new(Protocol::Udp, source, self.local(source), &MEDIA)
+        self.received(source, &MEDIA)
             .is_ok_and(|datagram| self.rtc.accepts(&Input::Receive(now, datagram)))
     }
 
@@ -197,9 +199,14 @@ impl Connection {
         let bytes: &[u8] = &transmit.contents;
         self.authentic |= answered(bytes).is_some();
         self.checks.departs(bytes);
+        let to = self.streams.address(transmit.proto, transmit.destination);
+        let Some(to) = to else {
+            // Its stream was forgotten for newer ones.
+            return;
+        };
         step.report.datagrams_out += 1;
         step.report.bytes_out += bytes.len() as u64;
-        let destination = self.way.departs(step.now, transmit.destination, bytes);
+        let destination = self.way.departs(step.now, to, bytes);
         step.out.push(destination, bytes);
     }
 

@@ -38,7 +38,7 @@ use sfu_protocol::signal::MAX_SLOTS;
 use sfu_rtp::keying;
 use sfu_rtp::srtp::Opener;
 use str0m::config::DtlsCert;
-use str0m::net::Protocol;
+use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, IceCreds, Rtc};
 
 use crate::clock::MediaClock;
@@ -48,6 +48,7 @@ use crate::media::policer::Policer;
 use crate::media::red::Load;
 use crate::media::rewrite::Numbers;
 use crate::report::{DropReason, Report};
+use crate::stream::{Advertise, Streams};
 use checks::Checks;
 use downlink::{Offered, Outbound, Slot};
 use feedback::Talk;
@@ -85,7 +86,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) room: RoomId,
     pub(crate) participant: ParticipantId,
     pub(crate) credentials: IceCreds,
-    pub(crate) advertise: &'a [SocketAddr],
+    pub(crate) advertise: &'a Advertise,
     pub(crate) dtls: Option<DtlsCert>,
     /// Of the first offer.
     pub(crate) extensions: &'a Extensions,
@@ -102,7 +103,8 @@ pub(crate) struct Connection {
     /// Slots whose m-lines receive nothing for now, oldest first.
     parked: VecDeque<Slot>,
     rtc: Rtc,
-    advertise: Vec<SocketAddr>,
+    advertise: Advertise,
+    streams: Streams,
     /// When the `Rtc` wants to be woken.
     rtc_at: Instant,
     /// When the shard is going to wake it.
@@ -141,8 +143,15 @@ impl Connection {
             config = config.set_dtls_cert(certificate);
         }
         let (mut rtc, keys) = keying::laid_while(|| config.build(now));
-        for address in setup.advertise {
+        for address in &setup.advertise.udp {
             if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                rtc.add_local_candidate(candidate);
+            }
+        }
+        for address in &setup.advertise.tcp {
+            // RFC 6544, section 4.5: the client opens the stream.
+            let candidate = Candidate::builder().tcp().host(*address);
+            if let Ok(candidate) = candidate.tcptype(TcpType::Passive).build() {
                 rtc.add_local_candidate(candidate);
             }
         }
@@ -153,7 +162,8 @@ impl Connection {
             uplink: Uplink::default(),
             slots: Vec::new(),
             rtc,
-            advertise: setup.advertise.to_vec(),
+            advertise: setup.advertise.clone(),
+            streams: Streams::default(),
             rtc_at: now,
             scheduled_at: None,
             closed: false,

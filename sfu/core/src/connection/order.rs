@@ -46,7 +46,15 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_m_line_stays_as_it_is() {
-        for answer in ["", "m=", "m=video", "m=video 9", "m=video 9 X", "a=b", "m=a b c d e\n"] {
+        for answer in [
+            "",
+            "m=",
+            "m=video",
+            "m=video 9",
+            "m=video 9 X",
+            "a=b",
+            "m=a b c d e\n",
+        ] {
             for offer in ["", "m=", "m=video 9 X 1 2"] {
                 assert_eq!(as_offered(answer, offer), answer, "{offer}");
             }

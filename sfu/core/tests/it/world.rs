@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sfu_core::io::{Departures, Input, Output, PeerId, RequestId, SignalId};
 use sfu_core::shard::{Limits, Shard, ShardConfig, make_certificate};
+use sfu_core::stream::Advertise;
 use sfu_protocol::control::{ControlReply, ControlRequest};
 use sfu_protocol::grant::{GRANT_AUDIENCE, Grant, Rights};
 use sfu_protocol::ids::{NodeId, OrganisationId, ParticipantId, RoomId, TrackId};
@@ -131,7 +132,10 @@ impl World {
         let now = start();
         let shard = Shard::new(ShardConfig {
             shard: 0,
-            advertise: vec![NODE],
+            advertise: Advertise {
+                udp: vec![NODE],
+                tcp: Vec::new(),
+            },
             origin: now,
             origin_unix_us: 1_700_000_000_000_000,
             entropy: [7; 32],

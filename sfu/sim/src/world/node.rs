@@ -8,6 +8,7 @@ use rand_chacha::rand_core::RngCore;
 use sfu_core::io::{Deadline, Departures, Input, Output};
 use sfu_core::report::Report;
 use sfu_core::shard::{Limits, Shard, ShardConfig};
+use sfu_core::stream::Advertise;
 
 use super::letters::Letter;
 use super::{World, certificate, node_address};
@@ -68,7 +69,10 @@ fn shard(start: Instant, now: Instant, chance: &mut ChaCha8Rng) -> Shard {
     chance.fill_bytes(&mut entropy);
     Shard::new(ShardConfig {
         shard: 0,
-        advertise: vec![node_address()],
+        advertise: Advertise {
+            udp: vec![node_address()],
+            tcp: Vec::new(),
+        },
         origin: now,
         origin_unix_us: ORIGIN_UNIX_US + (now - start).as_micros() as u64,
         entropy,

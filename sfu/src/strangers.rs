@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Most WebSockets without a grant at a time: a quarter of all that a node has by default.
-pub(super) const MAX_STRANGERS: usize = 1_024;
+/// Most WebSockets without a grant at a time, or media streams that have proved nothing: a quarter
+/// of all that a node has by default.
+pub(crate) const MAX_STRANGERS: usize = 1_024;
 
 /// Those who wait, by their order of coming.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ struct Waiting {
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Stranger {
+pub(crate) struct Stranger {
     strangers: Arc<Strangers>,
     order: u64,
     told: Arc<Notify>,
@@ -30,7 +31,7 @@ pub(super) struct Stranger {
 
 impl Strangers {
     /// One more, perhaps in the place of the first.
-    pub(super) fn enter(self: &Arc<Self>) -> Stranger {
+    pub(crate) fn enter(self: &Arc<Self>) -> Stranger {
         let told = Arc::new(Notify::new());
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.by_order.len() >= MAX_STRANGERS
@@ -51,7 +52,7 @@ impl Strangers {
 
 impl Stranger {
     /// Returns when another has taken its place.
-    pub(super) async fn crowded_out(&self) {
+    pub(crate) async fn crowded_out(&self) {
         self.told.notified().await;
     }
 }
