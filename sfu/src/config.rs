@@ -47,6 +47,9 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Most participants of one room. One more is refused with `limit_reached`.
     pub participants_per_room: usize,
+    /// Most pictures that a client of a room gets without naming whose: what is shared, then of
+    /// those who spoke last. 0: none.
+    pub last_n: usize,
     /// Most rooms of one shard. One more is refused with `limit_reached`.
     pub rooms_per_shard: usize,
     /// Bytes that are kept of each recording until its recorder has them on disk. Beyond it the
@@ -77,6 +80,7 @@ impl Default for Config {
             sockets_per_address: 512,
             trusted_proxies: Vec::new(),
             participants_per_room: limits.participants_per_room,
+            last_n: limits.last_n,
             rooms_per_shard: limits.rooms,
             ring_bytes_per_recording: limits.ring_bytes_per_recording,
             receive_buffer_bytes: 8 * 1024 * 1024,
@@ -206,6 +210,7 @@ impl Config {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             participants_per_room: self.participants_per_room,
+            last_n: self.last_n,
             rooms: self.rooms_per_shard,
             ring_bytes_per_recording: self.ring_bytes_per_recording,
         }

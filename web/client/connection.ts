@@ -119,8 +119,10 @@ export class Connection {
 
   async answer(revision: number, sdp: string, slots: readonly Slot[]): Promise<void> {
     if (revision !== this.awaiting || this.wiring.scope.ended) return;
-    // DTX stays off: silence costs little, and a tape could not tell a pause from a loss.
-    const tuned = withVideoStart(withOpusWishes(sdp, { inbandFec: true, dtx: false }), VIDEO_START_KBPS);
+    // Silence is not sent. What a shared tab plays is: its quiet passages are part of it.
+    const screenAudio = this.sending.get("screen_audio")?.mid;
+    const wished = withOpusWishes(sdp, (mid) => ({ inbandFec: true, dtx: mid !== screenAudio }));
+    const tuned = withVideoStart(wished, VIDEO_START_KBPS);
     await this.peer.setRemoteDescription({ type: "answer", sdp: tuned });
     this.awaiting = null;
     this.hasAnswer = true;

@@ -79,13 +79,20 @@ describe("what is sent now", () => {
 });
 
 describe("Opus wishes in an answer", () => {
-  const wishes = { inbandFec: true, dtx: false };
+  const wishes = () => ({ inbandFec: true, dtx: false });
 
   test("join the parameters that are there", () => {
     const sdp = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=0\r\na=fmtp:96 x=1\r\n";
     expect(withOpusWishes(sdp, wishes)).toBe(
       "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1;usedtx=0\r\na=fmtp:96 x=1\r\n",
     );
+  });
+
+  test("may differ from one m-line to the next", () => {
+    const line = (mid: string) => `m=audio 9 X 111\r\na=mid:${mid}\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10\r\n`;
+    const tuned = withOpusWishes(`v=0\r\n${line("0")}${line("3")}`, (mid) => ({ inbandFec: true, dtx: mid !== "3" }));
+    const expected = (mid: string, dtx: number) => line(mid).replace("minptime=10", `minptime=10;useinbandfec=1;usedtx=${dtx}`);
+    expect(tuned).toBe(`v=0\r\n${expected("0", 1)}${expected("3", 0)}`);
   });
 
   test("make a line where there is none", () => {

@@ -8,10 +8,16 @@ export interface OpusWishes {
   dtx: boolean;
 }
 
-/** The answer with our wishes in every Opus format line: a sender obeys the receiver's line. */
-export function withOpusWishes(sdp: string, wishes: OpusWishes): string {
+/** The answer with our wishes in every Opus format line, by the m-line's mid: a sender obeys the receiver's line. */
+export function withOpusWishes(sdp: string, wishesFor: (mid: string) => OpusWishes): string {
+  const sections = sdp.split(/(?=^m=)/m);
+  const midOf = (section: string) => /^a=mid:(\S+)/m.exec(section)?.[1] ?? "";
+  return sections.map((section) => withWishes(section, wishesFor(midOf(section)))).join("");
+}
+
+function withWishes(section: string, wishes: OpusWishes): string {
   return withParameters(
-    sdp,
+    section,
     /^opus\/48000/i,
     new Map([
       ["useinbandfec", wishes.inbandFec ? "1" : "0"],

@@ -31,6 +31,8 @@ export const FLAGS = [
 export interface Devices {
   readonly colour: Colour;
   readonly toneHz: number;
+  /** The camera takes all the bits that it may. */
+  readonly noisy?: boolean;
 }
 
 export interface Look {
@@ -68,7 +70,7 @@ export class Person {
     if (devices !== undefined) {
       const camera = join(directory, 'camera.y4m');
       const microphone = join(directory, 'microphone.wav');
-      writeCamera(camera, devices.colour);
+      writeCamera(camera, devices.colour, devices.noisy);
       writeMicrophone(microphone, devices.toneHz);
       flags.push(
         `--use-file-for-fake-video-capture=${camera}`,

@@ -33,8 +33,21 @@ export const COLOURS = {
   blue: { name: 'blue', y: 41, u: 240, v: 110 },
 } as const satisfies Record<string, Colour>;
 
-function frame(colour: Colour, counter: number): Buffer {
+/** How far a noisy camera's pixels are from its colour, at most. */
+const NOISE = 24;
+
+/** Noise that is the same in every run (Numerical Recipes' generator). */
+function addNoise(luma: Buffer, seed: number): void {
+  let state = seed;
+  for (let at = 0; at < luma.length; at += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    luma[at] = (luma[at] ?? 0) + ((state >>> 24) % (2 * NOISE + 1)) - NOISE;
+  }
+}
+
+function frame(colour: Colour, counter: number, noisy: boolean): Buffer {
   const luma = Buffer.alloc(WIDTH * HEIGHT, colour.y);
+  if (noisy) addNoise(luma, counter + 1);
   const chromaSize = (WIDTH / 2) * (HEIGHT / 2);
   const u = Buffer.alloc(chromaSize, colour.u);
   const v = Buffer.alloc(chromaSize, colour.v);
@@ -54,13 +67,16 @@ function frame(colour: Colour, counter: number): Buffer {
   return Buffer.concat([luma, u, v]);
 }
 
-/** Writes a camera file (YUV4MPEG2) that Chromium's fake device plays in a loop. */
-export function writeCamera(path: string, colour: Colour): void {
+/**
+ * Writes a camera file (YUV4MPEG2) that Chromium's fake device plays in a loop. A noisy one takes all
+ * the bits that an encoder may spend; a plain one next to none.
+ */
+export function writeCamera(path: string, colour: Colour, noisy = false): void {
   const file = openSync(path, 'w');
   writeSync(file, `YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FRAMES_PER_SECOND}:1 Ip A1:1 C420jpeg\n`);
   for (let counter = 0; counter < COUNTER_PERIOD; counter += 1) {
     writeSync(file, 'FRAME\n');
-    writeSync(file, frame(colour, counter));
+    writeSync(file, frame(colour, counter, noisy));
   }
   closeSync(file);
 }

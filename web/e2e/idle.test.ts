@@ -8,12 +8,17 @@ import { COLOURS, HEIGHT } from './camera.ts';
 import { endAll } from './ending.ts';
 import { LIMITS } from './limits.ts';
 import { Server } from './server.ts';
-import { sending, untilSeen, untilSending } from './streams.ts';
+import { sending, soundSent, untilSeen, untilSending } from './streams.ts';
 import { placeWitness } from './witness.ts';
 
 /** So large that the camera's largest layer is needed, and so small that its smallest does. */
 const LARGE = { width: 1_280, height: 800 };
 const SMALL = { width: 360, height: 420 };
+
+/** A tone that is none. */
+const SILENCE_HZ = 0;
+/** Speech is fifty packets a second; a silence says a few times a second that it goes on. */
+const SILENT_PACKETS_PER_SECOND = 10;
 
 let server: Server;
 let ann: Person;
@@ -23,7 +28,7 @@ let link = '';
 beforeAll(async () => {
   server = await Server.start({ owner: true });
   [ann, ben] = await Promise.all([
-    Person.arrive('Ann', { colour: COLOURS.red, toneHz: 523 }),
+    Person.arrive('Ann', { colour: COLOURS.red, toneHz: SILENCE_HZ }),
     Person.arrive('Ben', undefined, { viewport: LARGE }),
   ]);
   await placeWitness(ann.page);
@@ -43,6 +48,13 @@ describe('a camera', () => {
     link = await ann.startMeeting();
     await untilSending(ann.page, [], LIMITS.actionMs);
     expect(await sending(ann.page, 2_000)).toEqual([]);
+  });
+
+  test('and a silence is hardly sent either', async () => {
+    const packets = await soundSent(ann.page, 3_000);
+    console.log(`figure: ${packets} packets of silence in 3 s`);
+    expect(packets).toBeGreaterThan(0);
+    expect(packets).toBeLessThanOrEqual(3 * SILENT_PACKETS_PER_SECOND);
   });
 
   test('is seen at once by whoever comes, in full height and no other', async () => {

@@ -18,6 +18,9 @@ export interface Path {
   readonly delay_ms?: number;
   readonly jitter_ms?: number;
   readonly blackout?: boolean;
+  readonly rate_bps?: number;
+  /** How long a packet waits for its turn on a line with a rate; longer, it is lost. */
+  readonly queue_ms?: number;
 }
 
 export class Impairment {

@@ -37,6 +37,10 @@ export const LIMITS = {
   /** From when nobody receives a layer until it is sent no more, and from a look until it is seen. */
   layerOffMs: pick(2_000, 10_000),
   layerOnMs: pick(1_000, 10_000),
+  /** Share of the sound that is made up on a line that is narrow. */
+  narrowConcealedShare: pick(0.05, 0.25),
+  /** From when a line is wide again until pictures are in full height. */
+  fullHeightMs: pick(15_000, 45_000),
   /** Packets sent again, of all: a tenth of loss asks for a tenth, and for some of those again. */
   sentAgainShare: pick(0.25, 0.5),
 } as const;

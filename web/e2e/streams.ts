@@ -44,6 +44,23 @@ export async function sending(page: Page, durationMs: number): Promise<Sending[]
   }, durationMs);
 }
 
+/** Packets of sound that the page sends in a while. */
+export async function soundSent(page: Page, durationMs: number): Promise<number> {
+  return page.evaluate(async (duration) => {
+    const count = async () => {
+      let packets = 0;
+      const report = await window.__book?.peers.at(-1)?.getStats();
+      report?.forEach((entry: Record<string, number> & { type: string; kind: string }) => {
+        if (entry.type === 'outbound-rtp' && entry.kind === 'audio') packets += entry['packetsSent'] ?? 0;
+      });
+      return packets;
+    };
+    const before = await count();
+    await new Promise((resolve) => setTimeout(resolve, duration));
+    return (await count()) - before;
+  }, durationMs);
+}
+
 /** Waits until exactly these streams are sent; answers how long that took, in steps of a quarter second. */
 export async function untilSending(page: Page, rids: readonly string[], withinMs: number): Promise<number> {
   const began = Date.now();

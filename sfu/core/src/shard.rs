@@ -40,6 +40,9 @@ use crate::{subscribe, wanted};
 pub struct Limits {
     /// Participants of one room. Further ones are refused with `limit_reached`.
     pub participants_per_room: usize,
+    /// Pictures of a room that a client who names nobody is shown at most: what is shared, then of
+    /// those who spoke last.
+    pub last_n: usize,
     /// Rooms of this shard. Further ones are refused with `limit_reached`.
     pub rooms: usize,
     /// Bytes of tape entries that are kept for a recorder that has not acknowledged them. Beyond
@@ -51,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             participants_per_room: 200,
+            last_n: 25,
             rooms: 2_000,
             ring_bytes_per_recording: 64 * 1024 * 1024,
         }

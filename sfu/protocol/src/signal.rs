@@ -75,7 +75,8 @@ pub struct PublishLine {
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Show {
-    /// Whoever the node finds fitting: shared screens first, then participants in joining order.
+    /// Whoever the node finds fitting: what is shared first, then whoever speaks or spoke last, then
+    /// participants in joining order. At most so many pictures as the room shows unasked.
     Auto,
     /// Whoever speaks.
     Speaker,

@@ -7,9 +7,9 @@ use str0m::{IceCreds, Rtc};
 
 use super::downlink::{Accepted, Feed, Slot, Streams};
 use super::negotiate::{self, OfferError, Plan};
-use super::order;
 use super::recover::Redundant;
 use super::uplink::{self, Line};
+use super::wording;
 use super::{Connection, MAX_PARKED, Step};
 
 /// What an offer led to.
@@ -41,7 +41,8 @@ impl Connection {
                 .map_err(|_| OfferError::Unusable)
         });
         self.settle(step);
-        let mut answer = order::as_offered(&accepted?.to_sdp_string(), sdp);
+        let mut answer = wording::as_offered(&accepted?.to_sdp_string(), sdp);
+        answer = wording::without_silence(&answer);
         let after = self.rtc.direct_api().local_ice_credentials();
         if after != before {
             // An ICE restart: str0m made up credentials that name no connection of ours.

@@ -13,7 +13,6 @@ mod extensions;
 mod feedback;
 mod incoming;
 pub(crate) mod negotiate;
-mod order;
 mod outgoing;
 mod reach;
 mod recover;
@@ -22,6 +21,7 @@ mod sent;
 mod silence;
 pub(crate) mod uplink;
 mod way;
+mod wording;
 
 pub(crate) use answer::Negotiated;
 pub(crate) use event::ConnectionEvent;

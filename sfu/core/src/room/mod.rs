@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use sfu_protocol::control::RoomEvent;
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
-use sfu_protocol::media::Kind;
 use sfu_protocol::signal::{
     NodeMessage, RecordingNotice, RecordingTrouble, RefusedCode, SlotContent, TrackState,
 };
@@ -87,6 +86,8 @@ pub(crate) struct Room {
     pub(crate) id: RoomId,
     seats: BTreeMap<ParticipantId, Seat>,
     next_order: u64,
+    /// Pictures that a client who names nobody is shown at most.
+    last_n: usize,
     speakers: Speakers,
     speaking: Vec<ParticipantId>,
     pub(crate) recording: Option<RecordingNotice>,
@@ -97,11 +98,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(id: RoomId, now: Instant) -> Self {
+    pub(crate) fn new(id: RoomId, now: Instant, last_n: usize) -> Self {
         Room {
             id,
             seats: BTreeMap::new(),
             next_order: 0,
+            last_n,
             speakers: Speakers::default(),
             speaking: Vec::new(),
             recording: None,
@@ -286,6 +288,7 @@ impl Room {
             viewer: participant,
             codecs: &seat.codecs,
             subscribes: may(&seat.rights, Action::Subscribe),
+            last_n: self.last_n,
         };
         let speaker = self
             .speaking
@@ -335,10 +338,7 @@ impl Room {
         for seat in seats.filter(|seat| seat.connection.is_some() && seat.visible()) {
             let tracks = seat.tracks.iter();
             for (source, published) in tracks.filter(|(_, track)| track.state != TrackState::Off) {
-                let heard_at = match source.kind() {
-                    Kind::Audio => self.speakers.heard_at(seat.id),
-                    Kind::Video => 0,
-                };
+                let heard_at = self.speakers.heard_at(seat.id);
                 candidates.push(Candidate {
                     track: TrackId {
                         participant: seat.id,

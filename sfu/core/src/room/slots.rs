@@ -16,7 +16,7 @@ pub(crate) struct Candidate {
     pub(crate) live: bool,
     /// Joining order of its publisher.
     pub(crate) order: u64,
-    /// When its publisher last spoke; higher is more recent, 0 is never.
+    /// When its publisher last spoke; higher is more recent, most whoever speaks now, 0 is never.
     pub(crate) heard_at: u64,
     /// What it is in, once that is known.
     pub(crate) codec: Option<Codec>,
@@ -60,6 +60,8 @@ pub(crate) struct View<'a> {
     pub(crate) codecs: &'a [Codec],
     /// False: nothing is shown.
     pub(crate) subscribes: bool,
+    /// Pictures that are shown at most where nobody is named.
+    pub(crate) last_n: usize,
 }
 
 impl View<'_> {
@@ -149,10 +151,14 @@ fn place_auto(kind: Kind, wishes: &[Wish], view: View<'_>, placed: &mut [Option<
     let auto: Vec<usize> = (0..wishes.len())
         .filter(|slot| wishes[*slot].kind == kind && wishes[*slot].show == Show::Auto)
         .collect();
+    let most = match kind {
+        Kind::Audio => auto.len(),
+        Kind::Video => auto.len().min(view.last_n),
+    };
     let mut chosen: Vec<TrackId> = view
         .tracks(kind)
         .filter(|track| !placed.contains(&Some(*track)))
-        .take(auto.len())
+        .take(most)
         .collect();
     for slot in &auto {
         if let Some(at) = chosen
@@ -170,8 +176,8 @@ fn place_auto(kind: Kind, wishes: &[Wish], view: View<'_>, placed: &mut [Option<
     }
 }
 
-/// Those who are shown first come first. Video: live ones, shared screens, then in joining
-/// order. Audio: live ones, the sound of what is shared, then whoever spoke most recently.
+/// Those who are shown first come first: live ones, what is shared, whoever speaks, whoever spoke
+/// most recently, then in joining order.
 fn ranked(kind: Kind, candidates: &[Candidate]) -> Vec<Candidate> {
     let mut ranked: Vec<Candidate> = candidates
         .iter()
@@ -180,10 +186,7 @@ fn ranked(kind: Kind, candidates: &[Candidate]) -> Vec<Candidate> {
         .collect();
     ranked.sort_by_key(|candidate| {
         let shared = matches!(candidate.track.source, Source::Screen | Source::ScreenAudio);
-        let quiet = match kind {
-            Kind::Audio => u64::MAX - candidate.heard_at,
-            Kind::Video => 0,
-        };
+        let quiet = u64::MAX - candidate.heard_at;
         (
             !candidate.live,
             !shared,
@@ -232,6 +235,7 @@ mod tests {
             viewer: ParticipantId(uuid::Uuid::from_u128(99)),
             codecs: &[],
             subscribes: true,
+            last_n: 3,
         };
         super::place(wishes, view, speaker)
     }
@@ -248,6 +252,7 @@ mod tests {
                 viewer: camera(viewer).participant,
                 codecs,
                 subscribes,
+                last_n: 3,
             };
             let mut wishes = auto(Kind::Video, &[None, None, None]);
             wishes[2].show = Show::Track(camera(3));
@@ -288,6 +293,25 @@ mod tests {
             None,
         ];
         assert_eq!(placed, expected);
+    }
+
+    #[test]
+    fn of_more_cameras_than_are_shown_those_are_who_spoke_last_and_the_others_keep_their_slots() {
+        let spoke = |n: u128, heard_at: u64| Candidate {
+            heard_at,
+            ..candidate(camera(n), n as u64)
+        };
+        let candidates = [spoke(1, 0), spoke(2, 7), spoke(3, 9), spoke(4, 8)];
+        let contents = [Some(camera(1)), Some(camera(2)), Some(camera(3))];
+        let placed = place(&auto(Kind::Video, &contents), &candidates, None);
+        assert_eq!(placed, [Some(camera(4)), contents[1], contents[2]]);
+        // The room shows three, however many slots there are; whoever is named is shown besides.
+        let mut wishes = auto(Kind::Video, &[None; 5]);
+        wishes[4].show = Show::Track(camera(1));
+        let placed = place(&wishes, &candidates, None);
+        let expected = [3, 4, 2].map(|n| Some(camera(n)));
+        assert_eq!(placed[..3], expected);
+        assert_eq!(placed[3..], [None, Some(camera(1))]);
     }
 
     #[test]

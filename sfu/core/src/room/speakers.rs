@@ -87,9 +87,12 @@ impl Speakers {
         self.next_at
     }
 
-    /// When somebody last spoke, counted in windows; 0 is never. The most recent has the highest.
+    /// How much somebody comes first: whoever is named, the loudest most; then by when they last
+    /// spoke, counted in windows; 0 is never.
     pub(crate) fn heard_at(&self, who: ParticipantId) -> u64 {
-        self.voices.get(&who).map_or(0, |voice| voice.heard_at)
+        let named = self.named.iter().position(|named| *named == who);
+        let before = self.voices.get(&who).map_or(0, |voice| voice.heard_at);
+        named.map_or(before, |place| u64::MAX - place as u64)
     }
 
     /// Ends a window. Answers who speaks now, loudest first, when that changed.
@@ -239,6 +242,31 @@ mod tests {
             changes.last().map(|(_, named)| named.len()),
             Some(MAX_SPEAKERS)
         );
+    }
+
+    #[test]
+    fn of_more_than_are_named_the_loudest_come_first_then_who_spoke_last() {
+        let t0 = crate::testing::start();
+        let mut speakers = Speakers::default();
+        // Seven at once, the later the louder; an eighth spoke before them.
+        for window in 0..6u32 {
+            let now = t0 + WINDOW * window;
+            if window < 2 {
+                speakers.observe(who(0), -20, now);
+            } else {
+                for n in 1..=7u8 {
+                    speakers.observe(who(n.into()), -40 + 4 * n as i8, now);
+                }
+            }
+            speakers.tick(now + WINDOW);
+        }
+        let mut order: Vec<u128> = (0..=8).collect();
+        order.sort_by_key(|n| std::cmp::Reverse(speakers.heard_at(who(*n))));
+        assert_eq!(speakers.heard_at(who(8)), 0, "never");
+        assert_eq!(order.len(), 9);
+        let named: Vec<u128> = speakers.named.iter().map(|who| who.0.as_u128()).collect();
+        assert_eq!(order[..MAX_SPEAKERS], named);
+        assert!(!named.contains(&1) && !named.contains(&2), "{named:?}");
     }
 
     #[test]

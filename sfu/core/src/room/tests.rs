@@ -3,7 +3,7 @@ use super::*;
 use crate::io::SignalId;
 use sfu_protocol::grant::{GRANT_AUDIENCE, Grant, Rights};
 use sfu_protocol::ids::{NodeId, OrganisationId};
-use sfu_protocol::media::{Codec, MediaTime, Source};
+use sfu_protocol::media::{Codec, Kind, MediaTime, Source};
 use sfu_protocol::signal::{Role, Show, SlotId, Want};
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ impl Scene {
     fn new() -> Self {
         let now = crate::testing::start();
         Scene {
-            room: Room::new(RoomId(Uuid::nil()), now),
+            room: Room::new(RoomId(Uuid::nil()), now, 25),
             now,
             signals: 0,
         }

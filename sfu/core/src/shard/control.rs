@@ -170,7 +170,7 @@ impl Shard {
         }
         self.rooms
             .entry(room)
-            .or_insert_with(|| Room::new(room, now));
+            .or_insert_with(|| Room::new(room, now, self.limits.last_n));
         let notice = RecordingNotice {
             recording,
             started_by,

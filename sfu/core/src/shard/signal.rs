@@ -51,7 +51,7 @@ impl Shard {
         let room = self
             .rooms
             .entry(grant.room)
-            .or_insert_with(|| Room::new(grant.room, now));
+            .or_insert_with(|| Room::new(grant.room, now, self.limits.last_n));
         let id = room.id;
         let arrival = Arrival {
             signal,
