@@ -14,8 +14,11 @@
 //!
 //! A shard publishes once a second and once more when it ends.
 
+use std::time::Duration;
+
 use prometheus::{
-    IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, core::Collector,
 };
 use sfu_core::report::{DropReason, Report};
 
@@ -161,6 +164,11 @@ const SOCKET_SENT: Labelled<SocketCounts> = (
     ],
 );
 
+/// Upper bounds of the histogram of how long packets are on their way through a shard, in seconds.
+const FORWARD_BUCKETS_S: [f64; 12] = [
+    0.000_05, 0.000_1, 0.000_2, 0.000_35, 0.000_5, 0.001, 0.001_5, 0.002_5, 0.005, 0.01, 0.025, 0.1,
+];
+
 /// What comes of a post that is not refused.
 pub(crate) const JOINED: &str = "joined";
 
@@ -239,6 +247,7 @@ pub(crate) struct Metrics {
     labelled: Vec<(IntCounterVec, Labelled<Report>)>,
     socket_drops: IntCounterVec,
     socket_sent: IntCounterVec,
+    forward_seconds: HistogramVec,
     datagrams_dropped: IntCounterVec,
     packets_dropped: IntCounterVec,
     inbox_waiting: IntGaugeVec,
@@ -293,6 +302,17 @@ impl Metrics {
                 .collect::<prometheus::Result<_>>()?,
             socket_drops: counter(SOCKET_DROPS.0, SOCKET_DROPS.1, &["shard", SOCKET_DROPS.2])?,
             socket_sent: counter(SOCKET_SENT.0, SOCKET_SENT.1, &["shard", SOCKET_SENT.2])?,
+            forward_seconds: registered(
+                registry,
+                HistogramVec::new(
+                    HistogramOpts::from(opts(
+                        "forward_seconds",
+                        "From when the kernel had a packet of media to when it had been sent on.",
+                    ))
+                    .buckets(FORWARD_BUCKETS_S.to_vec()),
+                    &["shard"],
+                ),
+            )?,
             datagrams_dropped: counter(
                 "datagrams_dropped_total",
                 "UDP datagrams refused before anything was decrypted.",
@@ -347,6 +367,9 @@ impl Metrics {
     /// The figures of one shard.
     pub(crate) fn of_shard(&self, index: u16) -> ShardMetrics {
         ShardMetrics {
+            forward_seconds: self
+                .forward_seconds
+                .with_label_values(&[&index.to_string()]),
             families: self.clone(),
             label: index.to_string(),
         }
@@ -396,9 +419,15 @@ impl Metrics {
 pub(crate) struct ShardMetrics {
     families: Metrics,
     label: String,
+    forward_seconds: Histogram,
 }
 
 impl ShardMetrics {
+    /// A packet of media was on its way through the shard for so long.
+    pub(crate) fn forwarded(&self, delay: Duration) {
+        self.forward_seconds.observe(delay.as_secs_f64());
+    }
+
     /// Publishes totals.
     pub(crate) fn publish(&self, report: &Report, socket: &SocketCounts) {
         let shard = self.label.as_str();

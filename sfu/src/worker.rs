@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sfu_core::io::{Departures, Input, Output, PeerId, RequestId, SignalId};
 use sfu_core::shard::{Shard, ShardConfig};
@@ -286,6 +286,22 @@ impl Worker {
         };
         self.socket.send(datagrams);
         self.departures.clear();
+        self.note_delays();
+    }
+
+    /// How long the packets of this batch were on their way through us.
+    fn note_delays(&mut self) {
+        let mut came = self.socket.media_came().peekable();
+        if came.peek().is_none() {
+            return;
+        }
+        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
+            return;
+        };
+        for came in came {
+            // The kernel's clock may be set while a packet waits.
+            self.metrics.forwarded(now.saturating_sub(came));
+        }
     }
 
     /// Delivers all that the shard says. A reader that is cut off is one more input, whose

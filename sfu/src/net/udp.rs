@@ -11,9 +11,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{
-    MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt,
-    sockopt::{RcvBufForce, SndBufForce},
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt,
+    sockopt::{RcvBufForce, ReceiveTimestampns, SndBufForce},
 };
+use nix::sys::time::TimeSpec;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
@@ -87,6 +88,8 @@ pub(crate) fn open(
     if setsockopt(&socket, SndBufForce, &send_buffer_bytes).is_err() {
         socket.set_send_buffer_size(send_buffer_bytes)?;
     }
+    // Without it nobody learns how long packets are on their way through us.
+    let _ = setsockopt(&socket, ReceiveTimestampns, &true);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     tracing::debug!(
@@ -107,6 +110,8 @@ pub(crate) struct BatchSocket {
     counts: SocketCounts,
     overflow: Overflow,
     bursts: Bursts,
+    /// When packets of media came, as the kernel's clock has it: those of one batch.
+    media_came: Vec<Duration>,
 }
 
 impl BatchSocket {
@@ -120,10 +125,16 @@ impl BatchSocket {
                 Bursts::NONE
             },
             socket,
-            headers: MultiHeaders::preallocate(RECEIVE_BATCH, None),
+            headers: MultiHeaders::preallocate(RECEIVE_BATCH, Some(nix::cmsg_space!(TimeSpec))),
             buffers: vec![[0; MAX_DATAGRAM_BYTES]; RECEIVE_BATCH].into_boxed_slice(),
             counts: SocketCounts::default(),
+            media_came: Vec::with_capacity(RECEIVE_BATCH),
         }
+    }
+
+    /// When the packets of media came that were taken since it was last asked, since 1970.
+    pub(crate) fn media_came(&mut self) -> std::vec::Drain<'_, Duration> {
+        self.media_came.drain(..)
     }
 
     /// The counts. Looks at the kernel's too, which reads a file: not for every packet.
@@ -148,6 +159,7 @@ impl BatchSocket {
             Err(error) => return Err(error.into()),
         };
         let mut taken = 0;
+        self.media_came.clear();
         for message in batch {
             taken += 1;
             if message.flags.contains(MsgFlags::MSG_TRUNC) {
@@ -156,7 +168,13 @@ impl BatchSocket {
             }
             if let Some(source) = message.address.as_ref().and_then(to_std) {
                 self.counts.received += 1;
-                each(source, message.iovs().next().unwrap_or_default());
+                let bytes = message.iovs().next().unwrap_or_default();
+                if is_media(bytes)
+                    && let Some(came) = message.cmsgs().ok().and_then(|mut all| all.find_map(stamp))
+                {
+                    self.media_came.push(came);
+                }
+                each(source, bytes);
             }
         }
         Ok(taken)
@@ -208,6 +226,18 @@ impl BatchSocket {
             Sent::Singly => return false,
         }
         true
+    }
+}
+
+/// Whether a datagram is RTP (RFC 7983, section 7; RFC 5761, section 4).
+fn is_media(bytes: &[u8]) -> bool {
+    matches!(bytes, [128..=191, kind, ..] if !(192..=223).contains(kind))
+}
+
+fn stamp(message: ControlMessageOwned) -> Option<Duration> {
+    match message {
+        ControlMessageOwned::ScmTimestampns(at) => Some(at.into()),
+        _ => None,
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+
 use futures::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -16,7 +17,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use super::admit::{MAX_JOIN_BYTES, Refusal};
@@ -27,6 +29,10 @@ use crate::metrics::SignalEnd;
 /// What a WebSocket holds for reading, whether anything comes or not. Most messages are shorter;
 /// for a longer one it grows.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// Longest part of a message that is written at once (RFC 6455, section 5.4): what was written is
+/// held in a buffer that never shrinks, and the first message to somebody in a large room is long.
+const FRAGMENT_BYTES: usize = 4 * 1024;
 
 /// What may come before a grant is accepted, in bytes: the longest first message, its framing,
 /// and a few pings. Whoever brings more is sent away, so that strangers hold little memory.
@@ -138,7 +144,17 @@ impl Wire {
     /// Passes on what the shard says.
     pub(super) async fn pass(&mut self, envelope: &Envelope) -> Result<(), SignalEnd> {
         let text = serde_json::to_string(envelope).expect("our own messages serialise");
-        self.send(Message::text(text)).await
+        let text = Bytes::from(text);
+        let mut fragments = text.chunks(FRAGMENT_BYTES).peekable();
+        let mut kind = OpCode::Data(Data::Text);
+        while let Some(fragment) = fragments.next() {
+            let last = fragments.peek().is_none();
+            let fragment = text.slice_ref(fragment);
+            let frame = Frame::message(fragment, kind, last);
+            self.send(Message::Frame(frame)).await?;
+            kind = OpCode::Data(Data::Continue);
+        }
+        Ok(())
     }
 
     /// Says what was wrong, says goodbye, and closes.
