@@ -274,6 +274,15 @@ fn registered<C: Collector + Clone + 'static>(
     Ok(collector)
 }
 
+fn forward_seconds() -> prometheus::Result<HistogramVec> {
+    let opts = opts(
+        "forward_seconds",
+        "From when the kernel had a packet of media to when it had been sent on.",
+    );
+    let opts = HistogramOpts::from(opts).buckets(FORWARD_BUCKETS_S.to_vec());
+    HistogramVec::new(opts, &["shard"])
+}
+
 impl Metrics {
     /// Registers every family.
     ///
@@ -302,17 +311,7 @@ impl Metrics {
                 .collect::<prometheus::Result<_>>()?,
             socket_drops: counter(SOCKET_DROPS.0, SOCKET_DROPS.1, &["shard", SOCKET_DROPS.2])?,
             socket_sent: counter(SOCKET_SENT.0, SOCKET_SENT.1, &["shard", SOCKET_SENT.2])?,
-            forward_seconds: registered(
-                registry,
-                HistogramVec::new(
-                    HistogramOpts::from(opts(
-                        "forward_seconds",
-                        "From when the kernel had a packet of media to when it had been sent on.",
-                    ))
-                    .buckets(FORWARD_BUCKETS_S.to_vec()),
-                    &["shard"],
-                ),
-            )?,
+            forward_seconds: registered(registry, forward_seconds())?,
             datagrams_dropped: counter(
                 "datagrams_dropped_total",
                 "UDP datagrams refused before anything was decrypted.",
