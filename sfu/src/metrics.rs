@@ -274,6 +274,16 @@ fn registered<C: Collector + Clone + 'static>(
     Ok(collector)
 }
 
+fn signals_ended() -> prometheus::Result<IntCounterVec> {
+    let text = "Signalling WebSockets refused or closed, by reason.";
+    let ended = IntCounterVec::new(opts("signals_ended_total", text), &["reason"])?;
+    // There from the start, so that their first rise can be seen.
+    for end in SignalEnd::ALL {
+        ended.with_label_values(&[end.as_str()]);
+    }
+    Ok(ended)
+}
+
 fn forward_seconds() -> prometheus::Result<HistogramVec> {
     let opts = opts(
         "forward_seconds",
@@ -338,18 +348,7 @@ impl Metrics {
                 )),
             )?,
             signals_open: gauge("signals_open", "Signalling WebSockets now.")?,
-            signals_ended: {
-                let ended = counter(
-                    "signals_ended_total",
-                    "Signalling WebSockets refused or closed, by reason.",
-                    &["reason"],
-                )?;
-                // There from the start, so that their first rise can be seen.
-                for end in SignalEnd::ALL {
-                    ended.with_label_values(&[end.as_str()]);
-                }
-                ended
-            },
+            signals_ended: registered(registry, signals_ended())?,
             posted: gauge(
                 "posted",
                 "Participants without a WebSocket now (WHIP, WHEP).",
