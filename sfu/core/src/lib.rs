@@ -35,8 +35,8 @@
 //!
 //! # Rules
 //! - Time comes in as an argument; randomness comes from a seed given at the start.
-//! - Only `connection` touches `str0m::Rtc`, and drains it after every mutation; packets that are
-//!   written wait for the tick of their batch.
+//! - Only `connection` touches `str0m::Rtc`, and drains it after every mutation; media is sealed
+//!   and opened by ours alone. What a batch of datagrams brings goes on with the tick after it.
 //! - Bad input is an error or a counted drop, never a panic. A panic is a broken invariant: it
 //!   is caught at one connection's step and costs that connection only.
 //! - Every collection has a named bound.

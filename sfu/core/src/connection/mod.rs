@@ -2,7 +2,9 @@
 //! it. Every mutation is followed by a full drain ([`Connection::settle`]) before the next, as
 //! str0m demands; what comes out goes to the step that caused it.
 //!
-//! ICE-lite (RFC 8445, section 2.5): the node answers checks and makes none.
+//! ICE-lite (RFC 8445, section 2.5): the node answers checks and makes none. The `Rtc` does ICE,
+//! DTLS and session descriptions. Media is ours, with the keys that its DTLS agreed on: packets
+//! in (`incoming`), packets out (`outgoing`, `sent`), what both ends say of them (`feedback`).
 
 mod answer;
 mod checks;
