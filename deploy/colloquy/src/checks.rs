@@ -43,6 +43,19 @@ pub(crate) fn udp_ports_free(ip: IpAddr, ports: &[u16], setting: &str) -> Result
     Ok(())
 }
 
+/// Whether these TCP ports are free. Port 0 always is.
+pub(crate) fn tcp_ports_free(ip: IpAddr, ports: &[u16], setting: &str) -> Result<(), String> {
+    for port in ports {
+        TcpListener::bind((ip, *port)).map_err(|fault| match fault.kind() {
+            ErrorKind::AddrInUse => {
+                format!("TCP port {port} on {ip} is in use by another program; stop it, or set {setting}")
+            }
+            _ => format!("cannot open TCP port {port} on {ip}: {fault}; set {setting}"),
+        })?;
+    }
+    Ok(())
+}
+
 /// Whether FFmpeg can make a recording's files.
 pub(crate) fn codecs() -> Result<(), String> {
     match recorder::compose::codecs_missing().as_slice() {

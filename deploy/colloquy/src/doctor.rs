@@ -15,7 +15,7 @@ pub(crate) async fn examine(settings: &Settings) -> ExitCode {
             "HTTP port",
             checks::bind_http(settings.http.listen).map(drop),
         ),
-        ("UDP ports", serve::media_ports_free(settings)),
+        ("media ports", serve::media_ports_free(settings)),
         (
             "data directory",
             HeldFolder::open(settings.folder())

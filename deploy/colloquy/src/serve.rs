@@ -81,12 +81,15 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
 /// Whether the ports for media and the relay are free.
 pub(crate) fn media_ports_free(settings: &Settings) -> Result<(), String> {
     let sfu = &settings.sfu;
-    let last = sfu
-        .udp_port
-        .saturating_add(sfu.shard_count().saturating_sub(1));
+    let one_each = |first: u16| -> Vec<u16> {
+        let last = first.saturating_add(sfu.shard_count().saturating_sub(1));
+        (first..=last).collect()
+    };
     if sfu.udp_port != 0 {
-        let ports: Vec<u16> = (sfu.udp_port..=last).collect();
-        checks::udp_ports_free(sfu.bind_ip, &ports, "sfu.udp_port")?;
+        checks::udp_ports_free(sfu.bind_ip, &one_each(sfu.udp_port), "sfu.udp_port")?;
+    }
+    if let (true, Some(first @ 1..)) = (sfu.tcp, sfu.tcp_port) {
+        checks::tcp_ports_free(sfu.bind_ip, &one_each(first), "sfu.tcp_port")?;
     }
     if settings.turn.enabled {
         checks::udp_ports_free(settings.turn.listen_ip, &[settings.turn.port], "turn.port")?;

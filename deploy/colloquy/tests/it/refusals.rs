@@ -51,6 +51,16 @@ fn a_port_in_use_is_named() {
     place.set("SFU__UDP_PORT", &port);
     let line = refusal(&place, &["serve"]);
     assert!(line.contains(&port) && line.contains("in use"), "{line}");
+
+    let mut place = Place::new();
+    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = held.local_addr().expect("bound").port().to_string();
+    place.set("SFU__TCP_PORT", &port);
+    let line = refusal(&place, &["serve"]);
+    assert!(
+        line.contains(&port) && line.contains("sfu.tcp_port"),
+        "{line}"
+    );
 }
 
 #[test]
