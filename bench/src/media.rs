@@ -50,6 +50,8 @@ pub(crate) enum Talking {
     /// In spurts of one to three seconds, and pauses three times as long, as people in a meeting
     /// of four.
     InTurns,
+    /// Muted.
+    Never,
 }
 
 /// When one speaks.
@@ -74,8 +76,10 @@ impl Talk {
 
     /// Whether a voice is heard so long after the media began. Times only grow.
     pub(crate) fn speaks(&mut self, at: Duration) -> bool {
-        if self.talking == Talking::Always {
-            return true;
+        match self.talking {
+            Talking::Always => return true,
+            Talking::Never => return false,
+            Talking::InTurns => {}
         }
         while self.until <= at {
             self.speaks = match self.until.is_zero() {
@@ -131,5 +135,6 @@ mod tests {
         assert!((0.2..0.3).contains(&share), "{share}");
         assert!(most_at_once < 40);
         assert!(Talk::new(1, Talking::Always).speaks(Duration::ZERO));
+        assert!(!Talk::new(1, Talking::Never).speaks(Duration::from_secs(60)));
     }
 }

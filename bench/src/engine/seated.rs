@@ -239,7 +239,7 @@ impl Seated {
 
     /// When the source has something, at most once in [`MEDIA_TURN`].
     fn media_wake(&self) -> Option<Instant> {
-        let began = self.media_began?;
+        let began = self.media_began.filter(|_| self.part.sends())?;
         let next_us = self.source.next_at_us();
         let due = (next_us != NEVER_US).then(|| began + Duration::from_micros(next_us))?;
         Some(due.max(self.media_asked + MEDIA_TURN))
@@ -295,7 +295,7 @@ impl Seated {
                 self.end.send_video(now, captured, Source::Camera, &frame);
             }
         }
-        if self.part.speaks {
+        if self.part.is_heard() {
             for frame in self.source.audio(Source::Microphone, at_us) {
                 let captured = captured(began, now, frame.timestamp, OPUS_CLOCK_HZ);
                 self.note_late(now, captured);

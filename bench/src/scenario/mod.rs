@@ -3,6 +3,7 @@
 mod audio;
 mod churn;
 mod fanout;
+mod idle;
 mod join_storm;
 mod lossy;
 mod meeting;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use sfu_client::impair::path;
 use sfu_client::peer::Publication;
 use sfu_protocol::media::Source;
+use sfu_protocol::signal::TrackState;
 
 use crate::media::{LAYER_HEIGHTS, Talking};
 use crate::report::Summary;
@@ -99,15 +101,30 @@ impl Part {
         let camera = self
             .camera_layers
             .map(|layers| Publication::live(Source::Camera, layers));
-        let microphone = self
-            .speaks
-            .then(|| Publication::live(Source::Microphone, 1));
+        let state = match self.talk {
+            Talking::Never => TrackState::Muted,
+            Talking::Always | Talking::InTurns => TrackState::Live,
+        };
+        let microphone = self.speaks.then(|| Publication {
+            state,
+            ..Publication::live(Source::Microphone, 1)
+        });
         camera.into_iter().chain(microphone).collect()
     }
 
-    /// Whether it sends anything.
+    /// Whether it has anything that it could send.
     pub(crate) fn publishes(&self) -> bool {
         self.camera_layers.is_some() || self.speaks
+    }
+
+    /// Whether its voice is sent.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.speaks && self.talk != Talking::Never
+    }
+
+    /// Whether it sends anything.
+    pub(crate) fn sends(&self) -> bool {
+        self.camera_layers.is_some() || self.is_heard()
     }
 }
 
@@ -168,6 +185,7 @@ pub(crate) fn all() -> Vec<Box<dyn Scenario>> {
         Box::new(meeting::Meeting),
         Box::new(rooms::Rooms),
         Box::new(audio::Audio),
+        Box::new(idle::Idle),
         Box::new(join_storm::JoinStorm),
         Box::new(churn::Churn),
         Box::new(lossy::Lossy),

@@ -30,7 +30,8 @@ fn run(scenario: &str, flags: &[&str]) -> Value {
     assert!(failures.is_empty(), "{scenario}: {failures:?}");
     assert_eq!(summary["joined"], summary["participants"], "{scenario}");
     for counted in ["packets_sent", "packets_received"] {
-        assert!(number(&summary, counted) > 0.0, "{scenario}: {counted}");
+        let any = number(&summary, counted) > 0.0;
+        assert_eq!(any, scenario != "idle", "{scenario}: {counted}");
     }
     assert!(summary["target_used"]["memory_mb"].as_f64() > Some(1.0));
     summary
@@ -62,6 +63,7 @@ fn the_list_explains_every_scenario() {
         "meeting",
         "rooms",
         "audio",
+        "idle",
         "join-storm",
         "churn",
         "lossy",
@@ -115,6 +117,12 @@ fn voices_are_heard_without_pictures() {
     assert_eq!(summary["participants"], 7);
     assert!(number(&summary, "voices") > 0.0, "{summary}");
     assert_eq!(summary["pictures_decoded"], 0);
+}
+
+#[test]
+fn who_is_muted_and_shows_nothing_is_there_all_the_same() {
+    let summary = run("idle", &["--publishers=4", "--seconds=2"]);
+    assert_eq!(summary["participants"], 4);
 }
 
 #[test]
