@@ -34,12 +34,15 @@ export const COLOURS = {
 } as const satisfies Record<string, Colour>;
 
 /** How far a noisy camera's pixels are from its colour, at most. */
-const NOISE = 24;
+const NOISE = 16;
+
+/** Where a noisy camera's noise begins: a person fills about so much of a picture. */
+const NOISE_FROM_ROW = Math.round(HEIGHT * 0.75);
 
 /** Noise that is the same in every run (Numerical Recipes' generator). */
 function addNoise(luma: Buffer, seed: number): void {
   let state = seed;
-  for (let at = 0; at < luma.length; at += 1) {
+  for (let at = WIDTH * NOISE_FROM_ROW; at < luma.length; at += 1) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     luma[at] = (luma[at] ?? 0) + ((state >>> 24) % (2 * NOISE + 1)) - NOISE;
   }

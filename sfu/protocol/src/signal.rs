@@ -434,8 +434,8 @@ pub enum NodeMessage {
     Layers {
         /// Which of yours.
         source: Source,
-        /// By name: of simulcast the rid (RFC 8851) as offered; of a line without rids the
-        /// spatial layer's number, "0" for the smallest or only one. Empty: nobody receives it.
+        /// By name: of simulcast the rid (RFC 8851) as offered; of a line without rids, whose layers
+        /// are inside one stream, "0". Empty: nobody receives it.
         wanted: Vec<String>,
     },
     /// Who speaks now, loudest first. Sent on change.

@@ -410,8 +410,8 @@ slots: Array<SlotPause>, } | { "type": "layers",
  */
 source: Source,
 /**
- * By name: of simulcast the rid (RFC 8851) as offered; of a line without rids the
- * spatial layer's number, "0" for the smallest or only one. Empty: nobody receives it.
+ * By name: of simulcast the rid (RFC 8851) as offered; of a line without rids, whose layers
+ * are inside one stream, "0". Empty: nobody receives it.
  */
 wanted: Array<string>, } | { "type": "speaking",
 /**
@@ -551,8 +551,8 @@ slots: Array<SlotPause>, } | { "type": "layers",
  */
 source: Source,
 /**
- * By name: of simulcast the rid (RFC 8851) as offered; of a line without rids the
- * spatial layer's number, "0" for the smallest or only one. Empty: nobody receives it.
+ * By name: of simulcast the rid (RFC 8851) as offered; of a line without rids, whose layers
+ * are inside one stream, "0". Empty: nobody receives it.
  */
 wanted: Array<string>, } | { "type": "speaking",
 /**
