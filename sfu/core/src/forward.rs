@@ -49,7 +49,7 @@ pub(crate) fn admit(
     }
     let codec = packet.format.codec;
     let new_codec = line.codec.replace(codec) != Some(codec);
-    if line.layers.observe(packet.layer, now, packet.height) {
+    if line.layers.observe(packet, now) {
         choose_again(stage, now, out, (publisher, index));
     }
     match packet.payload.is_empty() {
@@ -146,7 +146,7 @@ pub(crate) fn to_tapes(
             );
         }
         match admission {
-            Admission::Drop => {}
+            Admission::Drop | Admission::LeaveOut { .. } => {}
             Admission::Wait => waiting = true,
             Admission::Switch | Admission::Forward => {
                 let body = TapeBody::Rtp {

@@ -34,7 +34,7 @@ pub(crate) fn choose_again(
     else {
         return;
     };
-    let best = choose(&line.layers, u16::MAX);
+    let best = choose(&line.layers, u16::MAX).map(|best| line.layers.stream_of(best));
     let mut wanted = false;
     for feed in &mut line.tapes {
         wanted |= feed.selector.aim(best);
@@ -213,6 +213,7 @@ pub(crate) fn want_keyframe(
     let Some(line) = line.filter(|line| line.source.kind() == Kind::Video) else {
         return;
     };
+    let layer = line.layers.stream_of(layer);
     let asked = line.gates[usize::from(layer)].ask(now);
     match asked {
         Asked::Send => {

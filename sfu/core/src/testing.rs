@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
+use sfu_protocol::media::Codec;
+
 use crate::media::packet::{Format, Packet};
+use crate::media::piece::Piece;
 
 /// Some moment. Every other moment of a test is counted from it.
 #[expect(
@@ -25,9 +28,21 @@ pub(crate) fn packet(format: Format, seq: u64, timestamp: u32) -> Packet {
         arrived: start(),
         late: false,
         entry_point: true,
-        height: None,
-        vp8: None,
+        simulcast: true,
+        piece: Piece::default(),
         audio_level: None,
         orientation: None,
+    }
+}
+
+/// A packet of a layer, with which a receiver can begin.
+pub(crate) fn of_layer(layer: u8) -> Packet {
+    let format = Format {
+        codec: Codec::Vp8,
+        profile: 0,
+    };
+    Packet {
+        layer,
+        ..packet(format, 0, 0)
     }
 }

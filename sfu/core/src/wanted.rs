@@ -87,7 +87,8 @@ pub(crate) fn told(stage: &Stage, publisher: ConnectionId) -> Vec<(Source, Vec<S
 /// be: everything.
 fn wanted_of(stage: &Stage, line: &Line) -> LayerSet {
     if line.codec.is_none() {
-        return line.layers.all().fold(LayerSet::NONE, LayerSet::with);
+        let all = line.layers.all().fold(LayerSet::NONE, LayerSet::with);
+        return line.layers.streams_of(all);
     }
     let slots = line.subscribers.iter();
     let slots = slots.map(|to| wanted_in(stage, line, *to));

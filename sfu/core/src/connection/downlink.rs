@@ -13,8 +13,9 @@ use super::sent::History;
 use crate::io::ConnectionId;
 use crate::media::keyframe::KeyframeCredit;
 use crate::media::packet::{Format, Packet};
+use crate::media::piece::Numbered;
 use crate::media::red::Load;
-use crate::media::rewrite::{Numbers, Timeline, Vp8Numbers};
+use crate::media::rewrite::{Input, Numbers, Timeline};
 use crate::media::select::{Admission, Selector};
 
 /// Height that is sent before a client has said how large it shows a slot.
@@ -76,8 +77,6 @@ pub(crate) struct Slot {
     pub(crate) max_height: u16,
     pub(crate) credit: KeyframeCredit,
     timeline: Timeline,
-    /// The layer before the one that is passed on now.
-    former_layer: Option<u8>,
     pub(super) gone: Gone,
     pub(super) history: History,
 }
@@ -139,7 +138,6 @@ impl Slot {
             max_height: DEFAULT_MAX_HEIGHT,
             credit: KeyframeCredit::default(),
             timeline: Timeline::new(clock_rate_hz, chance),
-            former_layer: None,
             gone: Gone {
                 // Below 2^15, so that its receiver's rollover counter begins at zero.
                 repair_index: chance >> 33 & 0x7fff,
@@ -159,7 +157,6 @@ impl Slot {
     pub(crate) fn pause(&mut self) {
         self.selector.reset();
         self.credit.end_wait();
-        self.former_layer = None;
         self.timeline.end();
     }
 
@@ -175,7 +172,9 @@ impl Slot {
             Some(numbers) => numbers,
             None => match self.place(packet, now) {
                 Ok(numbers) => numbers,
-                Err(Admission::Wait) => return Offered::NeedsKeyframe,
+                Err(Admission::Wait | Admission::LeaveOut { waits: true }) => {
+                    return Offered::NeedsKeyframe;
+                }
                 Err(_) => return Offered::Nothing,
             },
         };
@@ -190,7 +189,7 @@ impl Slot {
             repair_type: accepted.repair_type.filter(|_| repaired),
             numbers,
             csrc: feed.csrc,
-            marker: packet.marker,
+            marker: packet.marker || self.selector.ends_picture(packet),
             loaded,
         })
     }
@@ -198,37 +197,56 @@ impl Slot {
     /// The numbers of a packet of the layer that was passed on before, which had its place there
     /// and comes late: a receiver would wait for it.
     fn place_late(&mut self, packet: &Packet) -> Option<Numbers> {
-        let of_former = packet.late && self.former_layer == Some(packet.layer);
+        let of_former = packet.late && self.selector.had(packet);
         of_former
-            .then(|| self.timeline.map_former(numbers(packet)))
+            .then(|| self.timeline.map_former(&self.input(packet)))
             .flatten()
     }
 
     /// The numbers of any other packet, or why it has none.
     fn place(&mut self, packet: &Packet, now: Instant) -> Result<Numbers, Admission> {
-        let before = self.selector.current();
-        // Only the layer's newest packets move a switch: a repaired old keyframe is no place to
-        // begin, what follows it has been dropped.
-        match self
-            .selector
-            .admit(packet.layer, packet.entry_point && !packet.late)
-        {
+        match self.selector.admit(packet) {
             admission @ (Admission::Drop | Admission::Wait) => return Err(admission),
+            admission @ Admission::LeaveOut { .. } => {
+                self.leave_out(packet);
+                return Err(admission);
+            }
             Admission::Switch => {
                 self.credit.end_wait();
-                self.former_layer = before;
-                self.timeline.begin(numbers(packet), now);
+                self.timeline.begin(&self.input(packet), now);
             }
             // One of the layer that is left is not what the wait is for.
-            Admission::Forward
-                if packet.entry_point && self.selector.wanted() == Some(packet.layer) =>
-            {
+            Admission::Forward if packet.entry_point && self.selector.is_settled() => {
                 self.credit.end_wait();
             }
             Admission::Forward => {}
         }
-        let placed = self.timeline.map(numbers(packet), now);
+        let placed = self.timeline.map(&self.input(packet), now);
         placed.ok_or(Admission::Drop)
+    }
+
+    /// Closes the place of a packet of the stream that is passed on, and that of its picture
+    /// where its receiver would wait for the number.
+    fn leave_out(&mut self, packet: &Packet) {
+        self.timeline.skip(packet.seq);
+        if let (Numbered::Vp8(_), Some(id), false) = (
+            &packet.piece.numbered,
+            packet.piece.numbered.numbers().picture_id,
+            packet.late,
+        ) {
+            self.timeline.skip_picture(id);
+        }
+    }
+
+    fn input(&self, packet: &Packet) -> Input {
+        let dependency = packet.piece.dependency();
+        Input {
+            seq: packet.seq,
+            timestamp: packet.timestamp,
+            picture: packet.piece.numbered.numbers(),
+            frame: dependency
+                .map(|dependency| dependency.numbers(self.selector.active_targets(dependency))),
+        }
     }
 
     /// The timestamp of this moment, when something was sent since it was last asked for.
@@ -242,7 +260,7 @@ impl Slot {
 
     /// A packet of the feed that carries nothing: its place is closed.
     pub(crate) fn skip(&mut self, packet: &Packet) {
-        if self.selector.current() == Some(packet.layer) && self.timeline.runs() {
+        if self.selector.has_stream(packet) && self.timeline.runs() {
             self.timeline.skip(packet.seq);
         }
     }
@@ -258,18 +276,6 @@ impl Slot {
     fn accepted(&self, format: Format) -> Option<Accepted> {
         let mut formats = self.formats.iter();
         formats.find(|accepted| accepted.format == format).copied()
-    }
-}
-
-fn numbers(packet: &Packet) -> Numbers {
-    Numbers {
-        seq: packet.seq,
-        timestamp: packet.timestamp,
-        vp8: packet.vp8.map_or(Vp8Numbers::default(), |vp8| Vp8Numbers {
-            picture_id: vp8.picture_id(),
-            tl0_pic_idx: vp8.tl0_pic_idx(),
-            key_idx: vp8.key_idx(),
-        }),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use sfu_rtp::rtp;
-use str0m::rtp::{Extension, ExtensionMap};
+use sfu_rtp::{dependency, rtp};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionSerializer, ExtensionValues};
 
 use super::negotiate::OfferError;
 
@@ -28,18 +28,60 @@ pub(crate) enum Name {
     SendTime,
     /// draft-holmer-rmcat-transport-wide-cc-extensions-01, section 2.
     TransportWide,
+    /// Which frames a frame needs (`sfu_rtp::dependency`).
+    Dependency,
 }
 
-/// Each with what the transport calls it, in the order of their places.
-const KNOWN: [(Name, Extension); 7] = [
-    (Name::Mid, Extension::RtpMid),
-    (Name::Rid, Extension::RtpStreamId),
-    (Name::RepairedRid, Extension::RepairedRtpStreamId),
-    (Name::AudioLevel, Extension::AudioLevel),
-    (Name::Orientation, Extension::VideoOrientation),
-    (Name::SendTime, Extension::AbsoluteSendTime),
-    (Name::TransportWide, Extension::TransportSequenceNumber),
+/// In the order of their places.
+const KNOWN: [Name; 8] = [
+    Name::Mid,
+    Name::Rid,
+    Name::RepairedRid,
+    Name::AudioLevel,
+    Name::Orientation,
+    Name::SendTime,
+    Name::TransportWide,
+    Name::Dependency,
 ];
+
+impl Name {
+    /// What the transport calls it.
+    fn extension(self) -> Extension {
+        match self {
+            Name::Mid => Extension::RtpMid,
+            Name::Rid => Extension::RtpStreamId,
+            Name::RepairedRid => Extension::RepairedRtpStreamId,
+            Name::AudioLevel => Extension::AudioLevel,
+            Name::Orientation => Extension::VideoOrientation,
+            Name::SendTime => Extension::AbsoluteSendTime,
+            Name::TransportWide => Extension::TransportSequenceNumber,
+            Name::Dependency => Extension::with_serializer(dependency::URI, OfPictures),
+        }
+    }
+}
+
+/// An extension that the transport does not know: it answers an offer with it, and no more. Media
+/// does not go through it.
+#[derive(Debug)]
+struct OfPictures;
+
+impl ExtensionSerializer for OfPictures {
+    fn write_to(&self, _: &mut [u8], _: &ExtensionValues) -> usize {
+        0
+    }
+
+    fn parse_value(&self, _: &[u8], _: &mut ExtensionValues) -> bool {
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
+    }
+}
 
 /// The numbers that an offer gives, over all its m-lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +108,8 @@ impl Extensions {
             return;
         };
         let uri = named.split(' ').next().unwrap_or_default();
-        let known = KNOWN.iter().position(|(_, known)| known.as_uri() == uri);
+        let named = |known: &Name| known.extension().as_uri() == uri;
+        let known = KNOWN.iter().position(named);
         match known {
             Some(at) => {
                 let before = self.numbers[at].replace(number);
@@ -118,9 +161,9 @@ impl Extensions {
             .filter(|number| !used(number))
             .partition(|number| self.others.contains(number));
         let mut spare = free.into_iter().chain(taken);
-        for ((_, extension), number) in KNOWN.into_iter().zip(self.numbers) {
+        for (name, number) in KNOWN.into_iter().zip(self.numbers) {
             if let Some(number) = number.or_else(|| spare.next()) {
-                table.set(number, extension);
+                table.set(number, name.extension());
             }
         }
         table
@@ -131,7 +174,7 @@ impl Extensions {
         let mut marks = Marks::default();
         for (number, value) in extensions {
             let place = self.numbers.iter().position(|known| *known == Some(number));
-            let Some((name, _)) = place.map(|at| &KNOWN[at]) else {
+            let Some(name) = place.map(|at| KNOWN[at]) else {
                 continue;
             };
             match name {
@@ -145,6 +188,7 @@ impl Extensions {
                     let number = value.first_chunk();
                     marks.transport_wide = number.map(|number| u16::from_be_bytes(*number));
                 }
+                Name::Dependency => marks.dependency = Some(value),
             }
         }
         marks
@@ -162,6 +206,7 @@ pub(super) struct Marks<'a> {
     /// As it came.
     pub(super) orientation: Option<u8>,
     pub(super) transport_wide: Option<u16>,
+    pub(super) dependency: Option<&'a [u8]>,
 }
 
 #[cfg(test)]
@@ -185,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_known_one_stands_at_its_place() {
-        for (at, (name, _)) in KNOWN.iter().enumerate() {
+        for (at, name) in KNOWN.iter().enumerate() {
             assert_eq!(*name as usize, at);
         }
     }
@@ -242,9 +287,9 @@ mod tests {
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         for offer in [offered(&[]), offered(&[&wide(7), "3 urn:x"]), offered(&all)] {
             let table = offer.table();
-            for (name, extension) in KNOWN {
-                let number = table.id_of(extension.clone());
-                let number = number.unwrap_or_else(|| panic!("{extension:?}"));
+            for name in KNOWN {
+                let number = table.id_of(name.extension());
+                let number = number.unwrap_or_else(|| panic!("{name:?}"));
                 assert!(offer.number(name).is_none_or(|offered| offered == number));
                 assert!(offer == offered(&all) || !offer.others.contains(&number));
             }

@@ -352,6 +352,7 @@ impl Connection {
             mid: &slot.id.0,
             before: slot.gone.repairs,
             packet: &sent.packet,
+            change: sent.numbers.change,
         };
         let bytes = self.outgoing.write(step.now, step.out, &writing, |buffer| {
             buffer.extend_from_slice(&seq.to_be_bytes());
@@ -395,6 +396,7 @@ fn write(
         mid: &slot.id.0,
         before: slot.gone.packets,
         packet,
+        change: outbound.numbers.change,
     };
     let bytes = outgoing.write(step.now, step.out, &writing, |buffer| {
         match &outbound.loaded {
@@ -432,7 +434,6 @@ fn write(
 fn fill(buffer: &mut Vec<u8>, packet: &Packet, numbers: Numbers) {
     let begin = buffer.len();
     buffer.extend_from_slice(&packet.payload);
-    if let Some(vp8) = packet.vp8 {
-        vp8.write(&mut buffer[begin..], numbers.vp8);
-    }
+    let numbered = &packet.piece.numbered;
+    numbered.write(&mut buffer[begin..], numbers.picture);
 }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use sfu_rtp::dependency::Change;
 use sfu_rtp::rtp;
 use sfu_rtp::srtp::Sealer;
 
@@ -16,7 +17,7 @@ use crate::media::packet::Packet;
 const NAMED_PACKETS: u32 = 100;
 
 /// Extensions of one packet.
-const MAX_EXTENSIONS: usize = 5;
+const MAX_EXTENSIONS: usize = 6;
 
 /// What a connection sends with.
 #[derive(Debug)]
@@ -28,6 +29,9 @@ pub(super) struct Outgoing {
     orientation: Option<u8>,
     send_time: Option<u8>,
     transport_wide: Option<u8>,
+    dependency: Option<u8>,
+    /// A dependency descriptor as it leaves.
+    descriptor: Vec<u8>,
     /// Packets with a transport-wide number.
     numbered: u16,
 }
@@ -43,6 +47,8 @@ pub(super) struct Writing<'a> {
     pub(super) before: u32,
     /// Whose extensions are passed on.
     pub(super) packet: &'a Packet,
+    /// What becomes other in its dependency descriptor.
+    pub(super) change: Option<Change>,
 }
 
 impl Outgoing {
@@ -55,6 +61,8 @@ impl Outgoing {
             orientation: None,
             send_time: None,
             transport_wide: None,
+            dependency: None,
+            descriptor: Vec::new(),
             numbered: 0,
         }
     }
@@ -70,6 +78,7 @@ impl Outgoing {
         self.audio_level = extensions.number(Name::AudioLevel);
         self.orientation = extensions.number(Name::Orientation);
         self.transport_wide = extensions.number(Name::TransportWide);
+        self.dependency = extensions.number(Name::Dependency);
         // Who hears by transport-wide numbers how fast a path is needs no times.
         let alone = self.transport_wide.is_none();
         self.send_time = extensions.number(Name::SendTime).filter(|_| alone);
@@ -104,11 +113,18 @@ impl Outgoing {
         let named = (writing.before < NAMED_PACKETS).then_some(()).and(self.mid);
         let heard = writing.packet.audio_level.and(self.audio_level);
         let turned = writing.packet.orientation.and(self.orientation);
+        let described = writing.packet.piece.dependency().zip(writing.change);
+        let described = described.filter(|_| self.dependency.is_some());
+        if let Some((dependency, change)) = described {
+            let descriptor = &dependency.descriptor;
+            descriptor.rewrite(&dependency.value, change, &mut self.descriptor);
+        }
         let all: [(Option<u8>, &[u8]); MAX_EXTENSIONS] = [
             (self.transport_wide, &numbered),
             (self.send_time, &time),
             (heard, &level),
             (turned, &orientation),
+            (described.and(self.dependency), &self.descriptor),
             (named, writing.mid.as_bytes()),
         ];
         let mut list: [(u8, &[u8]); MAX_EXTENSIONS] = [(0, &[]); MAX_EXTENSIONS];

@@ -9,6 +9,7 @@ use super::uplink::{Line, format_of};
 use super::{Connection, ConnectionEvent, Step};
 use crate::media::anchor::Arrived;
 use crate::media::packet::{Format, Packet};
+use crate::media::piece::Piece;
 use crate::media::red::{self, Carried, Earlier};
 use crate::report::DropReason;
 
@@ -72,8 +73,8 @@ impl Line {
                 arrived: carrier.at,
                 late: place.late,
                 entry_point: true,
-                height: None,
-                vp8: None,
+                simulcast: false,
+                piece: Piece::default(),
                 audio_level: None,
                 orientation: None,
             });

@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
     use crate::media::packet::Format;
-    use crate::media::rewrite::Vp8Numbers;
+    use crate::media::rewrite::PictureNumbers;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -162,7 +162,8 @@ mod tests {
         let numbers = Numbers {
             seq,
             timestamp: 0,
-            vp8: Vp8Numbers::default(),
+            picture: PictureNumbers::default(),
+            change: None,
         };
         let unaged = Unaged {
             packet: Arc::new(crate::testing::packet(format, seq, 0)),

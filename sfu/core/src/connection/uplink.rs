@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use sfu_protocol::ids::{RecordingId, TapeId};
 use sfu_protocol::media::{Codec, Kind, Source};
+use sfu_rtp::dependency;
 use str0m::format::{CodecConfig, CodecSpec};
 use str0m::media::Mid;
 
@@ -19,7 +20,7 @@ use crate::media::layer::{self, Layers};
 use crate::media::packet::{Format, MAX_LAYERS, Packet};
 use crate::media::policer::{MAX_PAYLOAD_BYTES, Policer};
 use crate::media::red;
-use crate::media::select::Selector;
+use crate::media::select::StreamSelector;
 use crate::report::DropReason;
 
 /// A slot that shows a line.
@@ -36,7 +37,7 @@ pub(crate) struct TapeFeed {
     pub(crate) tape: TapeId,
     /// Of the whole tape; a packet in another is none for it.
     pub(crate) codec: Codec,
-    pub(crate) selector: Selector,
+    pub(crate) selector: StreamSelector,
 }
 
 /// RTCP sender report of a layer: one moment on two clocks (RFC 3550, section 6.4.1).
@@ -64,6 +65,8 @@ pub(crate) struct Line {
     pub(crate) gates: [KeyframeGate; MAX_LAYERS],
     pub(crate) reports: [Option<SenderReport>; MAX_LAYERS],
     pub(super) anchors: [Anchor; MAX_LAYERS],
+    /// How the streams are built, as their dependency descriptors say.
+    described: [dependency::Stream; MAX_LAYERS],
     pub(super) given: [red::Given; MAX_LAYERS],
     /// What subscribers may get a second time.
     pub(crate) recent: red::Recent,
@@ -88,6 +91,7 @@ impl Line {
             gates: Default::default(),
             reports: Default::default(),
             anchors: Default::default(),
+            described: Default::default(),
             given: Default::default(),
             recent: red::Recent::default(),
             policer: Policer::for_track(plan.source.kind()),
@@ -287,7 +291,15 @@ impl Uplink {
         if known {
             return Err(DropReason::Recovered);
         }
-        let reading = layer::read(format.codec, &payload);
+        let described = match (format.codec, came.marks.dependency) {
+            // What a payload says of itself is enough of the others.
+            (Codec::Av1, Some(value)) => {
+                let stream = &mut line.described[usize::from(layer)];
+                layer::described(stream, value, anchored.late)
+            }
+            _ => None,
+        };
+        let reading = described.unwrap_or_else(|| layer::read(format.codec, &payload));
         Ok(Packet {
             layer,
             format,
@@ -297,8 +309,8 @@ impl Uplink {
             arrived: now,
             late: anchored.late,
             entry_point: reading.entry_point,
-            height: reading.height,
-            vp8: reading.vp8,
+            simulcast: line.layers.is_simulcast(),
+            piece: reading.piece,
             audio_level: came.marks.audio_level,
             orientation: came.marks.orientation,
             payload,

@@ -61,10 +61,10 @@ impl LayerSet {
 /// ones too: a publisher who cannot send the large one begins with a small one.
 pub(crate) fn needed(layers: &Layers, max_height: u16) -> LayerSet {
     let best = fitting(layers, max_height);
-    match choose(layers, max_height) {
+    layers.streams_of(match choose(layers, max_height) {
         Some(available) => LayerSet::NONE.with(best).with(available),
         None => LayerSet::first(usize::from(best) + 1),
-    }
+    })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -200,7 +200,7 @@ mod tests {
         for (live, height, expected) in cases {
             let mut layers = Layers::new(3);
             for layer in live {
-                layers.observe(*layer, crate::testing::start(), None);
+                layers.observe(&crate::testing::of_layer(*layer), crate::testing::start());
             }
             let needs = needed(&layers, height);
             assert_eq!(needs, set(expected), "{live:?} {height}");

@@ -4,26 +4,17 @@
 pub(crate) mod anchor;
 mod closed;
 pub(crate) mod demand;
+mod described;
 mod h264;
 pub(crate) mod keyframe;
 pub(crate) mod layer;
 pub(crate) mod packet;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "packets carry it once their way out is ours")
-)]
 pub(crate) mod picture_id;
+pub(crate) mod piece;
 pub(crate) mod policer;
 pub(crate) mod red;
 pub(crate) mod rewrite;
+pub(crate) mod scale;
 pub(crate) mod select;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "packets carry it once their way out is ours")
-)]
-pub(crate) mod vp8;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "packets carry it once their way out is ours")
-)]
-pub(crate) mod vp9;
+mod vp8;
+mod vp9;

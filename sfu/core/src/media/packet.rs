@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use sfu_protocol::media::Codec;
 
-use super::vp8;
+use super::piece::Piece;
 
 /// Layers of one track, at most. More rids than that are refused in the offer.
 pub(crate) const MAX_LAYERS: usize = 4;
@@ -35,10 +35,10 @@ pub(crate) struct Packet {
     pub(crate) late: bool,
     /// Where a receiver can begin: the first packet of a keyframe, any packet of audio.
     pub(crate) entry_point: bool,
-    /// Picture height, when this packet says it.
-    pub(crate) height: Option<u16>,
-    /// Where the VP8 payload descriptor keeps its numbers.
-    pub(crate) vp8: Option<vp8::Descriptor>,
+    /// The layers of its track are streams of their own, not parts of one.
+    pub(crate) simulcast: bool,
+    /// What of a picture it carries.
+    pub(crate) piece: Piece,
     /// How loud it is, as its sender wrote it (RFC 6464): a voice bit, and how far below the
     /// loudest.
     pub(crate) audio_level: Option<u8>,

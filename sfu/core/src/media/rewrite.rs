@@ -6,70 +6,57 @@
 //! losses and reordering pass through unchanged. Between segments sequence numbers and picture
 //! ids go on by one, and the timestamp by the time that passed between the arrivals.
 //!
-//! VP9's picture ids and TL0PICIDX pass unchanged: a receiver may wait after a switch until they
-//! have caught up with what it saw before.
+//! Pictures that are left out leave gaps in the picture ids of VP9, whose references are distances
+//! between them, and in the frame numbers of dependency descriptors; in VP8's they close up.
+
+mod segment;
 
 use std::time::Instant;
 
-use super::closed::Closed;
+use sfu_rtp::dependency::Change;
 
-const PICTURE_ID_MASK: u16 = 0x7fff;
+use self::segment::{Reached, Segment};
+use super::picture_id::{LONG_MASK, PictureId};
 
 /// The numbers of an input packet that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) seq: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) picture: PictureNumbers,
+    /// Of a packet with a dependency descriptor.
+    pub(crate) frame: Option<FrameNumbers>,
+}
+
+/// The numbers of an output packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Numbers {
     pub(crate) seq: u64,
     pub(crate) timestamp: u32,
-    pub(crate) vp8: Vp8Numbers,
+    pub(crate) picture: PictureNumbers,
+    /// What becomes other in its dependency descriptor.
+    pub(crate) change: Option<Change>,
 }
 
-/// RFC 7741, section 4.2. Only those that the packet carries.
+/// Numbers in payload descriptors: RFC 7741, section 4.2, and RFC 9628, section 4.2. Only those
+/// that the packet carries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Vp8Numbers {
-    pub(crate) picture_id: Option<u16>,
+pub(crate) struct PictureNumbers {
+    pub(crate) picture_id: Option<PictureId>,
     pub(crate) tl0_pic_idx: Option<u8>,
     pub(crate) key_idx: Option<u8>,
 }
 
-#[derive(Debug, Clone)]
-struct Segment {
-    first_seq: u64,
-    highest_seq: u64,
-    /// Subtracted (wrapping) from every input sequence number, besides those left out before it.
-    seq_delta: u64,
-    left_out: Closed,
-    timestamp_delta: u32,
-    picture_id_delta: u16,
-    tl0_delta: u8,
-    key_idx_delta: u8,
-}
-
-impl Segment {
-    /// A packet's output numbers; none when it lies before the first or is too old to be placed.
-    fn place(&self, input: Numbers) -> Option<Numbers> {
-        if input.seq < self.first_seq {
-            return None;
-        }
-        let left_out = self.left_out.before(input.seq)?;
-        let Vp8Numbers {
-            picture_id,
-            tl0_pic_idx,
-            key_idx,
-        } = input.vp8;
-        Some(Numbers {
-            seq: input
-                .seq
-                .wrapping_sub(self.seq_delta)
-                .wrapping_sub(left_out),
-            timestamp: input.timestamp.wrapping_add(self.timestamp_delta),
-            vp8: Vp8Numbers {
-                picture_id: picture_id
-                    .map(|id| id.wrapping_add(self.picture_id_delta) & PICTURE_ID_MASK),
-                tl0_pic_idx: tl0_pic_idx.map(|index| index.wrapping_add(self.tl0_delta)),
-                key_idx: key_idx.map(|index| index.wrapping_add(self.key_idx_delta) & 0x1f),
-            },
-        })
-    }
+/// Numbers in a dependency descriptor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FrameNumbers {
+    pub(crate) number: u16,
+    /// The first number of its structure's templates, and how many there are.
+    pub(crate) first_template: u8,
+    pub(crate) templates: u8,
+    /// The decode targets of the structure, and those of them that the receiver has.
+    pub(crate) all_targets: u32,
+    pub(crate) targets: u32,
 }
 
 /// The output of one slot.
@@ -82,6 +69,8 @@ pub(crate) struct Timeline {
     picture_id: u16,
     tl0_pic_idx: u8,
     key_idx: u8,
+    frame: u16,
+    template: u8,
     segment: Option<Segment>,
     /// The one before, for its packets that come late.
     former: Option<Segment>,
@@ -98,9 +87,11 @@ impl Timeline {
             highest_seq: chance & 0x7fff,
             highest_timestamp: (chance >> 16) as u32,
             reached_at: None,
-            picture_id: (chance >> 48) as u16 & PICTURE_ID_MASK,
+            picture_id: (chance >> 48) as u16 & LONG_MASK,
             tl0_pic_idx: 0,
             key_idx: 0,
+            frame: (chance >> 40) as u16,
+            template: 0,
             segment: None,
             former: None,
             former_reached: 0,
@@ -113,64 +104,57 @@ impl Timeline {
     }
 
     /// Begins a segment with this packet.
-    pub(crate) fn begin(&mut self, input: Numbers, now: Instant) {
-        let seq_delta = input.seq.wrapping_sub(self.highest_seq.wrapping_add(1));
+    pub(crate) fn begin(&mut self, input: &Input, now: Instant) {
         let timestamp = self.highest_timestamp.wrapping_add(self.ticks_since(now));
-        let next_picture = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
-        let from = |input: Option<u8>, next: u8| next.wrapping_sub(input.unwrap_or(0));
+        let reached = Reached {
+            seq: self.highest_seq,
+            timestamp,
+            picture_id: self.picture_id,
+            tl0_pic_idx: self.tl0_pic_idx,
+            key_idx: self.key_idx,
+            frame: self.frame,
+            template: self.template,
+        };
         self.former = self.segment.take();
         self.former_reached = self.highest_seq;
-        self.segment = Some(Segment {
-            first_seq: input.seq,
-            highest_seq: input.seq,
-            seq_delta,
-            left_out: Closed::since(input.seq),
-            timestamp_delta: timestamp.wrapping_sub(input.timestamp),
-            picture_id_delta: next_picture.wrapping_sub(input.vp8.picture_id.unwrap_or(0)),
-            tl0_delta: from(input.vp8.tl0_pic_idx, self.tl0_pic_idx.wrapping_add(1)),
-            key_idx_delta: from(input.vp8.key_idx, self.key_idx.wrapping_add(1)),
-        });
+        self.segment = Some(Segment::begin(input, reached));
         // The first packet of a segment is always the highest so far.
         self.highest_timestamp = timestamp;
         self.reached_at = Some(now);
-        self.picture_id = next_picture;
+        self.picture_id = self.picture_id.wrapping_add(1) & LONG_MASK;
     }
 
     /// Output numbers of a packet of the running segment; none when it lies before the
-    /// segment's first or is too old to be placed.
-    pub(crate) fn map(&mut self, input: Numbers, now: Instant) -> Option<Numbers> {
+    /// segment's first, was left out, or is too old to be placed.
+    pub(crate) fn map(&mut self, input: &Input, now: Instant) -> Option<Numbers> {
         let segment = self.segment.as_mut()?;
-        let Numbers {
-            seq,
-            timestamp,
-            vp8,
-        } = segment.place(input)?;
-        if input.seq > segment.highest_seq {
-            segment.highest_seq = input.seq;
-            segment.left_out.reach(input.seq);
-        }
-        if seq >= self.highest_seq {
-            self.highest_seq = seq;
-            self.picture_id = vp8.picture_id.unwrap_or(self.picture_id);
-            self.tl0_pic_idx = vp8.tl0_pic_idx.unwrap_or(self.tl0_pic_idx);
-            self.key_idx = vp8.key_idx.unwrap_or(self.key_idx);
-            if timestamp != self.highest_timestamp {
-                self.highest_timestamp = timestamp;
+        let out = segment.place(input)?;
+        segment.reach(input);
+        if out.seq >= self.highest_seq {
+            self.highest_seq = out.seq;
+            let picture = out.picture;
+            self.picture_id = picture
+                .picture_id
+                .map_or(self.picture_id, PictureId::number);
+            self.tl0_pic_idx = picture.tl0_pic_idx.unwrap_or(self.tl0_pic_idx);
+            self.key_idx = picture.key_idx.unwrap_or(self.key_idx);
+            if let (Some(change), Some(frame)) = (out.change, input.frame) {
+                self.frame = change.number;
+                self.template = segment.template_after(frame);
+            }
+            if out.timestamp != self.highest_timestamp {
+                self.highest_timestamp = out.timestamp;
                 self.reached_at = Some(now);
             }
         }
-        Some(Numbers {
-            seq,
-            timestamp,
-            vp8,
-        })
+        Some(out)
     }
 
     /// Output numbers of a packet of the segment before, which had a place there and comes late;
     /// none otherwise. Without it the place would stay a hole that nothing fills. One that lies
     /// before what was left out at the segment's end has none: its number is the next segment's,
     /// and none is given twice (SRTP would seal two packets with one nonce).
-    pub(crate) fn map_former(&mut self, input: Numbers) -> Option<Numbers> {
+    pub(crate) fn map_former(&mut self, input: &Input) -> Option<Numbers> {
         let former = self.former.as_ref()?;
         (input.seq < former.highest_seq)
             .then(|| former.place(input))
@@ -181,14 +165,16 @@ impl Timeline {
     /// Leaves a packet of the running segment out and closes its place. A packet that came late
     /// keeps its place: numbers after it are out already.
     pub(crate) fn skip(&mut self, seq: u64) {
-        let Some(segment) = self.segment.as_mut() else {
-            return;
-        };
-        if seq <= segment.highest_seq {
-            return;
+        if let Some(segment) = self.segment.as_mut() {
+            segment.close(seq);
         }
-        segment.highest_seq = seq;
-        segment.left_out.close(seq);
+    }
+
+    /// Leaves a whole picture of the running segment out, and closes its place.
+    pub(crate) fn skip_picture(&mut self, id: PictureId) {
+        if let Some(segment) = self.segment.as_mut() {
+            segment.close_picture(id);
+        }
     }
 
     /// Ends the running segment: the next packet begins another.

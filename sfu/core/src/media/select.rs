@@ -1,7 +1,11 @@
 //! Which layer a receiver gets: layers offered x height wanted -> forward, drop, or switch here.
-//! A switch happens only where a receiver can begin; until then the layer it has goes on.
+//! A switch happens only where a receiver can begin; until then the layer it has goes on. What is
+//! left out within a stream is the `scale` module's.
 
 use super::layer::Layers;
+use super::packet::Packet;
+use super::piece::Dependency;
+use super::scale::{Passage, Quality, Scaler};
 
 /// The smallest live layer that covers `max_height` pixels, else the largest live one.
 pub(crate) fn choose(layers: &Layers, max_height: u16) -> Option<u8> {
@@ -23,22 +27,25 @@ pub(crate) fn fitting(layers: &Layers, max_height: u16) -> u8 {
 pub(crate) enum Admission {
     /// Pass it on.
     Forward,
-    /// Pass it on as the first of a new layer.
+    /// Pass it on as the first of a new stream.
     Switch,
     /// It is of the wanted layer, which cannot begin here: a keyframe is needed.
     Wait,
     /// It is of another layer.
     Drop,
+    /// It is of the stream that is passed on, and left out of it. `waits`: what is wanted cannot
+    /// begin without a keyframe.
+    LeaveOut { waits: bool },
 }
 
-/// The layer that one receiver has, and the one it is to have.
+/// Which of a track's streams somebody has, and which is to come: whole, for a tape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Selector {
+pub(crate) struct StreamSelector {
     current: Option<u8>,
     target: Option<u8>,
 }
 
-impl Selector {
+impl StreamSelector {
     /// Aims at a layer. True when a keyframe of it is needed.
     pub(crate) fn aim(&mut self, target: Option<u8>) -> bool {
         let moved = self.target != target;
@@ -48,7 +55,7 @@ impl Selector {
 
     /// Starts over: whatever comes next has to begin at an entry point.
     pub(crate) fn reset(&mut self) {
-        *self = Selector::default();
+        *self = StreamSelector::default();
     }
 
     /// The layer that a receiver who lost a picture needs a keyframe of.
@@ -78,6 +85,161 @@ impl Selector {
     }
 }
 
+/// The layer that one receiver has, and the one it is to have: a stream of several, or a spatial
+/// layer of one stream with those below it.
+#[derive(Debug, Clone)]
+pub(crate) struct Selector {
+    layers: StreamSelector,
+    /// The track is one stream, in which its layers are parts.
+    is_layered: bool,
+    max_temporal_id: u8,
+    /// What of the stream is passed on.
+    scaler: Scaler,
+    /// The stream before it, and what was passed on of that.
+    former: Option<(u8, Scaler)>,
+}
+
+impl Default for Selector {
+    fn default() -> Self {
+        Selector {
+            layers: StreamSelector::default(),
+            is_layered: false,
+            max_temporal_id: u8::MAX,
+            scaler: Scaler::default(),
+            former: None,
+        }
+    }
+}
+
+impl Selector {
+    /// Aims at a layer. True when a keyframe of it is needed.
+    pub(crate) fn aim(&mut self, target: Option<u8>) -> bool {
+        let below = target < self.layers.current;
+        let descends = self.is_layered && below && self.scaler.may_descend();
+        self.layers.aim(target) && !descends
+    }
+
+    /// Passes on no temporal layer above this one, where the stream says how it is built.
+    #[expect(dead_code, reason = "the allocator's to ask for")]
+    pub(crate) fn thin(&mut self, max_temporal_id: u8) {
+        self.max_temporal_id = max_temporal_id;
+    }
+
+    /// Starts over: whatever comes next has to begin at an entry point.
+    pub(crate) fn reset(&mut self) {
+        *self = Selector {
+            max_temporal_id: self.max_temporal_id,
+            ..Selector::default()
+        };
+    }
+
+    /// The layer that a receiver who lost a picture needs a keyframe of.
+    pub(crate) fn wanted(&self) -> Option<u8> {
+        self.layers.wanted()
+    }
+
+    /// The layer that is passed on now.
+    pub(crate) fn current(&self) -> Option<u8> {
+        self.layers.current()
+    }
+
+    /// Whether what is wanted is what is passed on.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.layers.wanted() == self.layers.current()
+    }
+
+    /// Whether a packet is of the stream that is passed on.
+    pub(crate) fn has_stream(&self, packet: &Packet) -> bool {
+        match packet.simulcast {
+            true => self.current() == Some(packet.layer),
+            false => self.current().is_some(),
+        }
+    }
+
+    /// Whether a late packet belongs to what was passed on before.
+    pub(crate) fn had(&mut self, packet: &Packet) -> bool {
+        let Some((layer, scaler)) = self.former.as_mut() else {
+            return false;
+        };
+        packet.simulcast
+            && *layer == packet.layer
+            && scaler.admit(packet, Quality::WHOLE) == Passage::Pass
+    }
+
+    pub(crate) fn admit(&mut self, packet: &Packet) -> Admission {
+        // Only the stream's newest packets move a switch: a repaired old keyframe is no place to
+        // begin, what follows it has been dropped.
+        let entry_point = packet.entry_point && !packet.late;
+        let before = self.layers;
+        let admission = match packet.simulcast {
+            true => self.layers.admit(packet.layer, entry_point),
+            false => self.admit_only(entry_point),
+        };
+        match admission {
+            Admission::Forward => {}
+            Admission::Switch => {
+                let former = std::mem::take(&mut self.scaler);
+                self.former = before.current.map(|layer| (layer, former));
+                self.scaler.begin(packet);
+            }
+            _ => return admission,
+        }
+        let passage = self.scaler.admit(packet, self.quality(packet));
+        self.follow(packet);
+        match (passage, admission) {
+            (Passage::Pass, _) => admission,
+            (_, Admission::Switch) => {
+                self.layers = before;
+                Admission::Wait
+            }
+            (passage, _) => Admission::LeaveOut {
+                waits: passage == Passage::Wait,
+            },
+        }
+    }
+
+    /// Whether a picture ends for the receiver where this packet ends.
+    pub(crate) fn ends_picture(&self, packet: &Packet) -> bool {
+        !packet.simulcast && self.scaler.ends_picture(packet)
+    }
+
+    /// The decode targets that the receiver has of the packet's stream.
+    pub(crate) fn active_targets(&self, dependency: &Dependency) -> u32 {
+        self.scaler.active_targets(dependency)
+    }
+
+    /// A packet of the one stream of its track.
+    fn admit_only(&mut self, entry_point: bool) -> Admission {
+        match (self.layers.current, self.layers.target) {
+            (Some(_), _) => Admission::Forward,
+            (None, None) => Admission::Drop,
+            (None, Some(_)) if !entry_point => Admission::Wait,
+            (None, target) => {
+                self.layers.current = target;
+                Admission::Switch
+            }
+        }
+    }
+
+    fn quality(&self, packet: &Packet) -> Quality {
+        let layer = self.layers.wanted().filter(|_| !packet.simulcast);
+        Quality {
+            spatial_id: layer.unwrap_or(u8::MAX),
+            temporal_id: self.max_temporal_id,
+        }
+    }
+
+    /// In one stream the layer that is passed on is what the scaler has come to.
+    fn follow(&mut self, packet: &Packet) {
+        if packet.simulcast {
+            return;
+        }
+        let spatial_id = self.scaler.spatial_id(packet);
+        self.is_layered = spatial_id.is_some();
+        self.layers.current = spatial_id.or(self.layers.wanted());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,9 +247,16 @@ mod tests {
     fn layers(live: &[u8]) -> Layers {
         let mut layers = Layers::new(3);
         for layer in live {
-            layers.observe(*layer, crate::testing::start(), None);
+            layers.observe(&packet(*layer, true), crate::testing::start());
         }
         layers
+    }
+
+    fn packet(layer: u8, entry_point: bool) -> Packet {
+        Packet {
+            entry_point,
+            ..crate::testing::of_layer(layer)
+        }
     }
 
     #[test]
@@ -114,36 +283,36 @@ mod tests {
         let mut selector = Selector::default();
         assert!(selector.aim(Some(0)));
         assert!(!selector.aim(Some(0)), "asked for once");
-        assert_eq!(selector.admit(0, false), Admission::Wait);
-        assert_eq!(selector.admit(0, true), Admission::Switch);
+        assert_eq!(selector.admit(&packet(0, false)), Admission::Wait);
+        assert_eq!(selector.admit(&packet(0, true)), Admission::Switch);
         assert!(selector.aim(Some(2)));
-        assert_eq!(selector.admit(0, false), Admission::Forward);
-        assert_eq!(selector.admit(2, false), Admission::Wait);
-        assert_eq!(selector.admit(1, true), Admission::Drop);
-        assert_eq!(selector.admit(2, true), Admission::Switch);
-        assert_eq!(selector.admit(0, true), Admission::Drop);
-        assert_eq!(selector.admit(2, false), Admission::Forward);
+        assert_eq!(selector.admit(&packet(0, false)), Admission::Forward);
+        assert_eq!(selector.admit(&packet(2, false)), Admission::Wait);
+        assert_eq!(selector.admit(&packet(1, true)), Admission::Drop);
+        assert_eq!(selector.admit(&packet(2, true)), Admission::Switch);
+        assert_eq!(selector.admit(&packet(0, true)), Admission::Drop);
+        assert_eq!(selector.admit(&packet(2, false)), Admission::Forward);
     }
 
     #[test]
     fn going_back_before_the_switch_needs_no_keyframe() {
         let mut selector = Selector::default();
         selector.aim(Some(1));
-        selector.admit(1, true);
+        selector.admit(&packet(1, true));
         assert!(selector.aim(Some(2)));
         assert!(!selector.aim(Some(1)));
-        assert_eq!(selector.admit(1, false), Admission::Forward);
-        assert_eq!(selector.admit(2, true), Admission::Drop);
+        assert_eq!(selector.admit(&packet(1, false)), Admission::Forward);
+        assert_eq!(selector.admit(&packet(2, true)), Admission::Drop);
     }
 
     #[test]
     fn after_a_reset_nothing_passes_before_an_entry_point() {
         let mut selector = Selector::default();
         selector.aim(Some(0));
-        selector.admit(0, true);
+        selector.admit(&packet(0, true));
         selector.reset();
-        assert_eq!(selector.admit(0, true), Admission::Drop);
+        assert_eq!(selector.admit(&packet(0, true)), Admission::Drop);
         assert!(selector.aim(Some(0)));
-        assert_eq!(selector.admit(0, false), Admission::Wait);
+        assert_eq!(selector.admit(&packet(0, false)), Admission::Wait);
     }
 }

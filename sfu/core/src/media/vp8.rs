@@ -2,7 +2,7 @@
 //! numbers stand, so that they can be changed in a copy that goes out.
 
 use super::picture_id::PictureId;
-use super::rewrite::Vp8Numbers;
+use super::rewrite::PictureNumbers;
 
 const EXTENDED: u8 = 0x80;
 const BEGINS_PARTITION: u8 = 0x10;
@@ -67,21 +67,16 @@ impl Descriptor {
         Some(descriptor)
     }
 
-    /// The frame's number, of 7 or 15 bits.
-    pub(crate) fn picture_id(&self) -> Option<u16> {
-        self.picture_id.map(PictureId::number)
-    }
-
-    /// The number of frames of temporal layer 0 up to this one.
-    pub(crate) fn tl0_pic_idx(&self) -> Option<u8> {
-        self.tl0_pic_idx
-    }
-
-    /// The number of keyframes up to this frame, of 5 bits.
-    pub(crate) fn key_idx(&self) -> Option<u8> {
-        self.shared
-            .filter(|_| self.has_key_idx)
-            .map(|octet| octet & KEY_IDX)
+    /// What it numbers.
+    pub(crate) fn numbers(&self) -> PictureNumbers {
+        PictureNumbers {
+            picture_id: self.picture_id,
+            tl0_pic_idx: self.tl0_pic_idx,
+            key_idx: self
+                .shared
+                .filter(|_| self.has_key_idx)
+                .map(|octet| octet & KEY_IDX),
+        }
     }
 
     /// The temporal layer; 0 when it is not said.
@@ -94,11 +89,6 @@ impl Descriptor {
     /// Y: whether the frame needs nothing but frames of temporal layer 0.
     pub(crate) fn is_layer_sync(&self) -> bool {
         self.has_tid && self.shared.is_some_and(|octet| octet & LAYER_SYNC != 0)
-    }
-
-    /// Whether a frame begins with this packet.
-    pub(crate) fn begins_frame(&self) -> bool {
-        self.begins_frame
     }
 
     /// How long the descriptor is.
@@ -115,12 +105,12 @@ impl Descriptor {
 
     /// Writes other numbers over those of a payload that this is the descriptor of. A picture id
     /// of 7 bits takes the low ones; what the descriptor does not carry is not written.
-    pub(crate) fn write(&self, payload: &mut [u8], numbers: Vp8Numbers) {
+    pub(crate) fn write(&self, payload: &mut [u8], numbers: PictureNumbers) {
         let Some(payload) = payload.get_mut(..self.bytes()) else {
             return;
         };
         if let (Some(id), Some(number)) = (self.picture_id, numbers.picture_id) {
-            id.write(&mut payload[NUMBERS_AT..], number);
+            id.write(&mut payload[NUMBERS_AT..], number.number());
         }
         if let (Some(_), Some(index)) = (self.tl0_pic_idx, numbers.tl0_pic_idx) {
             payload[self.tl0_at()] = index;
@@ -144,19 +134,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const EVERYTHING: Vp8Numbers = Vp8Numbers {
-        picture_id: Some(0x1234),
+    const EVERYTHING: PictureNumbers = PictureNumbers {
+        picture_id: Some(PictureId::Long(0x1234)),
         tl0_pic_idx: Some(0x56),
         key_idx: Some(0x1e),
     };
 
-    fn numbers_of(payload: &[u8]) -> Vp8Numbers {
-        let descriptor = Descriptor::parse(payload).expect("a descriptor");
-        Vp8Numbers {
-            picture_id: descriptor.picture_id(),
-            tl0_pic_idx: descriptor.tl0_pic_idx(),
-            key_idx: descriptor.key_idx(),
-        }
+    fn numbers_of(payload: &[u8]) -> PictureNumbers {
+        Descriptor::parse(payload).expect("a descriptor").numbers()
     }
 
     /// A descriptor with the fields that the second octet names, and one octet of a frame.
@@ -183,20 +168,29 @@ mod tests {
                 let read = Descriptor::parse(&payload).expect("a descriptor");
                 assert_eq!(read.bytes() + 1, payload.len(), "{payload:x?}");
                 let said = |bit: u8| has & bit != 0;
-                let id = if long { 0x102 } else { 3 };
-                assert_eq!(read.picture_id(), said(HAS_PICTURE_ID).then_some(id));
-                assert_eq!(read.tl0_pic_idx(), said(HAS_TL0_PIC_IDX).then_some(4));
-                assert_eq!(read.key_idx(), said(HAS_KEY_IDX).then_some(5));
+                let id = match long {
+                    true => PictureId::Long(0x102),
+                    false => PictureId::Short(3),
+                };
+                let expected = PictureNumbers {
+                    picture_id: said(HAS_PICTURE_ID).then_some(id),
+                    tl0_pic_idx: said(HAS_TL0_PIC_IDX).then_some(4),
+                    key_idx: said(HAS_KEY_IDX).then_some(5),
+                };
+                assert_eq!(read.numbers(), expected);
                 assert_eq!(read.temporal_id(), if said(HAS_TID) { 2 } else { 0 });
                 assert_eq!(read.is_layer_sync(), said(HAS_TID));
-                assert!(read.begins_frame() && read.starts_keyframe(&payload));
+                assert!(read.starts_keyframe(&payload));
                 for short in 0..read.bytes() {
                     assert_eq!(Descriptor::parse(&payload[..short]), None);
                 }
             }
         }
         let plain = Descriptor::parse(&[0x10, 0x00]).expect("a descriptor");
-        assert_eq!((plain.bytes(), plain.picture_id()), (1, None));
+        assert_eq!(
+            (plain.bytes(), plain.numbers()),
+            (1, PictureNumbers::default())
+        );
     }
 
     #[test]
@@ -230,7 +224,7 @@ mod tests {
         let before = with(0xf0, true);
         let mut after = before.clone();
         let read = Descriptor::parse(&before).expect("a descriptor");
-        read.write(&mut after, Vp8Numbers::default());
+        read.write(&mut after, PictureNumbers::default());
         read.write(&mut after[..3], EVERYTHING);
         assert_eq!(before, after, "none to write, and no room to write");
     }
@@ -247,15 +241,15 @@ mod tests {
                 return Ok(());
             };
             prop_assert!(read.bytes() <= payload.len());
-            let numbers = Vp8Numbers {
-                picture_id: Some(picture_id),
+            let numbers = PictureNumbers {
+                picture_id: Some(PictureId::Long(picture_id)),
                 tl0_pic_idx: Some(tl0_pic_idx),
                 key_idx: Some(key_idx),
             };
             let mut written = payload.clone();
             read.write(&mut written, numbers);
             let got = numbers_of(&written);
-            let kept = |id: u16| matches!(id, id if id == picture_id || id == picture_id & 0x7f);
+            let kept = |id: PictureId| id.number() == picture_id & id.mask();
             prop_assert!(got.picture_id.is_none_or(kept));
             prop_assert!(got.tl0_pic_idx.is_none_or(|index| index == tl0_pic_idx));
             prop_assert!(got.key_idx.is_none_or(|index| index == key_idx));

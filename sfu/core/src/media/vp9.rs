@@ -2,7 +2,7 @@
 //! belongs to, what that needs, and where its numbers stand.
 
 use super::picture_id::PictureId;
-use super::rewrite::Vp8Numbers;
+use super::rewrite::PictureNumbers;
 
 const HAS_PICTURE_ID: u8 = 0x80;
 const PREDICTED: u8 = 0x40;
@@ -98,23 +98,22 @@ impl Descriptor {
         self.begins && !self.predicted && !self.uses_below
     }
 
-    /// The picture's number.
-    pub(crate) fn picture_id(&self) -> Option<PictureId> {
-        self.picture_id
-    }
-
-    /// The number of pictures of temporal layer 0 up to this one.
-    pub(crate) fn tl0_pic_idx(&self) -> Option<u8> {
-        self.tl0_pic_idx.map(|(_, index)| index)
+    /// What it numbers.
+    pub(crate) fn numbers(&self) -> PictureNumbers {
+        PictureNumbers {
+            picture_id: self.picture_id,
+            tl0_pic_idx: self.tl0_pic_idx.map(|(_, index)| index),
+            key_idx: None,
+        }
     }
 
     /// Writes other numbers over those of a payload that this is the descriptor of; what the
     /// descriptor does not carry is not written.
-    pub(crate) fn write(&self, payload: &mut [u8], numbers: Vp8Numbers) {
+    pub(crate) fn write(&self, payload: &mut [u8], numbers: PictureNumbers) {
         let place = payload.get_mut(PICTURE_ID_AT..);
         if let (Some(id), Some(number), Some(place)) = (self.picture_id, numbers.picture_id, place)
         {
-            id.write(place, number);
+            id.write(place, number.number());
         }
         if let (Some((at, _)), Some(index)) = (self.tl0_pic_idx, numbers.tl0_pic_idx)
             && let Some(place) = payload.get_mut(usize::from(at))
@@ -182,8 +181,9 @@ mod tests {
     fn a_key_picture_says_how_high_its_layers_are() {
         let read = parsed(&KEY);
         assert!(read.is_entry_point() && read.begins && !read.ends && read.up_switch);
-        assert_eq!(read.picture_id(), Some(PictureId::Long(0x0102)));
-        assert_eq!(read.tl0_pic_idx(), Some(0x2a));
+        let numbers = read.numbers();
+        assert_eq!(numbers.picture_id, Some(PictureId::Long(0x0102)));
+        assert_eq!(numbers.tl0_pic_idx, Some(0x2a));
         assert_eq!(read.heights[..4], [180, 360, 720, 0]);
         for short in 0..KEY.len() {
             assert_eq!(Descriptor::parse(&KEY[..short]), None, "{short}");
@@ -196,7 +196,7 @@ mod tests {
         let above = parsed(&[HAS_PICTURE_ID | PREDICTED | HAS_LAYER | ENDS, 5, 0x43, 9]);
         assert_eq!((above.spatial_id, above.temporal_id), (1, 2));
         assert!(above.uses_below && above.predicted && above.ends && !above.up_switch);
-        assert_eq!(above.picture_id(), Some(PictureId::Short(5)));
+        assert_eq!(above.numbers().picture_id, Some(PictureId::Short(5)));
         // An upper layer of a key picture is no place to begin.
         assert!(!parsed(&[HAS_LAYER | BEGINS, 0x03, 0]).is_entry_point());
         assert!(parsed(&[HAS_LAYER | BEGINS, 0x00, 0]).is_entry_point());
@@ -210,7 +210,7 @@ mod tests {
         let flags = HAS_PICTURE_ID | PREDICTED | HAS_LAYER | FLEXIBLE | HAS_STRUCTURE;
         let two = [flags, 7, 0x20, 0x03, 0x04, HAS_RESOLUTIONS, 0, 9, 0, 8];
         let read = parsed(&two);
-        assert_eq!((read.temporal_id, read.tl0_pic_idx()), (1, None));
+        assert_eq!((read.temporal_id, read.numbers().tl0_pic_idx), (1, None));
         assert_eq!(read.heights[0], 8);
         let endless = [flags, 7, 0x20, 0x03, 0x03, 0x03, 0x03];
         assert_eq!(Descriptor::parse(&endless), None, "at most three");
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn other_numbers_take_the_place_of_those_that_are_there() {
-        let numbers = Vp8Numbers {
-            picture_id: Some(0x7ffe),
+        let numbers = PictureNumbers {
+            picture_id: Some(PictureId::Long(0x7ffe)),
             tl0_pic_idx: Some(0x55),
             key_idx: Some(3),
         };
@@ -245,24 +245,20 @@ mod tests {
             let Some(read) = Descriptor::parse(&payload) else {
                 return Ok(());
             };
-            let numbers = Vp8Numbers {
-                picture_id: Some(picture_id),
+            let numbers = PictureNumbers {
+                picture_id: Some(PictureId::Long(picture_id)),
                 tl0_pic_idx: Some(tl0_pic_idx),
                 key_idx: None,
             };
             let mut written = payload.clone();
             read.write(&mut written, numbers);
             let again = parsed(&written);
-            if let Some(id) = again.picture_id() {
+            if let Some(id) = again.numbers().picture_id {
                 prop_assert_eq!(id.number(), picture_id & id.mask());
             }
-            prop_assert!(again.tl0_pic_idx().is_none_or(|index| index == tl0_pic_idx));
-            let before = Vp8Numbers {
-                picture_id: read.picture_id().map(PictureId::number),
-                tl0_pic_idx: read.tl0_pic_idx(),
-                key_idx: None,
-            };
-            again.write(&mut written, before);
+            let index = again.numbers().tl0_pic_idx;
+            prop_assert!(index.is_none_or(|index| index == tl0_pic_idx));
+            again.write(&mut written, read.numbers());
             prop_assert_eq!(written, payload, "and back again");
         }
     }

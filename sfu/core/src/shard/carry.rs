@@ -12,7 +12,7 @@ use crate::connection::uplink::{Line, Subscriber, TapeFeed};
 use crate::deadlines::Wake;
 use crate::io::{ConnectionId, Departures, Output};
 use crate::media::keyframe::Mover;
-use crate::media::select::Selector;
+use crate::media::select::StreamSelector;
 use crate::room::{Effects, Placement};
 use crate::{subscribe, wanted};
 
@@ -308,7 +308,7 @@ impl Shard {
             recording,
             tape,
             codec,
-            selector: Selector::default(),
+            selector: StreamSelector::default(),
         });
         if let Some(line) = self
             .stage

@@ -47,6 +47,7 @@ impl Descriptor {
         if value.len() > MANDATORY_BYTES {
             has = Has::read(&mut bits).ok_or(Truncated)?;
             layout.extended = true;
+            layout.has_structure = has.structure;
             if has.structure {
                 structure = Some(read_structure(&mut bits)?);
             }

@@ -16,6 +16,7 @@ const CUSTOM_BITS: u32 = 3;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) extended: bool,
+    pub(super) has_structure: bool,
     /// The structure, where there is one, ends here; the mask of decode targets may follow.
     pub(super) structure_end: usize,
     /// How many bits that mask has.
@@ -38,6 +39,11 @@ pub struct Change {
 }
 
 impl Descriptor {
+    /// Whether it came with a structure.
+    pub fn brings_structure(&self) -> bool {
+        self.layout.has_structure
+    }
+
     /// Writes the descriptor that was read from `value` with the change, over `into`.
     pub fn rewrite(&self, value: &[u8], change: Change, into: &mut Vec<u8>) {
         let layout = &self.layout;
