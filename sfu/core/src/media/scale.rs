@@ -254,7 +254,9 @@ impl Scaler {
         };
         let (spatial_id, temporal_id) = (packet.piece.spatial_id, packet.piece.temporal_id);
         if opens {
-            self.turn_vp9(packet, wanted);
+            // Where the first packet of a key picture was lost, the next says so too.
+            let is_key = packet.entry_point || spatial_id == 0 && !predicted;
+            self.turn_vp9(packet, is_key, wanted);
         }
         if spatial_id > 0 && predicted {
             self.key_only = !uses_below;
@@ -285,9 +287,9 @@ impl Scaler {
         }
     }
 
-    fn turn_vp9(&mut self, packet: &Packet, wanted: Quality) {
+    fn turn_vp9(&mut self, packet: &Packet, is_key: bool, wanted: Quality) {
         let mut quality = self.quality;
-        if packet.entry_point {
+        if is_key {
             quality = wanted;
             self.left_below = false;
         }

@@ -12,4 +12,5 @@ mod posted;
 mod recording;
 mod redundancy;
 mod rights;
+mod scalable;
 mod world;

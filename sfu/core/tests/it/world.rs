@@ -16,13 +16,56 @@ use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{RtpPacket, RtpWrite};
+use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, Rtc};
 use uuid::Uuid;
 
 pub(crate) const NODE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7000);
 const STEP: Duration = Duration::from_millis(5);
+
+/// The number of dependency descriptors.
+pub(crate) const DESCRIPTOR: u8 = 12;
+
+/// A dependency descriptor as it is on the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct DescriptorValue(pub(crate) Vec<u8>);
+
+/// The extension that has it.
+pub(crate) fn descriptor_extension() -> Extension {
+    Extension::with_serializer(sfu_rtp::dependency::URI, Verbatim)
+}
+
+#[derive(Debug)]
+struct Verbatim;
+
+impl ExtensionSerializer for Verbatim {
+    fn write_to(&self, buffer: &mut [u8], values: &ExtensionValues) -> usize {
+        let Some(DescriptorValue(value)) = values.user_values.get() else {
+            return 0;
+        };
+        buffer[..value.len()].copy_from_slice(value);
+        value.len()
+    }
+
+    fn parse_value(&self, value: &[u8], values: &mut ExtensionValues) -> bool {
+        values.user_values.set(DescriptorValue(value.to_vec()));
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
+    }
+
+    fn requires_two_byte_form(&self, values: &ExtensionValues) -> bool {
+        let value = values.user_values.get::<DescriptorValue>();
+        value.is_some_and(|value| value.0.len() > 16)
+    }
+}
 
 /// What a client publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +230,7 @@ impl World {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .enable_opus(true, self.redundant)
+            .set_extension(DESCRIPTOR, descriptor_extension())
             .build(self.now);
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).expect("a host address"));
         self.clients.push(Client {
@@ -473,9 +517,14 @@ impl World {
 
     /// Sends a packet of a client's sound as it is given.
     pub(crate) fn send_sound(&mut self, at: usize, write: RtpWrite) {
+        self.send_one(at, Source::Microphone, write);
+    }
+
+    /// Sends a packet of a client's track that has one layer.
+    pub(crate) fn send_one(&mut self, at: usize, source: Source, write: RtpWrite) {
         let client = &mut self.clients[at];
-        let is_sound = |sender: &&Sender| sender.source == Source::Microphone;
-        let sender = client.senders.iter().find(is_sound).expect("published");
+        let is_it = |sender: &&Sender| sender.source == source;
+        let sender = client.senders.iter().find(is_it).expect("published");
         let mut direct = client.rtc.direct_api();
         let stream = direct.stream_tx_by_mid(sender.mid, None);
         stream.expect("negotiated").write_rtp(write);
