@@ -15,7 +15,7 @@ use crate::media::keyframe::KeyframeCredit;
 use crate::media::packet::{Format, Packet};
 use crate::media::piece::Numbered;
 use crate::media::red::Load;
-use crate::media::rewrite::{Input, Numbers, Timeline};
+use crate::media::rewrite::{Input, Numbers, PictureNumbers, Timeline};
 use crate::media::select::{Admission, Selector};
 
 /// Height that is sent before a client has said how large it shows a slot.
@@ -90,6 +90,8 @@ pub(crate) struct Outbound {
     pub(super) numbers: Numbers,
     pub(super) csrc: u32,
     pub(super) marker: bool,
+    /// It carries nothing, and fills a place that its receiver would wait for.
+    pub(super) is_filler: bool,
     /// Instead of the packet's own payload.
     pub(super) loaded: Option<Arc<[u8]>>,
 }
@@ -100,7 +102,7 @@ impl Outbound {
         rtp::Outgoing {
             payload_type: self.payload_type,
             marker: self.marker,
-            padding: false,
+            padding: self.is_filler,
             seq: self.numbers.seq as u16,
             timestamp: self.numbers.timestamp,
             ssrc,
@@ -175,6 +177,9 @@ impl Slot {
                 Err(Admission::Wait | Admission::LeaveOut { waits: true }) => {
                     return Offered::NeedsKeyframe;
                 }
+                Err(Admission::LeaveOut { .. }) if packet.late => {
+                    return self.fill_place(packet, accepted.payload_type, feed.csrc, now);
+                }
                 Err(_) => return Offered::Nothing,
             },
         };
@@ -190,7 +195,37 @@ impl Slot {
             numbers,
             csrc: feed.csrc,
             marker: packet.marker || self.selector.ends_picture(packet),
+            is_filler: false,
             loaded,
+        })
+    }
+
+    /// A packet that was left out though numbers after it are out already: its place would stay a
+    /// hole that its receiver asks for again and again.
+    fn fill_place(
+        &mut self,
+        packet: &Packet,
+        payload_type: u8,
+        csrc: u32,
+        now: Instant,
+    ) -> Offered {
+        let bare = Input {
+            seq: packet.seq,
+            timestamp: packet.timestamp,
+            picture: PictureNumbers::default(),
+            frame: None,
+        };
+        let Some(numbers) = self.timeline.map(&bare, now) else {
+            return Offered::Nothing;
+        };
+        Offered::Write(Outbound {
+            payload_type,
+            repair_type: None,
+            numbers,
+            csrc,
+            marker: false,
+            is_filler: true,
+            loaded: None,
         })
     }
 

@@ -400,6 +400,8 @@ fn write(
     };
     let bytes = outgoing.write(step.now, step.out, &writing, |buffer| {
         match &outbound.loaded {
+            // Padding of one byte, which says so.
+            _ if outbound.is_filler => buffer.push(1),
             Some(loaded) => buffer.extend_from_slice(loaded),
             None => fill(buffer, packet, outbound.numbers),
         }

@@ -23,7 +23,7 @@ enum Fate {
 }
 
 /// The frames that one receiver gets, and which of its stream's decode targets they make.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Described {
     /// By its index in the structure.
     target: Option<u8>,
@@ -50,15 +50,15 @@ impl Described {
     }
 
     /// Begins with this frame.
-    pub(super) fn begin(&mut self, frame: &Frame) {
+    pub(super) fn begin(frame: &Frame) -> Self {
         // Far from zero, so that what lies before it has a number.
         let first = 1 << 32 | u64::from(frame.number);
-        *self = Described {
+        Described {
             first,
             newest: first,
             structure_since: first,
             ..Described::default()
-        };
+        }
     }
 
     /// What becomes of a packet. `opens`: a picture begins with it, where another quality may

@@ -52,7 +52,7 @@ impl Passage {
 }
 
 /// What one receiver gets of one stream.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scaler {
     quality: Quality,
     /// Newest last.
@@ -65,7 +65,8 @@ pub(crate) struct Scaler {
     key_only: bool,
     /// Frames of lower spatial layers were left out: they can only begin at a keyframe.
     left_below: bool,
-    described: Described,
+    /// Of a stream with descriptors.
+    described: Option<Box<Described>>,
     fates: Fates,
 }
 
@@ -78,14 +79,14 @@ impl Default for Scaler {
             may_rise: false,
             key_only: false,
             left_below: false,
-            described: Described::default(),
+            described: None,
             fates: Fates::default(),
         }
     }
 }
 
 /// Frames whose fate is remembered, for their packets that come late.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 32;
 
 /// What became of the last frames, so that no half of one is passed on.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +126,8 @@ impl Scaler {
     pub(crate) fn begin(&mut self, packet: &Packet) {
         *self = Scaler::default();
         if let Scaling::Described(dependency) = &packet.piece.scaling {
-            self.described.begin(&dependency.descriptor.frame);
+            let frame = &dependency.descriptor.frame;
+            self.described = Some(Box::new(Described::begin(frame)));
         }
     }
 
@@ -152,9 +154,15 @@ impl Scaler {
             self.picture = Some(packet.timestamp);
         }
         if let Scaling::Described(dependency) = &packet.piece.scaling {
-            let passage = self
-                .described
-                .admit(dependency, wanted, (opens, packet.late));
+            let frame = &dependency.descriptor.frame;
+            if self.described.is_none() && packet.entry_point && !packet.late {
+                self.described = Some(Box::new(Described::begin(frame)));
+            }
+            // A stream that came without goes on as it came until its next keyframe.
+            let Some(described) = &mut self.described else {
+                return Passage::Pass;
+            };
+            let passage = described.admit(dependency, wanted, (opens, packet.late));
             self.left_below = !self.reaches_below(dependency);
             return passage;
         }
@@ -172,26 +180,37 @@ impl Scaler {
 
     /// Whether a picture ends for the receiver where the packet ends: what is above is left out.
     pub(crate) fn ends_picture(&self, packet: &Packet) -> bool {
-        let highest = self.spatial_id(packet);
+        let highest = match &packet.piece.scaling {
+            Scaling::Vp9 { .. } => Some(self.quality_at(packet).spatial_id),
+            _ => self.spatial_id(packet),
+        };
         packet.piece.ends && highest == Some(packet.piece.spatial_id)
     }
 
     /// The decode targets that the receiver has of a stream with descriptors.
     pub(crate) fn active_targets(&self, dependency: &Dependency) -> u32 {
-        self.described.active_targets(&dependency.structure) & dependency.active_targets
+        let structure = &dependency.structure;
+        let described = self.described.as_ref();
+        let has = described.map_or(u32::MAX, |described| described.active_targets(structure));
+        has & dependency.active_targets
     }
 
     fn target_of(&self, dependency: &Dependency) -> Option<(u8, u8)> {
-        let target = dependency.structure.targets.get(self.described.target()?)?;
+        let target = dependency
+            .structure
+            .targets
+            .get(self.described.as_ref()?.target()?)?;
         Some((target.spatial_id, target.temporal_id))
     }
 
     /// Whether the receiver has what every lower spatial layer needs.
     fn reaches_below(&self, dependency: &Dependency) -> bool {
-        let has = self.described.active_targets(&dependency.structure);
-        let Some((spatial_id, temporal_id)) = self.target_of(dependency) else {
+        let (Some(described), Some((spatial_id, temporal_id))) =
+            (&self.described, self.target_of(dependency))
+        else {
             return true;
         };
+        let has = described.active_targets(&dependency.structure);
         let targets = dependency.structure.targets.iter().enumerate();
         targets
             .filter(|(_, t)| t.spatial_id < spatial_id && t.temporal_id <= temporal_id)

@@ -96,7 +96,7 @@ pub(crate) struct Selector {
     /// What of the stream is passed on.
     scaler: Scaler,
     /// The stream before it, and what was passed on of that.
-    former: Option<(u8, Scaler)>,
+    former: Option<Box<(u8, Scaler)>>,
 }
 
 impl Default for Selector {
@@ -158,9 +158,10 @@ impl Selector {
 
     /// Whether a late packet belongs to what was passed on before.
     pub(crate) fn had(&mut self, packet: &Packet) -> bool {
-        let Some((layer, scaler)) = self.former.as_mut() else {
+        let Some(former) = self.former.as_mut() else {
             return false;
         };
+        let (layer, scaler) = &mut **former;
         packet.simulcast
             && *layer == packet.layer
             && scaler.admit(packet, Quality::WHOLE) == Passage::Pass
@@ -179,7 +180,7 @@ impl Selector {
             Admission::Forward => {}
             Admission::Switch => {
                 let former = std::mem::take(&mut self.scaler);
-                self.former = before.current.map(|layer| (layer, former));
+                self.former = before.current.map(|layer| Box::new((layer, former)));
                 self.scaler.begin(packet);
             }
             _ => return admission,

@@ -158,17 +158,9 @@ fn got<'a>(world: &'a World, at: usize, camera: &Camera) -> Vec<(&'a RtpPacket, 
     in_order(world, at).into_iter().filter_map(read).collect()
 }
 
-/// Numbers that go on, whole frames, and of every frame what it refers to.
+/// Whole frames, and of every frame what it refers to.
 fn assert_decodable(got: &[(&RtpPacket, Frame)], name: &str) {
     let mut halves: BTreeMap<u16, usize> = BTreeMap::new();
-    // What is lost on its way up and left out once it comes again leaves its place open.
-    let open = |pair: &&[(&RtpPacket, Frame)]| *pair[1].0.seq_no != *pair[0].0.seq_no + 1;
-    let open = got.windows(2).filter(open).count();
-    assert!(
-        open < got.len() / 30,
-        "{name}: {open} holes in {}",
-        got.len()
-    );
     for (packet, frame) in got {
         let half = halves.entry(frame.number).or_default();
         *half += 1;
@@ -187,21 +179,20 @@ fn assert_decodable(got: &[(&RtpPacket, Frame)], name: &str) {
         .iter()
         .map(|(packet, _)| packet.header.timestamp)
         .collect();
-    for picture in pictures {
+    let mut marked = 0;
+    for &picture in &pictures {
         let of_it = |(packet, _): &&(&RtpPacket, Frame)| packet.header.timestamp == picture;
         let markers: Vec<bool> = got
             .iter()
             .filter(of_it)
             .map(|(p, _)| p.header.marker)
             .collect();
-        let last = markers.iter().rposition(|marker| *marker);
-        let first = markers.iter().position(|marker| *marker);
-        assert_eq!(
-            (last, first),
-            (Some(markers.len() - 1), last),
-            "{name}: the last is marked"
-        );
+        // The last of a picture may be lost for good; none before it is marked.
+        let before = &markers[..markers.len() - 1];
+        assert!(!before.contains(&true), "{name}: {markers:?}");
+        marked += usize::from(markers.ends_with(&[true]));
     }
+    assert!(marked * 100 > pictures.len() * 95, "{name}: {marked}");
 }
 
 /// The highest spatial layer of the last pictures.
@@ -243,6 +234,11 @@ fn a_viewer_of_a_camera_built_of_layers_gets_what_fits_and_can_decode_all_of_it(
             let got = got(&world, at, &camera);
             assert!(got.len() > 400, "{name}: {}", got.len());
             assert_decodable(&got, &name);
+            // What was lost and left out when it came again is there as padding.
+            let packets = in_order(&world, at);
+            let is_open = |pair: &&[&RtpPacket]| *pair[1].seq_no != *pair[0].seq_no + 1;
+            let open = packets.windows(2).filter(is_open).count();
+            assert!(open * 100 < packets.len(), "{name}: {open} holes");
         }
         // Down in the three layers of VP9 and AV1 costs no keyframe where all is passed on.
         let asked = world.clients[ann].senders[0].keyframe_requests;
