@@ -27,13 +27,17 @@ const STEP: Duration = Duration::from_millis(5);
 /// The number of dependency descriptors.
 pub(crate) const DESCRIPTOR: u8 = 12;
 
+/// What it is called (RTP payload format for AV1, A.9).
+const DESCRIPTOR_URI: &str =
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
 /// A dependency descriptor as it is on the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct DescriptorValue(pub(crate) Vec<u8>);
 
 /// The extension that has it.
 pub(crate) fn descriptor_extension() -> Extension {
-    Extension::with_serializer(sfu_rtp::dependency::URI, Verbatim)
+    Extension::with_serializer(DESCRIPTOR_URI, Verbatim)
 }
 
 #[derive(Debug)]
