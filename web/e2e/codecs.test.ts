@@ -60,7 +60,7 @@ async function seesWell(person: Person, what: string) {
   expect(flow.longestGapMs).toBeLessThanOrEqual(LIMITS.frameGapMs);
 }
 
-describe.each([['vp8'], ['h264']])('a camera in %s', (codec) => {
+describe.each([['vp8'], ['h264'], ['vp9'], ['av1']])('a camera in %s', (codec) => {
   test('is sent in it', async () => {
     await choose(ann, codec);
     const link = await ann.startMeeting();
