@@ -32,7 +32,7 @@ pub(crate) use streams::{StreamEnd, StreamFigures};
 type Read<T> = fn(&T) -> u64;
 
 /// Figures that only grow.
-const COUNTERS: [(&str, &str, Read<Report>); 13] = [
+const COUNTERS: [(&str, &str, Read<Report>); 14] = [
     (
         "packets_in_total",
         "RTP packets of publishers, decrypted, without duplicates; with what was recovered.",
@@ -80,6 +80,11 @@ const COUNTERS: [(&str, &str, Read<Report>); 13] = [
         |r| r.retransmissions_refused,
     ),
     (
+        "probes_total",
+        "Probes of what a receiver's path carries.",
+        |r| r.probes,
+    ),
+    (
         "paths_lost_total",
         "Times that nothing came any more from a client whose media was flowing.",
         |r| r.paths_lost,
@@ -97,10 +102,25 @@ const COUNTERS: [(&str, &str, Read<Report>); 13] = [
 ];
 
 /// Figures that rise and fall.
-const GAUGES: [(&str, &str, Read<Report>); 5] = [
+const GAUGES: [(&str, &str, Read<Report>); 8] = [
     ("rooms", "Rooms now.", |r| r.rooms),
     ("participants", "Participants now.", |r| r.participants),
     ("connections", "Media connections now.", |r| r.connections),
+    (
+        "connections_watching",
+        "Connections to which pictures are sent now.",
+        |r| r.watching,
+    ),
+    (
+        "estimated_bits_per_second",
+        "What the paths to those who watch are estimated to carry, together.",
+        |r| r.estimated_bps,
+    ),
+    (
+        "slots_paused",
+        "Slots now that are paused: their client's path has no room for them.",
+        |r| r.slots_paused,
+    ),
     ("recordings", "Recordings running now.", |r| r.recordings),
     (
         "ring_bytes",

@@ -19,6 +19,8 @@ pub(crate) enum Wake {
     Keyframe(ConnectionId),
     /// Which layers a publisher is to send.
     Layers(ConnectionId),
+    /// What each slot of a receiver gets.
+    Share(ConnectionId),
     /// A room's speakers.
     Speakers(RoomId),
     /// A room's lost participants, or its own end.
@@ -31,6 +33,7 @@ impl Wake {
             Wake::Transport(_) => WakeReason::Transport,
             Wake::Keyframe(_) => WakeReason::Keyframe,
             Wake::Layers(_) => WakeReason::Layers,
+            Wake::Share(_) => WakeReason::Share,
             Wake::Speakers(_) => WakeReason::Speakers,
             Wake::Expiry(_) => WakeReason::Expiry,
         }

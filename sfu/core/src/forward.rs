@@ -8,6 +8,7 @@ use std::time::Instant;
 use sfu_protocol::link::{TapeBody, TapeEntry};
 use sfu_protocol::media::{Codec, Kind};
 
+use crate::connection::ADDED_BYTES;
 use crate::connection::uplink::{Line, SenderReport};
 use crate::io::{ConnectionId, Departures};
 use crate::link::Tapes;
@@ -47,6 +48,12 @@ pub(crate) fn admit(
     if packet.entry_point {
         line.gates[usize::from(packet.layer)].arrived();
     }
+    let layer = match line.layers.is_simulcast() {
+        true => packet.layer,
+        false => packet.piece.spatial_id,
+    };
+    line.rates
+        .add(layer, now, packet.payload.len() + ADDED_BYTES);
     let codec = packet.format.codec;
     let new_codec = line.codec.replace(codec) != Some(codec);
     if line.layers.observe(packet, now) {

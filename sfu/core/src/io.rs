@@ -161,6 +161,8 @@ pub enum WakeReason {
     Keyframe,
     /// Which layers a publisher is to send is weighed again.
     Layers,
+    /// What each slot of a receiver gets of its path is planned again.
+    Share,
     /// Active speakers are computed again.
     Speakers,
     /// A lost participant's time is over, or an empty room closes.

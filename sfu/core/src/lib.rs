@@ -55,6 +55,7 @@
 //! | `connection` | what is negotiated, received and sent over one transport |
 //! | `forward` | a packet's journey |
 //! | `subscribe` | who receives a line, and in which layer |
+//! | `share` | what of its path each slot of a receiver gets |
 //! | `wanted` | which layers a publisher is to send |
 //! | `bandwidth` | what a receiver's path carries, and which slot gets what of it |
 //! | `media` | which layer, which numbers, when a keyframe is asked for |
@@ -69,10 +70,6 @@ pub mod report;
 pub mod shard;
 pub mod stream;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "its leaves stand before the connection uses them")
-)]
 mod bandwidth;
 mod clock;
 mod connection;
@@ -82,6 +79,7 @@ mod forward;
 mod link;
 mod media;
 mod room;
+mod share;
 mod stage;
 mod subscribe;
 #[cfg(test)]

@@ -150,6 +150,8 @@ pub struct Report {
     pub retransmissions_out: u64,
     /// Packets that subscribers asked for again and did not get: over the budget.
     pub retransmissions_refused: u64,
+    /// Probes of what a path carries.
+    pub probes: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests_sent: u64,
     /// Keyframe requests held back because one was just sent.
@@ -168,6 +170,12 @@ pub struct Report {
     pub participants: u64,
     /// Connections now.
     pub connections: u64,
+    /// Connections to which pictures are sent now.
+    pub watching: u64,
+    /// What their paths are estimated to carry, together, in bits a second.
+    pub estimated_bps: u64,
+    /// Slots now for which their client's path has no room.
+    pub slots_paused: u64,
     /// Recordings running now.
     pub recordings: u64,
     /// Bytes held for recorders now.

@@ -5,6 +5,7 @@ mod carry;
 mod control;
 mod layers;
 mod offer;
+mod share;
 mod signal;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -205,6 +206,7 @@ impl Shard {
     pub fn report(&self) -> Report {
         let mut report = self.stage.report.clone();
         self.tapes.count(&mut report);
+        self.stage.count_paths(&mut report);
         report.rooms = self.rooms.len() as u64;
         report.participants = self.participants() as u64;
         report
@@ -251,6 +253,7 @@ impl Shard {
                 Wake::Transport(id) => self.stage.wake(id, now, out),
                 Wake::Keyframe(id) => subscribe::release_keyframes(&mut self.stage, now, out, id),
                 Wake::Layers(id) => self.weigh_layers(now, out, id),
+                Wake::Share(id) => self.share(now, out, id),
                 Wake::Speakers(room) => {
                     self.in_room(room, now, out, |room, effects| {
                         room.tick_speakers(now, effects)
@@ -297,6 +300,7 @@ impl Shard {
                     self.on_path(now, out, id, false);
                     subscribe::aim_all(&mut self.stage, now, out, id);
                 }
+                ConnectionEvent::Budget => self.share(now, out, id),
                 ConnectionEvent::Silent => self.on_silent(now, out, id),
                 ConnectionEvent::PathLost => self.on_path(now, out, id, true),
                 ConnectionEvent::Closed => self.on_closed(now, out, id),

@@ -7,10 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use sfu_protocol::ids::{ParticipantId, RoomId};
+use sfu_protocol::media::Kind;
 use str0m::IceCreds;
 use str0m::config::DtlsCert;
 
 use crate::clock::MediaClock;
+use crate::connection::downlink::Slot;
 use crate::connection::{Connection, ConnectionEvent, Extensions, Setup, Step};
 use crate::deadlines::{Deadlines, Wake};
 use crate::demux::{Demux, Route, write_ufrag};
@@ -90,6 +92,22 @@ impl Stage {
         let connections = self.places.iter_mut();
         for connection in connections.filter_map(|place| place.connection.as_deref_mut()) {
             connection.stood_still(now);
+        }
+    }
+
+    /// How the paths to those who watch stand.
+    pub(crate) fn count_paths(&self, report: &mut Report) {
+        let places = self.places.iter();
+        for connection in places.filter_map(|place| place.connection.as_deref()) {
+            let filled = |slot: &&Slot| slot.kind == Kind::Video && slot.feed.is_some();
+            let slots = connection.slots().map(|(_, slot)| slot).filter(filled);
+            let mut slots = slots.peekable();
+            if connection.is_reachable() && slots.peek().is_some() {
+                report.watching += 1;
+                report.estimated_bps += connection.path().estimator.estimate_bps();
+            }
+            let paused = slots.filter(|slot| slot.share.is_paused());
+            report.slots_paused += paused.count() as u64;
         }
     }
 
@@ -255,6 +273,7 @@ impl Stage {
         self.deadlines.clear(Wake::Transport(id));
         self.deadlines.clear(Wake::Keyframe(id));
         self.deadlines.clear(Wake::Layers(id));
+        self.deadlines.clear(Wake::Share(id));
         self.report.connections -= 1;
         Some(connection)
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use sfu_protocol::media::Kind;
 
+use crate::bandwidth::share::Share;
 use crate::connection::downlink::Feed;
 use crate::connection::uplink::Subscriber;
 use crate::deadlines::Wake;
@@ -13,7 +14,7 @@ use crate::media::keyframe::{Asked, Mover};
 use crate::media::packet::{MAX_LAYERS, Packet};
 use crate::media::select::choose;
 use crate::stage::Stage;
-use crate::wanted;
+use crate::{share, wanted};
 
 /// Chooses the layer of every receiver and tape of a line again.
 pub(crate) fn choose_again(
@@ -44,9 +45,22 @@ pub(crate) fn choose_again(
     }
 }
 
-/// Aims a slot at the layer that fits what its client asked for. A client that cannot be reached
-/// is aimed for once it can: a keyframe now would be for nobody.
+/// Aims a slot at the layer that fits what its client asked for, and has what its receiver gets
+/// planned again. A client that cannot be reached is aimed for once it can: a keyframe now would be
+/// for nobody.
 pub(crate) fn aim(
+    stage: &mut Stage,
+    now: Instant,
+    out: &mut Departures,
+    to: Subscriber,
+    mover: Mover,
+) {
+    share::changed(stage, now, to.connection);
+    aim_within(stage, now, out, to, mover);
+}
+
+/// Aims a slot at the layer that fits what its client asked for, within its share.
+pub(crate) fn aim_within(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
@@ -60,7 +74,7 @@ pub(crate) fn aim(
     let Some(slot) = receiver.slot(to.slot) else {
         return;
     };
-    let (Some(feed), max_height) = (slot.feed, slot.max_height) else {
+    let (Some(feed), height) = (slot.feed, slot.height()) else {
         return;
     };
     wanted::changed(stage, now, feed.publisher);
@@ -70,11 +84,17 @@ pub(crate) fn aim(
     let line = stage
         .get(feed.publisher)
         .and_then(|c| c.uplink.line(feed.line));
-    let target = line.and_then(|line| choose(&line.layers, max_height));
-    let slot = stage
+    let target = line.and_then(|line| choose(&line.layers, height?));
+    let Some(slot) = stage
         .get_mut(to.connection)
-        .and_then(|c| c.slot_mut(to.slot));
-    let moved = slot.is_some_and(|slot| slot.selector.aim(target) && slot.credit.begin(mover, now));
+        .and_then(|c| c.slot_mut(to.slot))
+    else {
+        return;
+    };
+    if height.is_none() {
+        return slot.pause();
+    }
+    let moved = slot.selector.aim(target) && slot.credit.begin(mover, now);
     if let (true, Some(layer)) = (moved, target) {
         want_keyframe(stage, now, out, (feed.publisher, feed.line), layer);
     }
@@ -107,10 +127,11 @@ pub(crate) fn put(
     feed: Option<Feed>,
     mover: Mover,
 ) {
-    let Some(slot) = stage
-        .get_mut(to.connection)
-        .and_then(|c| c.slot_mut(to.slot))
-    else {
+    let Some(connection) = stage.get_mut(to.connection) else {
+        return;
+    };
+    let tight = connection.path().is_tight();
+    let Some(slot) = connection.slot_mut(to.slot) else {
         return;
     };
     if slot.feed == feed {
@@ -118,6 +139,9 @@ pub(crate) fn put(
     }
     let before = slot.feed;
     slot.put(feed);
+    if tight {
+        slot.share = Share::least();
+    }
     if let Some(before) = before {
         unsubscribe(stage, now, to, before);
     }

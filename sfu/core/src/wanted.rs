@@ -100,5 +100,6 @@ fn wanted_of(stage: &Stage, line: &Line) -> LayerSet {
 fn wanted_in(stage: &Stage, line: &Line, to: Subscriber) -> LayerSet {
     let receiver = stage.get(to.connection).filter(|c| !c.is_lost());
     let slot = receiver.and_then(|c| c.slot(to.slot));
-    slot.map_or(LayerSet::NONE, |slot| needed(&line.layers, slot.max_height))
+    let height = slot.and_then(|slot| slot.height());
+    height.map_or(LayerSet::NONE, |height| needed(&line.layers, height))
 }

@@ -22,7 +22,7 @@ use str0m::config::DtlsCert;
 use crate::network::{Datagram, Line};
 pub use caller::SILENCE;
 use caller::{Act, Caller};
-pub use invite::{FRAMES_PER_SECOND, Invite, LAYER_HEIGHTS};
+pub use invite::{CAMERA_BPS, FRAMES_PER_SECOND, Invite, LAYER_HEIGHTS};
 use returning::Healing;
 pub use sight::{Sight, Sighting};
 
@@ -153,7 +153,7 @@ impl Guest {
             invite: invite.clone(),
             certificate: place.certificate,
             participant,
-            source: Synthetic::new(invite::shape(place.author)),
+            source: Synthetic::new(invite::shape(place.author, invite.camera_bps)),
             caller: Caller::new(now, place.seed),
             healing: Healing::Well,
             wants: BTreeMap::new(),

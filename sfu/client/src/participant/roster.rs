@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
 use sfu_protocol::media::Kind;
 use sfu_protocol::signal::{
-    Envelope, MAX_SLOTS, NodeMessage, Participant, RecordingNotice, RefusedCode, Slot, SlotContent,
-    SlotId, Track, TrackState,
+    Envelope, MAX_SLOTS, NodeMessage, Participant, PauseReason, RecordingNotice, RefusedCode, Slot,
+    SlotContent, SlotId, SlotPause, Track, TrackState,
 };
 
 /// Most refusals that are remembered; the oldest goes first.
@@ -19,6 +19,8 @@ pub struct SlotView {
     pub kind: Kind,
     /// What is in it, or nobody.
     pub track: Option<TrackId>,
+    /// Why nothing comes in it, if the node said so.
+    pub paused: Option<PauseReason>,
 }
 
 /// A message of ours that was not carried out.
@@ -177,6 +179,7 @@ impl Roster {
             NodeMessage::TrackChanged { track } => self.change_track(track),
             NodeMessage::TrackEnded { track } => self.end_track(track),
             NodeMessage::Slots { slots } => self.fill_slots(slots),
+            NodeMessage::Paused { slots } => self.pause_slots(slots),
             NodeMessage::Speaking { participants } => self.speaking = participants,
             NodeMessage::Recording { recording } => self.recording = recording,
             NodeMessage::Refused {
@@ -193,7 +196,6 @@ impl Roster {
             }
             NodeMessage::MutedByHost { .. }
             | NodeMessage::Layers { .. }
-            | NodeMessage::Paused { .. }
             | NodeMessage::Pong { .. }
             | NodeMessage::Bye { .. } => return false,
         }
@@ -203,7 +205,11 @@ impl Roster {
     fn learn_slots(&mut self, slots: Vec<Slot>) {
         for Slot { slot, kind } in slots {
             let track = self.early.remove(&slot).flatten();
-            self.slots.entry(slot).or_insert(SlotView { kind, track });
+            self.slots.entry(slot).or_insert(SlotView {
+                kind,
+                track,
+                paused: None,
+            });
         }
         self.early.clear();
     }
@@ -211,11 +217,19 @@ impl Roster {
     fn fill_slots(&mut self, slots: Vec<SlotContent>) {
         for SlotContent { slot, track } in slots {
             match self.slots.get_mut(&slot) {
-                Some(view) => view.track = track,
+                Some(view) => (view.track, view.paused) = (track, None),
                 None if self.early.len() < MAX_SLOTS => {
                     self.early.insert(slot, track);
                 }
                 None => {}
+            }
+        }
+    }
+
+    fn pause_slots(&mut self, slots: Vec<SlotPause>) {
+        for SlotPause { slot, reason } in slots {
+            if let Some(view) = self.slots.get_mut(&slot) {
+                view.paused = reason;
             }
         }
     }

@@ -8,23 +8,21 @@ use sfu_protocol::media::Kind;
 
 use crate::media::packet::MAX_LAYERS;
 
-/// Least that is set aside for a voice: Opus with every packet sent twice, and headers. It may
-/// begin at any moment.
-const VOICE_BPS: u64 = 90_000;
+/// Least that is set aside for a voice, which may begin at any moment: Opus as browsers send it,
+/// with headers, and twice where it is sent twice.
+const VOICE_BPS: u64 = 64_000;
 
-/// A voice that is silent now takes this much: not all of those who may speak do so at once.
-const SILENT_VOICE_BPS: u64 = 12_000;
-
-/// Voices for which all is set aside, however silent: two who speak to each other.
-const VOICES: usize = 2;
+/// Least for each further one: not all of those who may speak do so at once.
+const FURTHER_VOICE_BPS: u64 = 12_000;
 
 /// Video that is not there now has to fit with so much to spare, in hundredths, so that it does not
 /// come and go with every keyframe.
 const TO_SPARE: u64 = 115;
 
 /// Of a layer whose rate nobody has measured: bits a second for each line of its height, squared.
-/// A camera's 180, 360 and 720 lines take 130, 520 and 2,070 kbit/s.
-const BPS_FOR_LINES: u64 = 4;
+/// A camera's 180, 360 and 720 lines take 32, 130 and 520 kbit/s: too little rather than too much,
+/// for what flows is measured soon, and what is paused never is.
+const BPS_FOR_LINES: u64 = 1;
 
 /// A layer that is offered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +57,8 @@ pub(crate) enum Allotted {
 /// A slot and what could be in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
+    /// Where the slot is among its connection's.
+    pub(crate) slot: usize,
     pub(crate) kind: Kind,
     /// How high the client shows it.
     pub(crate) max_height: u16,
@@ -89,6 +89,15 @@ impl Asked {
         *self.fitting().last()?
     }
 
+    /// What it has before anything is given.
+    fn at_least(&self) -> Allotted {
+        match (self.kind, self.layers[0]) {
+            (_, None) => Allotted::Nothing,
+            (Kind::Audio, Some(layer)) => Allotted::Layer(layer.index),
+            (Kind::Video, Some(_)) => Allotted::Paused,
+        }
+    }
+
     /// The place of the layer that it has now.
     fn place(&self) -> Option<usize> {
         let has = |layer: &Option<Layer>| {
@@ -114,8 +123,7 @@ pub(crate) fn allocate(budget_bps: u64, slots: &[Asked]) -> Plan {
     let sound = sound_bps(slots);
     let order = order(slots);
     let mut left = budget_bps.saturating_sub(sound);
-    // The place of each slot's layer among those that fit it.
-    let mut places: Vec<Option<usize>> = vec![None; slots.len()];
+    let mut allotted: Vec<Allotted> = slots.iter().map(Asked::at_least).collect();
     for &at in &order {
         let Some(Some(smallest)) = slots[at].fitting().first() else {
             continue;
@@ -126,22 +134,23 @@ pub(crate) fn allocate(budget_bps: u64, slots: &[Asked]) -> Plan {
         };
         if needs <= left {
             left -= smallest.bps();
-            places[at] = Some(0);
+            allotted[at] = Allotted::Layer(smallest.index);
         }
     }
     for &at in &order {
-        if places[at].is_none() {
+        if allotted[at] == Allotted::Paused {
             continue;
         }
         let (place, takes) = largest(&slots[at], left);
-        places[at] = Some(place);
+        if let Some(layer) = slots[at].layers[place] {
+            allotted[at] = Allotted::Layer(layer.index);
+        }
         left -= takes;
     }
-    let slot = |(asked, place): (&Asked, &Option<usize>)| allotted(asked, *place);
     let best = order.iter().filter_map(|at| slots[*at].best());
     let wanted: u64 = best.map(|layer| layer.bps()).sum();
     Plan {
-        slots: slots.iter().zip(&places).map(slot).collect(),
+        slots: allotted,
         bps: budget_bps.max(sound) - left,
         wanted_bps: sound + wanted,
     }
@@ -166,30 +175,16 @@ fn with_some_to_spare(bps: u64) -> u64 {
     bps * TO_SPARE / 100
 }
 
-fn allotted(asked: &Asked, place: Option<usize>) -> Allotted {
-    if asked.kind == Kind::Audio {
-        let offered = asked.layers[0];
-        return offered.map_or(Allotted::Nothing, |layer| Allotted::Layer(layer.index));
-    }
-    match (place.and_then(|place| asked.layers[place]), asked.layers[0]) {
-        (Some(layer), _) => Allotted::Layer(layer.index),
-        (None, Some(_)) => Allotted::Paused,
-        (None, None) => Allotted::Nothing,
-    }
-}
-
-/// What is set aside for sound.
+/// What is set aside for sound: for the loudest as for a voice, for each other at least a little.
 fn sound_bps(slots: &[Asked]) -> u64 {
     let voices = slots.iter().filter(|asked| asked.kind == Kind::Audio);
-    let mut takes: Vec<u64> = voices
-        .filter_map(|asked| Some(asked.layers[0]?.bps.unwrap_or(0)))
-        .collect();
-    takes.sort_unstable_by_key(|bps| Reverse(*bps));
-    let set_aside = takes.iter().enumerate().map(|(place, bps)| match place {
-        ..VOICES => VOICE_BPS.max(*bps),
-        _ => SILENT_VOICE_BPS.max(*bps),
+    let takes = voices.filter_map(|asked| Some(asked.layers[0]?.bps.unwrap_or(0)));
+    let (sum, most) = takes.fold((0, None), |(sum, most), bps| {
+        (sum + FURTHER_VOICE_BPS.max(bps), most.max(Some(bps)))
     });
-    set_aside.sum()
+    most.map_or(0, |most: u64| {
+        sum - FURTHER_VOICE_BPS.max(most) + VOICE_BPS.max(most)
+    })
 }
 
 /// The video slots, those first that get something first.

@@ -72,7 +72,9 @@ impl Budget {
             None => (self.rises_since, self.risen_to) = (Some(now), planned),
             Some(_) => self.risen_to = self.risen_to.min(planned),
         }
-        let lasted = self.rises_since.is_some_and(|since| now >= since + LASTS);
+        // Before the first fall nothing speaks against it.
+        let lasted =
+            self.held_until.is_none() || self.rises_since.is_some_and(|since| now >= since + LASTS);
         if lasted {
             self.bps = self.risen_to;
             (self.rises_since, self.rose_at) = (None, Some(now));
@@ -149,6 +151,11 @@ mod tests {
         let estimates = (0..600).map(|step| if step % 30 < 20 { 2_000 } else { 500 });
         let budgets = budgets(estimates);
         assert!(changes(&budgets) <= 16, "{}", changes(&budgets));
+    }
+
+    #[test]
+    fn before_the_first_fall_a_rise_is_followed_at_once() {
+        assert_eq!(budgets([1_000, 2_000, 4_000]), [950, 1_900, 3_800]);
     }
 
     #[test]

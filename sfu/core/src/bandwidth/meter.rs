@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::media::packet::MAX_LAYERS;
+
 /// The window is cut into so many parts; the oldest goes when a new one begins.
 const PARTS: usize = 4;
 
@@ -44,10 +46,11 @@ impl Meter {
     /// Lets time pass: parts that are over move on.
     fn pass(&mut self, now: Instant) {
         let began_at = *self.began_at.get_or_insert(now);
-        let parts = now.saturating_duration_since(began_at).as_micros() / Self::PART.as_micros();
-        if parts == 0 {
+        let since = now.saturating_duration_since(began_at);
+        if since < Self::PART {
             return;
         }
+        let parts = since.as_micros() / Self::PART.as_micros();
         if parts as usize >= PARTS {
             // Nothing of the window is left, and that nothing came in it is known.
             self.parts = [0; PARTS];
@@ -61,6 +64,72 @@ impl Meter {
         self.began_at = began_at.checked_add(passed).or(Some(now));
     }
 }
+
+/// How long nothing came of a layer that does not flow.
+const STOPPED: Duration = Duration::from_secs(1);
+
+/// How long a layer flows until the keyframe that it began with has left the window.
+const SETTLED: Duration = Duration::from_millis(2_500);
+
+/// What is measured before, of a layer of which nothing is known, counts for this part.
+const UNSETTLED: (u64, u64) = (2, 3);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Rate {
+    meter: Meter,
+    began_at: Option<Instant>,
+    last_at: Option<Instant>,
+    noted_at: Option<Instant>,
+    known: Option<u64>,
+}
+
+/// The rates of a line's layers. What is known of a layer that stops stays known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rates([Rate; MAX_LAYERS]);
+
+impl Rates {
+    /// Counts a packet of a layer.
+    pub(crate) fn add(&mut self, layer: u8, now: Instant, bytes: usize) {
+        let Some(rate) = self.0.get_mut(usize::from(layer)) else {
+            return;
+        };
+        if is_over(rate.last_at, now, STOPPED) {
+            (rate.meter, rate.began_at) = (Meter::default(), Some(now));
+        } else if rate.is_settled(now) && is_over(rate.noted_at, now, NOTED_EVERY) {
+            rate.noted_at = Some(now);
+            rate.known = rate.meter.bps(now).or(rate.known);
+        }
+        rate.last_at = Some(now);
+        rate.meter.add(now, bytes);
+    }
+
+    /// What a layer brings, or brought when it flowed.
+    pub(crate) fn bps(&self, layer: u8, now: Instant) -> Option<u64> {
+        let rate = self.0.get(usize::from(layer))?;
+        let flows = !is_over(rate.last_at, now, STOPPED);
+        let measured = rate.meter.bps(now).filter(|_| flows);
+        match rate.is_settled(now) {
+            true => measured.or(rate.known),
+            false => rate
+                .known
+                .or(measured.map(|bps| bps * UNSETTLED.0 / UNSETTLED.1)),
+        }
+    }
+}
+
+impl Rate {
+    fn is_settled(&self, now: Instant) -> bool {
+        is_over(self.began_at, now, SETTLED)
+    }
+}
+
+/// Whether something is so long ago, or never was.
+fn is_over(at: Option<Instant>, now: Instant, long: Duration) -> bool {
+    at.is_none_or(|at| now.saturating_duration_since(at) >= long)
+}
+
+/// How often what is known of a layer is noted, for when it stops.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -106,5 +175,30 @@ mod tests {
         }
         let bps = meter.bps(t0 + ms(4_000));
         assert!(bps.is_some_and(|bps| bps > 1_900_000), "{bps:?}");
+    }
+
+    #[test]
+    fn what_is_known_of_a_layer_that_stops_stays_known() {
+        let t0 = crate::testing::start();
+        let mut rates = Rates::default();
+        let mut flow = |from_ms: u64, to_ms: u64, bytes: usize| {
+            for at in (from_ms..to_ms).step_by(10) {
+                rates.add(1, t0 + ms(at), bytes);
+            }
+            rates
+        };
+        assert_eq!(flow(0, 10, 1_250).bps(1, t0), None);
+        let near = |bps: Option<u64>, expected: u64| {
+            let range = expected * 9 / 10..expected * 11 / 10;
+            assert!(bps.is_some_and(|bps| range.contains(&bps)), "{bps:?}");
+        };
+        near(flow(10, 1_000, 1_250).bps(1, t0 + ms(1_000)), 666_666);
+        let rates = flow(1_000, 3_000, 1_250);
+        near(rates.bps(1, t0 + ms(3_000)), 1_000_000);
+        near(rates.bps(1, t0 + ms(60_000)), 1_000_000);
+        near(flow(60_000, 60_400, 625).bps(1, t0 + ms(60_400)), 1_000_000);
+        near(flow(60_400, 63_000, 625).bps(1, t0 + ms(63_000)), 500_000);
+        assert_eq!(rates.bps(0, t0 + ms(3_000)), None);
+        assert_eq!(rates.bps(9, t0 + ms(3_000)), None);
     }
 }

@@ -10,6 +10,7 @@ use sfu_rtp::rtp;
 use str0m::media::Mid;
 
 use super::sent::History;
+use crate::bandwidth::share::Share;
 use crate::io::ConnectionId;
 use crate::media::keyframe::KeyframeCredit;
 use crate::media::packet::{Format, Packet};
@@ -56,6 +57,8 @@ pub(super) struct Gone {
     pub(super) last: Option<(Instant, u32)>,
     /// Packets when its receiver was last told.
     pub(super) told: u32,
+    /// Packets when its receiver last said what it had received.
+    pub(super) heard: u32,
     /// The number of the next retransmission, with its rollovers, and how many there were.
     pub(super) repair_index: u64,
     pub(super) repairs: u32,
@@ -74,7 +77,9 @@ pub(crate) struct Slot {
     pub(crate) redundant: Option<u8>,
     pub(crate) feed: Option<Feed>,
     pub(crate) selector: Selector,
+    /// As its client asked.
     pub(crate) max_height: u16,
+    pub(crate) share: Share,
     pub(crate) credit: KeyframeCredit,
     timeline: Timeline,
     pub(super) gone: Gone,
@@ -138,6 +143,7 @@ impl Slot {
             feed: None,
             selector: Selector::default(),
             max_height: DEFAULT_MAX_HEIGHT,
+            share: Share::default(),
             credit: KeyframeCredit::default(),
             timeline: Timeline::new(clock_rate_hz, chance),
             gone: Gone {
@@ -152,7 +158,14 @@ impl Slot {
     /// Puts somebody else, or nobody, in.
     pub(crate) fn put(&mut self, feed: Option<Feed>) {
         self.feed = feed;
+        self.share = Share::default();
         self.pause();
+    }
+
+    /// How high its picture is to be. `None`: its client's path has no room for it.
+    pub(crate) fn height(&self) -> Option<u16> {
+        let paused = self.share.is_paused();
+        (!paused).then(|| self.share.height(self.max_height))
     }
 
     /// Whatever comes next begins at an entry point and goes on in the numbers.

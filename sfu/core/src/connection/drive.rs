@@ -55,6 +55,7 @@ impl Connection {
         if counts && self.silence.heard(step.now, self.authentic) {
             // What was sent into the silence is too old to be seen; pictures begin anew.
             self.forget_sent();
+            self.outgoing.path.estimator.came_back();
             step.events.push_back((self.id, ConnectionEvent::PathBack));
         }
     }
@@ -124,6 +125,7 @@ impl Connection {
             self.feed(step, Input::Timeout(step.now));
         }
         self.say(step);
+        self.probe(step);
         if self.reach.give_up_at().is_some_and(|at| at <= step.now) && !self.closed {
             self.closed = true;
             step.events.push_back((self.id, ConnectionEvent::Closed));

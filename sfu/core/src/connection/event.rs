@@ -23,6 +23,8 @@ pub(crate) enum ConnectionEvent {
     KeyframeWanted { slot: usize },
     /// The receiver is reachable, for the first time or again: every slot begins anew.
     Reachable,
+    /// What its path carries is another thing: it is time for another plan.
+    Budget,
     /// The client no longer answers for its address, as far as ICE knows (RFC 7675).
     Silent,
     /// Nothing comes from the client, whose media was flowing.

@@ -92,7 +92,7 @@ impl Connection {
 
     fn hear_all(&mut self, step: &mut Step<'_>, packet: &[u8]) {
         self.authentic = true;
-        let mut asked = Vec::new();
+        let (mut asked, mut heard) = (Vec::new(), Vec::new());
         rtcp::read(packet, |said| match said {
             Said::Sending(sending) => self.hear_sender(step, sending),
             Said::Missing { ssrc, packets } => asked.push((ssrc, packets)),
@@ -104,8 +104,12 @@ impl Connection {
                     step.tell(self.id, event);
                 }
             }
-            Said::Heard(_) | Said::Bye { .. } | Said::Arrivals(_) | Said::AtMost { .. } => {}
+            Said::Heard(report) => heard.push(report),
+            Said::Arrivals(control) => self.hear_arrivals(step, control),
+            Said::AtMost { bps } => self.hear_estimate(step, bps),
+            Said::Bye { .. } => {}
         });
+        self.hear_reports(step, &heard);
         // Clients name their streams in any order; the budget must not refuse by chance.
         asked.sort_by_key(|(ssrc, _)| *ssrc);
         for (ssrc, packets) in asked {
@@ -235,7 +239,7 @@ impl Connection {
 }
 
 /// 32.32 fixed point (RFC 3550, section 4) of microseconds since 1970.
-fn ntp_of(unix_us: u64) -> u64 {
+pub(super) fn ntp_of(unix_us: u64) -> u64 {
     let seconds = (unix_us / 1_000_000).wrapping_add(NTP_TO_UNIX_S);
     let fraction = ((unix_us % 1_000_000) << 32) / 1_000_000;
     seconds << 32 | fraction

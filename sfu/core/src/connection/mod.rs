@@ -16,6 +16,7 @@ mod feedback;
 mod incoming;
 pub(crate) mod negotiate;
 mod outgoing;
+mod probing;
 mod reach;
 mod recover;
 mod repair;
@@ -43,6 +44,7 @@ use str0m::config::DtlsCert;
 use str0m::net::{Protocol, TcpType};
 use str0m::{Candidate, IceCreds, Rtc};
 
+use crate::bandwidth::path::Path;
 use crate::clock::MediaClock;
 use crate::io::{ConnectionId, Departures};
 use crate::media::packet::Packet;
@@ -69,7 +71,7 @@ use way::Way;
 const MAX_PARKED: usize = MAX_SLOTS;
 
 /// What a packet has beside its payload, about: header, extensions, seal.
-const ADDED_BYTES: usize = 48;
+pub(crate) const ADDED_BYTES: usize = 48;
 
 /// What one step of a connection may write to.
 pub(crate) struct Step<'a> {
@@ -199,6 +201,7 @@ impl Connection {
             self.silence.ends_at(),
             self.incoming.due(),
             self.talk.due(),
+            self.outgoing.path.estimator.wake_at(),
         ];
         let sooner = others.into_iter().flatten().min();
         sooner.map_or(self.rtc_at, |at| at.min(self.rtc_at))
@@ -253,6 +256,16 @@ impl Connection {
     /// Whether an offer was ever answered.
     pub(crate) fn was_negotiated(&self) -> bool {
         self.fingerprint.is_some()
+    }
+
+    /// What the way to its client carries.
+    pub(crate) fn path(&self) -> &Path {
+        &self.outgoing.path
+    }
+
+    /// The same, to plan with.
+    pub(crate) fn path_mut(&mut self) -> &mut Path {
+        &mut self.outgoing.path
     }
 
     pub(crate) fn slot(&self, index: usize) -> Option<&Slot> {

@@ -9,6 +9,8 @@ use sfu_rtp::rtp;
 use sfu_rtp::srtp::Sealer;
 
 use super::extensions::{Extensions, Name};
+use crate::bandwidth::estimate::ClusterId;
+use crate::bandwidth::path::Path;
 use crate::io::Departures;
 use crate::media::packet::Packet;
 
@@ -34,6 +36,8 @@ pub(super) struct Outgoing {
     descriptor: Vec<u8>,
     /// Packets with a transport-wide number.
     numbered: u16,
+    /// What the way to the client carries.
+    pub(super) path: Path,
 }
 
 /// A packet that is to be written.
@@ -51,6 +55,17 @@ pub(super) struct Writing<'a> {
     pub(super) change: Option<Change>,
 }
 
+/// A packet of padding that is to be written.
+pub(super) struct Padding<'a> {
+    pub(super) to: SocketAddr,
+    pub(super) head: rtp::Outgoing,
+    pub(super) index: u64,
+    pub(super) mid: &'a str,
+    pub(super) before: u32,
+    pub(super) bytes: u8,
+    pub(super) probe: ClusterId,
+}
+
 impl Outgoing {
     pub(super) fn new(now: Instant) -> Self {
         Outgoing {
@@ -64,6 +79,7 @@ impl Outgoing {
             dependency: None,
             descriptor: Vec::new(),
             numbered: 0,
+            path: Path::new(now),
         }
     }
 
@@ -144,8 +160,58 @@ impl Outgoing {
             let sealed = sealer.seal_in_place(header_bytes, packet, writing.index);
             sealed.is_ok()
         });
-        self.numbered = self.numbered.wrapping_add(u16::from(bytes > 0));
+        self.note(now, bytes, None);
         bytes
+    }
+
+    /// Writes a packet of nothing but padding (RFC 3550, section 5.1), of a probe. Answers how long
+    /// it became, as above.
+    pub(super) fn pad(
+        &mut self,
+        now: Instant,
+        out: &mut Departures,
+        padding: &Padding<'_>,
+    ) -> usize {
+        let Some(sealer) = &self.sealer else {
+            return 0;
+        };
+        let numbered = self.numbered.to_be_bytes();
+        let mut list: [(u8, &[u8]); 2] = [(0, &[]); 2];
+        let named = (padding.before < NAMED_PACKETS).then_some(()).and(self.mid);
+        let all = [
+            self.transport_wide.map(|number| (number, &numbered[..])),
+            named.map(|number| (number, padding.mid.as_bytes())),
+        ];
+        let mut count = 0;
+        for extension in all.into_iter().flatten() {
+            list[count] = extension;
+            count += 1;
+        }
+        let bytes = out.compose(padding.to, |buffer| {
+            let begin = buffer.len();
+            let header_bytes = padding.head.write(buffer, &list[..count]);
+            buffer.resize(buffer.len() + usize::from(padding.bytes.max(1)) - 1, 0);
+            buffer.push(padding.bytes.max(1));
+            buffer.resize(buffer.len() + sealer.tag_bytes(), 0);
+            let packet = &mut buffer[begin..];
+            let sealed = sealer.seal_in_place(header_bytes, packet, padding.index);
+            sealed.is_ok()
+        });
+        self.note(now, bytes, Some(padding.probe));
+        bytes
+    }
+
+    /// A packet leaves.
+    fn note(&mut self, now: Instant, bytes: usize, probe: Option<ClusterId>) {
+        if bytes == 0 {
+            return;
+        }
+        let path = &mut self.path.estimator;
+        match self.transport_wide {
+            Some(_) => path.sent(now, self.numbered, bytes, probe),
+            None => path.left(now, bytes),
+        }
+        self.numbered = self.numbered.wrapping_add(1);
     }
 }
 

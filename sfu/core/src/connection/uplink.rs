@@ -12,6 +12,7 @@ use str0m::media::Mid;
 use super::incoming::Came;
 use super::negotiate::PlannedLine;
 use super::recover::Redundant;
+use crate::bandwidth::meter::Rates;
 use crate::io::ConnectionId;
 use crate::media::anchor::{Anchor, Arrived};
 use crate::media::demand::Demand;
@@ -61,6 +62,8 @@ pub(crate) struct Line {
     /// As the last packet was.
     pub(crate) codec: Option<Codec>,
     pub(crate) layers: Layers,
+    /// What its layers bring.
+    pub(crate) rates: Rates,
     pub(crate) demand: Demand,
     pub(crate) gates: [KeyframeGate; MAX_LAYERS],
     pub(crate) reports: [Option<SenderReport>; MAX_LAYERS],
@@ -87,6 +90,7 @@ impl Line {
             flowing: true,
             codec: None,
             layers: Layers::new(plan.rids.len()),
+            rates: Rates::default(),
             demand: Demand::new(plan.rids.len()),
             gates: Default::default(),
             reports: Default::default(),

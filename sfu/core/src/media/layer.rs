@@ -298,6 +298,12 @@ impl Layers {
             .map(|index| index as u8)
     }
 
+    /// Layers that come, or come as soon as they are wanted, from small to large.
+    pub(crate) fn available(&self) -> impl DoubleEndedIterator<Item = u8> + '_ {
+        let available = |index: &usize| self.states[*index].live || self.states[*index].off;
+        (0..self.count).filter(available).map(|index| index as u8)
+    }
+
     /// The height of a layer: as its keyframe said, else from the nearest layer that is known by
     /// halves and doubles, else the largest is taken to be [`ASSUMED_HEIGHT`].
     pub(crate) fn height(&self, layer: u8) -> u16 {

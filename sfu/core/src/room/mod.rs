@@ -261,6 +261,11 @@ impl Room {
         self.place_all(effects);
     }
 
+    /// Who speaks, as somebody sees it: the loudest of the others.
+    pub(crate) fn speaker_for(&self, viewer: ParticipantId) -> Option<ParticipantId> {
+        self.speaking.iter().copied().find(|who| *who != viewer)
+    }
+
     /// Puts into every slot what belongs there now, and tells whose slots changed.
     pub(crate) fn place_all(&mut self, effects: &mut Effects) {
         let everyone: Vec<ParticipantId> = self.participants().collect();
@@ -290,11 +295,7 @@ impl Room {
             subscribes: may(&seat.rights, Action::Subscribe),
             last_n: self.last_n,
         };
-        let speaker = self
-            .speaking
-            .iter()
-            .copied()
-            .find(|who| *who != participant);
+        let speaker = self.speaker_for(participant);
         let open: Vec<(usize, Wish)> = seat
             .slots
             .iter()

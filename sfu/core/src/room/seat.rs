@@ -124,6 +124,8 @@ pub(crate) struct SeatSlot {
     pub(crate) id: SlotId,
     pub(crate) kind: Kind,
     pub(crate) show: Show,
+    /// As its client says it matters; higher is more.
+    pub(crate) priority: u8,
     pub(crate) content: Option<TrackId>,
 }
 

@@ -256,6 +256,7 @@ impl Room {
                 id: slot,
                 kind,
                 show: Show::Auto,
+                priority: 0,
                 content: None,
             }));
         }
@@ -285,6 +286,7 @@ impl Room {
         for (place, want) in places.into_iter().zip(wants) {
             if let Some(slot) = seat.slots[place].as_mut() {
                 slot.show = want.show;
+                slot.priority = want.priority;
             }
             heights.push((place, want.max_height));
         }

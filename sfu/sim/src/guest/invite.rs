@@ -13,6 +13,13 @@ pub const FRAMES_PER_SECOND: u32 = 10;
 /// The heights of the camera's layers.
 pub const LAYER_HEIGHTS: [u16; 3] = [180, 360, 720];
 
+/// What the layers of a camera take, unless a story is about that: few bytes, so that many worlds
+/// fit in a test.
+const SMALL_CAMERA_BPS: [u32; 3] = [40_000, 100_000, 250_000];
+
+/// What they take in a browser, about.
+pub const CAMERA_BPS: [u32; 3] = [100_000, 400_000, 1_800_000];
+
 /// How somebody takes part.
 #[derive(Debug, Clone)]
 pub struct Invite {
@@ -20,6 +27,8 @@ pub struct Invite {
     pub line: Line,
     /// As what.
     pub role: Role,
+    /// What the layers of the camera take.
+    pub camera_bps: [u32; 3],
     /// What is sent.
     pub publish: Vec<Publication>,
     /// How many are heard at once.
@@ -34,6 +43,7 @@ impl Invite {
         Invite {
             line,
             role: Role::Member,
+            camera_bps: SMALL_CAMERA_BPS,
             publish: vec![
                 Publication::live(Source::Camera, 3),
                 Publication::live(Source::Microphone, 1),
@@ -49,21 +59,18 @@ impl Invite {
     }
 }
 
-pub(super) fn shape(author: u32) -> Shape {
+pub(super) fn shape(author: u32, camera_bps: [u32; 3]) -> Shape {
     let layer = |height: u16, bitrate_bps| LayerShape {
         width: height / 9 * 16,
         height,
         bitrate_bps,
     };
     let [quarter, half, full] = LAYER_HEIGHTS;
+    let [little, more, most] = camera_bps;
     Shape {
         author,
         frames_per_second: FRAMES_PER_SECOND,
-        camera: vec![
-            layer(quarter, 40_000),
-            layer(half, 100_000),
-            layer(full, 250_000),
-        ],
+        camera: vec![layer(quarter, little), layer(half, more), layer(full, most)],
         screen: vec![layer(1_080, 150_000)],
         keyframe_every_ms: None,
     }

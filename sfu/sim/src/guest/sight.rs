@@ -41,6 +41,8 @@ pub(crate) struct Shown {
     pub(crate) kind: Kind,
     pub(crate) track: Option<TrackId>,
     pub(crate) since: Instant,
+    /// Whether the node said that nothing comes.
+    pub(crate) paused: bool,
 }
 
 /// What a guest saw.
@@ -121,9 +123,10 @@ impl Sight {
                 kind: view.kind,
                 track: view.track,
                 since: now,
+                paused: view.paused.is_some(),
             };
             let shown = self.shown.entry(slot.clone()).or_insert(fresh);
-            if shown.track != view.track {
+            if shown.track != view.track || shown.paused != view.paused.is_some() {
                 *shown = fresh;
             }
             if view.track.is_some_and(|track| track.participant == self.id) {

@@ -111,6 +111,7 @@ impl World {
                 .map_or((TrackState::Off, self.now), |&t| t);
             let began = since.max(shown.since);
             if shown.kind == Kind::Audio
+                || shown.paused
                 || state != TrackState::Live
                 || !self.flows_to(guest, owner, began)
             {

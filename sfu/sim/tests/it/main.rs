@@ -1,5 +1,6 @@
 //! Stories of a whole world, each told with its committed seeds.
 
+mod bandwidth;
 mod crash;
 mod crowd;
 mod darkness;

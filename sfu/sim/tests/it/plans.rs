@@ -5,8 +5,8 @@ use sfu_sim::chronicle::Chronicle;
 
 use crate::seeds::tell;
 use crate::{
-    crash, crowd, darkness, idle, joining, layers, moving, network, recording, returning, tracks,
-    trouble, wishes,
+    bandwidth, crash, crowd, darkness, idle, joining, layers, moving, network, recording,
+    returning, tracks, trouble, wishes,
 };
 
 macro_rules! plans {
@@ -60,6 +60,12 @@ plans! {
     people_on_another_continent_meet => network::far_away,
     what_comes_twice_or_late_is_taken_once_and_in_order => network::a_stuttering_line,
     one_bad_line_is_nobody_elses => network::one_bad_line,
+
+    a_line_that_narrows_loses_height_and_no_sound_and_gets_it_back => bandwidth::narrow_and_wide,
+    ten_percent_lost_on_the_way_down_leave_full_height => bandwidth::ten_percent_down,
+    many_faces_on_a_thin_line_are_few_and_somebody_is_heard => bandwidth::many_on_a_thin_line,
+    a_screen_comes_before_faces => bandwidth::screen_first,
+    a_line_that_flaps_does_not_flap_the_picture => bandwidth::a_flapping_line,
 
     two_dark_seconds_heal_by_themselves => darkness::two_seconds,
     ten_dark_seconds_end_with_everybody_back => darkness::ten_seconds,

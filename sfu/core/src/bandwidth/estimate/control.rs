@@ -10,6 +10,9 @@ use super::{FIRST_BPS, LEAST_BPS, MOST_BPS};
 /// What stays of the rate that arrives when the queue grows: it empties meanwhile.
 pub(super) const BACK_OFF: f64 = 0.85;
 
+/// What stays of it where the sender is not what fills the path.
+const EASE: f64 = 0.7;
+
 /// How fast the rate grows while the path's end is not known, each second.
 const GROWTH: f64 = 1.08;
 
@@ -141,8 +144,7 @@ impl Control {
 
     fn fall(&mut self, now: Instant, acked: Option<f64>, round_trip: Duration) -> bool {
         self.state = State::Hold;
-        let fell_for = self.fell_at.map(|at| now.saturating_duration_since(at));
-        let again = fell_for.is_none_or(|passed| passed >= round_trip.clamp(SOONEST, LATEST));
+        let again = self.may_fall(now, round_trip);
         // Nothing is known of what arrives: half is a guess on the safe side.
         let arrives = acked.unwrap_or(self.bps / 2.0);
         if !again && arrives > self.bps / 2.0 {
@@ -163,6 +165,21 @@ impl Control {
         let falls = target < self.bps;
         if falls {
             self.set(target);
+        }
+        falls
+    }
+
+    fn may_fall(&self, now: Instant, round_trip: Duration) -> bool {
+        let fell_for = self.fell_at.map(|at| now.saturating_duration_since(at));
+        fell_for.is_none_or(|passed| passed >= round_trip.clamp(SOONEST, LATEST))
+    }
+
+    /// The queue seems to grow, though far less is sent than the rate: step by step. True when the
+    /// rate fell.
+    pub(super) fn ease(&mut self, now: Instant, round_trip: Duration) -> bool {
+        let falls = self.may_fall(now, round_trip);
+        if falls {
+            self.cut(now, EASE * self.bps);
         }
         falls
     }

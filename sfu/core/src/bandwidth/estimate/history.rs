@@ -111,6 +111,11 @@ impl History {
         self.learn(now, seq, |fate| fate == Fate::Unknown, Fate::Missing)
     }
 
+    /// Of what was sent so far nothing is to be learned.
+    pub(super) fn forget(&mut self) {
+        self.held = 0;
+    }
+
     fn learn(
         &mut self,
         now: Instant,

@@ -50,6 +50,9 @@ struct Window {
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     windows: VecDeque<Window>,
+    /// The last one. It is weighed once the next is over: what only came out of order has come by
+    /// then.
+    closed: Option<Window>,
     open_since: Option<Instant>,
     bytes: u64,
     packets: u32,
@@ -66,7 +69,10 @@ impl Losses {
 
     /// A packet that was said to be missing came after all.
     pub(super) fn came_late(&mut self) {
-        self.lost = self.lost.saturating_sub(1);
+        match self.closed.as_mut().filter(|closed| closed.lost >= 1.0) {
+            Some(closed) => closed.lost -= 1.0,
+            None => self.lost = self.lost.saturating_sub(1),
+        }
     }
 
     /// How much the path carries at most, if what was told by now says that.
@@ -84,7 +90,11 @@ impl Losses {
         let counts = self.packets >= FEWEST;
         self.open_since = Some(now);
         (self.bytes, self.packets, self.lost) = (0, 0, 0);
-        counts.then(|| self.weigh(window))?
+        let closed = match counts {
+            true => self.closed.replace(window),
+            false => self.closed.take(),
+        };
+        self.weigh(closed?)
     }
 
     /// A window in which so many packets were sent at this rate, and so many of them lost.

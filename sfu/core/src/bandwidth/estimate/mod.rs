@@ -43,7 +43,7 @@ use trend::{Trend, Usage};
 
 /// What a path is taken to carry before anything is known of it: most do, and a picture at full
 /// height is there at once. One that does not shows it within half a second.
-pub(crate) const FIRST_BPS: f64 = 3_000_000.0;
+pub(crate) const FIRST_BPS: f64 = 4_000_000.0;
 
 /// Sound with redundancy goes through less than this.
 pub(crate) const LEAST_BPS: f64 = 30_000.0;
@@ -69,6 +69,9 @@ const REPORTS_AFTER: Duration = Duration::from_secs(10);
 /// instead, which is the next layer.
 const MOST_TRIED: f64 = 5.0;
 
+/// As the rate's control takes it, which goes beyond what arrives by itself.
+const TRIED_OF_ACKED: f64 = MOST_TRIED / control::BEYOND_ACKED;
+
 /// Nothing is tried for so long after it was too much, each time longer, unless that was long ago.
 const TRIES_AFTER: Duration = Duration::from_secs(4);
 const LONGEST_TRIES_AFTER: Duration = Duration::from_secs(30);
@@ -76,6 +79,9 @@ const CALM: Duration = Duration::from_secs(60);
 
 /// A client's own estimate is held against who sends this part of it.
 const USED: f64 = 0.85;
+
+/// Who sends less than this part of the estimate is not what fills a path at once.
+const LITTLE: f64 = 0.5;
 
 /// How much a newer round trip says.
 const ROUND_TRIP_WEIGHT: u32 = 8;
@@ -101,11 +107,11 @@ pub(crate) struct Estimator {
     since_said: u32,
     silent_at: Option<Instant>,
     sent: Meter,
-    /// Packets that left since the last receiver report.
-    since_report: u32,
     /// When more may be tried without a probe, and how long that waited.
     tries_at: Option<Instant>,
     tries_after: Duration,
+    /// There is no stream that padding could go on.
+    only_tries: bool,
     falls: u64,
 }
 
@@ -128,9 +134,9 @@ impl Estimator {
             since_said: 0,
             silent_at: None,
             sent: Meter::default(),
-            since_report: 0,
             tries_at: None,
             tries_after: TRIES_AFTER,
+            only_tries: false,
             falls: 0,
         }
     }
@@ -148,7 +154,6 @@ impl Estimator {
     pub(crate) fn left(&mut self, now: Instant, bytes: usize) {
         self.sent.add(now, bytes);
         self.since_said = self.since_said.saturating_add(1);
-        self.since_report = self.since_report.saturating_add(1);
     }
 
     /// What feedback says of packets, in the order of their numbers: when each came, in 250 µs
@@ -179,12 +184,19 @@ impl Estimator {
         let Some(newest) = newest else {
             return;
         };
-        let queues = self.time_round_trip(now, newest);
+        let stands = self.time_round_trip(now, newest);
         (self.said_at, self.since_said, self.silent_at) = (Some(now), 0, None);
-        let usage = if queues {
-            Usage::Over
-        } else {
-            self.trend.usage()
+        self.probes.go_on(now);
+        let usage = match self.trend.usage() {
+            _ if stands => Usage::Over,
+            // Who sends little fills no queue: it is jitter, or others do.
+            Usage::Over if self.sent_bps(now) < LITTLE * self.control.bps() => {
+                if self.control.ease(now, self.round_trip) {
+                    self.fell(now);
+                }
+                return;
+            }
+            usage => usage,
         };
         self.conclude(now, usage);
     }
@@ -212,7 +224,11 @@ impl Estimator {
 
     fn conclude(&mut self, now: Instant, usage: Usage) {
         let acked = self.acked.bps();
-        let mut fell = self.control.update(now, usage, acked, self.round_trip);
+        let trusted = match usage {
+            Usage::Normal if self.only_tries => acked.map(|bps| TRIED_OF_ACKED * bps),
+            _ => acked,
+        };
+        let mut fell = self.control.update(now, usage, trusted, self.round_trip);
         if let Some(limit) = self.losses.limit(now) {
             // More than that was sent, so what arrives is what the path carries.
             let limit = control::BACK_OFF * acked.unwrap_or(limit);
@@ -256,20 +272,19 @@ impl Estimator {
         self.control.raise(now, bps);
     }
 
-    /// What a client's receiver reports say: which part of what was sent since the last ones was
-    /// lost, in 256ths. One that says something of each packet is not asked.
+    /// What a client's receiver reports say of so many packets: which part of them was lost, in
+    /// 256ths. One that says something of each packet is not asked.
     pub(crate) fn receiver_report(
         &mut self,
         now: Instant,
-        fraction_lost: u8,
+        (packets, fraction_lost): (u64, u8),
         round_trip: Option<Duration>,
     ) {
         self.round_trip = round_trip.unwrap_or(self.round_trip);
         if self.is_told(now) {
             return;
         }
-        let packets = f64::from(std::mem::take(&mut self.since_report));
-        let sent = self.sent_bps(now);
+        let (packets, sent) = (packets as f64, self.sent_bps(now));
         let lost = packets * f64::from(fraction_lost) / 256.0;
         match self.losses.weigh_window(sent, packets, lost) {
             Some(limit) if limit < self.control.bps() => {
@@ -277,7 +292,7 @@ impl Estimator {
                 self.held_back(now);
             }
             None if self.tries_at.is_none_or(|at| at <= now) => {
-                let tried = Some(MOST_TRIED / control::BEYOND_ACKED * sent);
+                let tried = Some(TRIED_OF_ACKED * sent);
                 self.control
                     .update(now, Usage::Normal, tried, self.round_trip);
             }
@@ -298,6 +313,21 @@ impl Estimator {
         self.tries_at = Some(now + self.tries_after);
     }
 
+    /// Nothing came through for a while, and now it does again: what was sent meanwhile says nothing
+    /// of what the path carries.
+    pub(crate) fn came_back(&mut self) {
+        self.history.forget();
+        (self.groups, self.acked) = (Groups::default(), Acked::default());
+        (self.losses, self.standing) = (Losses::default(), Standing::default());
+        self.trend.begin_anew();
+        (self.since_said, self.silent_at) = (0, None);
+    }
+
+    /// Whether there is a stream that padding can go on.
+    pub(crate) fn can_probe(&mut self, can: bool) {
+        self.only_tries = !can;
+    }
+
     /// What all slots would take if the path carried it.
     pub(crate) fn want(&mut self, now: Instant, bps: u64) {
         let before = std::mem::replace(&mut self.wanted, bps as f64);
@@ -312,21 +342,24 @@ impl Estimator {
     }
 
     /// What leaves in a second, probes and padding with it.
-    fn sent_bps(&self, now: Instant) -> f64 {
+    pub(crate) fn sent_bps(&self, now: Instant) -> f64 {
         self.sent.bps(now).unwrap_or(0) as f64
     }
 
     /// What is to be sent now to prove more. Ask when [`Estimator::wake_at`] has come.
     pub(crate) fn probe(&mut self, now: Instant) -> Option<Probe> {
         if self.silence_at().is_some_and(|at| at <= now) {
-            self.silent_at = Some(now);
+            (self.silent_at, self.since_said) = (Some(now), 0);
             self.control.cut(now, SILENCE_LEAVES * self.control.bps());
             self.fell(now);
         }
-        let heard = self
-            .said_at
-            .is_some_and(|at| now.saturating_duration_since(at) < SILENT_AFTER);
-        if !heard || self.trend.usage() == Usage::Over {
+        let lately = |at| now.saturating_duration_since(at) < SILENT_AFTER;
+        if !self.said_at.is_some_and(lately) {
+            self.probes.rest();
+            return None;
+        }
+        if self.trend.usage() == Usage::Over {
+            self.probes.put_off(now);
             return None;
         }
         self.probes.due(now, self.control.bps(), self.wanted)

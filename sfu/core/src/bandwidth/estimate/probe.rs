@@ -43,7 +43,10 @@ const GOES_ON: f64 = 0.7;
 
 /// Until the next one after a probe that proved nothing; twice as long after each, to the longest.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// After a probe that was wrong.
+const AFTER_A_WRONG_ONE: Duration = Duration::from_secs(5);
 
 /// Until the first one after the estimate fell.
 const AFTER_A_FALL: Duration = Duration::from_secs(2);
@@ -142,7 +145,7 @@ impl Probes {
     pub(super) fn due(&mut self, now: Instant, estimate: f64, wanted: f64) -> Option<Probe> {
         self.give_up(now);
         if self.underway.is_none() {
-            let is_time = self.next_at.is_none_or(|at| at <= now);
+            let is_time = self.next_at.is_some_and(|at| at <= now);
             if !is_time || !is_worthwhile(estimate, wanted) {
                 return None;
             }
@@ -260,6 +263,22 @@ impl Probes {
         }
     }
 
+    /// Nothing is heard of what is sent: there is nothing to try until there is.
+    pub(super) fn rest(&mut self) {
+        (self.next_at, self.underway) = (None, None);
+    }
+
+    /// Something is heard.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        self.next_at.get_or_insert(now);
+    }
+
+    /// This is no time for it.
+    pub(super) fn put_off(&mut self, now: Instant) {
+        self.underway = None;
+        self.next_at = Some(now + AGAIN_AFTER);
+    }
+
     /// The estimate fell.
     pub(super) fn fell(&mut self, now: Instant) {
         let was_wrong = self
@@ -270,7 +289,11 @@ impl Probes {
             self.again_after = LONGEST;
         }
         self.underway = None;
-        let wait = if was_wrong { LONGEST } else { AFTER_A_FALL };
+        let wait = if was_wrong {
+            AFTER_A_WRONG_ONE
+        } else {
+            AFTER_A_FALL
+        };
         self.next_at = Some(self.next_at.map_or(now + wait, |at| at.max(now + wait)));
     }
 

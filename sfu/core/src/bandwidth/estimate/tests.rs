@@ -96,7 +96,7 @@ fn falls_and_comes_back(name: &str, path: Path) {
     );
     assert!(queue < 120.0, "{name} {queue}");
     assert!(above_ms < 3_000, "{name} {above_ms}");
-    assert!(back.is_some_and(|ms| ms < 10_000), "{name} {back:?}");
+    assert!(back.is_some_and(|ms| ms < 12_000), "{name} {back:?}");
     assert!(full(65_000, 90_000) > 0.95, "{name}: after");
 }
 
@@ -348,7 +348,7 @@ fn a_clients_own_estimate_is_followed_where_it_says_nothing_of_packets() {
             estimator.left(at(ms), (sends / 800.0) as usize);
             if ms % 1_000 == 0 {
                 estimator.remb(at(ms), (capacity.min(sends * 1.5)) as u64);
-                estimator.receiver_report(at(ms), 0, None);
+                estimator.receiver_report(at(ms), (200, 0), None);
             }
             let estimate = estimator.estimate_bps() as f64;
             let fits = |bps: &f64| *bps * 1.15 <= estimate;
@@ -372,7 +372,7 @@ fn reports_are_judged_where_nothing_else_is_said() {
         let capacity = if ms < 20_000 { 1e6 } else { 5e6 };
         if ms % 1_000 == 0 {
             let lost = 256.0 * f64::max(0.0, 1.0 - capacity / sends);
-            estimator.receiver_report(at(ms), lost as u8, Some(Duration::from_millis(50)));
+            estimator.receiver_report(at(ms), (200, lost as u8), Some(Duration::from_millis(50)));
         }
         let estimate = estimator.estimate_bps() as f64;
         let fits = |bps: &f64| *bps * 1.15 <= estimate;
@@ -415,7 +415,7 @@ mod hostile {
                 let told = ticks.iter().zip(0..).map(|(ticks, place)| (base.wrapping_add(place), ticks.map(i32::from)));
                 estimator.feedback(now, reference, told);
                 estimator.remb(now, remb);
-                estimator.receiver_report(now, lost, None);
+                estimator.receiver_report(now, (remb % 5_000, lost), None);
                 while let Some(probe) = estimator.probe(now) {
                     estimator.sent(now, seq, probe.bytes, Some(probe.cluster));
                     seq = seq.wrapping_add(1);
@@ -449,4 +449,17 @@ mod hostile {
         }
         assert!(estimator.estimate_bps() >= LEAST_BPS as u64);
     }
+}
+
+#[test]
+fn what_was_sent_into_the_dark_says_nothing_of_the_path() {
+    let mut world = World::new(OFFICE, LAYERS, 2_500_000);
+    world.run(5_000);
+    let before = world.estimator.estimate_bps();
+    world.estimator.came_back();
+    let (now, told) = (world.now(), (0..=u16::MAX).map(|seq| (seq, None)));
+    world.estimator.feedback(now, 0, told);
+    assert_eq!(world.estimator.estimate_bps(), before);
+    world.run(10_000);
+    assert!(world.estimator.estimate_bps() >= 2_700_000);
 }
