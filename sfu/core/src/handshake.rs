@@ -25,7 +25,10 @@ const MAX_REPETITIONS: usize = 64;
 pub fn install(seed: Option<fn() -> u64>) {
     static PATIENT: OnceLock<Patient> = OnceLock::new();
     let provider = CryptoProvider {
-        dtls_provider: PATIENT.get_or_init(|| Patient { seed }),
+        dtls_provider: PATIENT.get_or_init(|| Patient {
+            seed,
+            checked: OnceLock::new(),
+        }),
         ..from_feature_flags()
     };
     provider.install_process_default();
@@ -34,6 +37,8 @@ pub fn install(seed: Option<fn() -> u64>) {
 #[derive(Debug)]
 struct Patient {
     seed: Option<fn() -> u64>,
+    /// What the first connection was made with: to make it anew would try out every cipher again.
+    checked: OnceLock<(Option<usize>, Arc<Config>)>,
 }
 
 impl DtlsProvider for Patient {
@@ -48,6 +53,29 @@ impl DtlsProvider for Patient {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        let config = match self.seed {
+            Some(_) => self.config(mtu)?,
+            None => match self.checked.get() {
+                Some((for_mtu, config)) if *for_mtu == mtu => Arc::clone(config),
+                _ => {
+                    let config = self.config(mtu)?;
+                    let _ = self.checked.set((mtu, Arc::clone(&config)));
+                    config
+                }
+            },
+        };
+        let certificate = certificate.clone();
+        let dtls = match version {
+            DtlsVersion::Dtls12 => Dtls::new_12(config, certificate, now),
+            DtlsVersion::Dtls13 => Dtls::new_13(config, certificate, now),
+            _ => Dtls::new_auto(config, certificate, now),
+        };
+        Ok(Box::new(Handshake(dtls)))
+    }
+}
+
+impl Patient {
+    fn config(&self, mtu: Option<usize>) -> Result<Arc<Config>, CryptoError> {
         // Apart from the waits, as the transport's own provider has it: ICE has proved the address.
         let mut config = Config::builder()
             .use_server_cookie(false)
@@ -60,14 +88,8 @@ impl DtlsProvider for Patient {
             config = config.mtu(mtu);
         }
         let config = config.build();
-        let config = Arc::new(config.map_err(|error| CryptoError::Other(error.to_string()))?);
-        let certificate = certificate.clone();
-        let dtls = match version {
-            DtlsVersion::Dtls12 => Dtls::new_12(config, certificate, now),
-            DtlsVersion::Dtls13 => Dtls::new_13(config, certificate, now),
-            _ => Dtls::new_auto(config, certificate, now),
-        };
-        Ok(Box::new(Handshake(dtls)))
+        let config = config.map_err(|error| CryptoError::Other(error.to_string()))?;
+        Ok(Arc::new(config))
     }
 }
 
