@@ -25,15 +25,16 @@ thread_local! {
     static LAID: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
 
-static ORDINARY: LazyLock<CryptoProvider> = LazyLock::new(|| {
+/// What the process has now: it may be installed after the first connection.
+fn ordinary() -> CryptoProvider {
     let ordinary = CryptoProvider::get_default().cloned();
     ordinary.unwrap_or_else(from_feature_flags)
-});
+}
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
     Arc::new(CryptoProvider {
         dtls_provider: &Telling,
-        ..ORDINARY.clone()
+        ..ordinary()
     })
 });
 
@@ -57,7 +58,7 @@ struct Telling;
 
 impl DtlsProvider for Telling {
     fn generate_certificate(&self) -> Option<DtlsCert> {
-        ORDINARY.dtls_provider.generate_certificate()
+        ordinary().dtls_provider.generate_certificate()
     }
 
     fn new_dtls(
@@ -67,7 +68,7 @@ impl DtlsProvider for Telling {
         dtls_version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let dtls = ORDINARY
+        let dtls = ordinary()
             .dtls_provider
             .new_dtls(cert, now, dtls_version, mtu)?;
         Ok(match LAID.take() {
@@ -77,7 +78,7 @@ impl DtlsProvider for Telling {
     }
 
     fn is_test(&self) -> bool {
-        ORDINARY.dtls_provider.is_test()
+        ordinary().dtls_provider.is_test()
     }
 }
 
