@@ -3,7 +3,7 @@
 //! is: whatever is decided about addresses is so about streams, without another word for them.
 //!
 //! The address is the peer's as IPv6, mapped where it is IPv4, and the stream's number is in its
-//! scope (RFC 4007), from [`FIRST_SCOPE`] on: no interface has such a number, so no kernel names
+//! scope (RFC 4007), from `FIRST_SCOPE` on: no interface has such a number, so no kernel names
 //! such an address for a datagram.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
