@@ -14,7 +14,7 @@ set -uo pipefail
 
 cd "$(dirname "$0")/.."
 root=$PWD
-crates=(sfu/core sfu/protocol recorder/core turn/core)
+crates=(sfu/core sfu/protocol sfu/rtp recorder/core turn/core)
 # Files of one committed corpus, and the largest of those that are found: a repository is no place
 # for more, and an input that says much in little is the best to replay.
 max_files=32

@@ -64,6 +64,8 @@
 //! | [`report`] | nothing: counters |
 
 pub mod comeback;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod handshake;
 pub mod io;
 pub mod report;
@@ -82,6 +84,6 @@ mod room;
 mod share;
 mod stage;
 mod subscribe;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod testing;
 mod wanted;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+#[cfg(test)]
 use sfu_protocol::media::Codec;
 
 use crate::media::packet::{Format, Packet};
@@ -36,6 +37,7 @@ pub(crate) fn packet(format: Format, seq: u64, timestamp: u32) -> Packet {
 }
 
 /// A packet of a layer, with which a receiver can begin.
+#[cfg(test)]
 pub(crate) fn of_layer(layer: u8) -> Packet {
     let format = Format {
         codec: Codec::Vp8,

@@ -1,5 +1,5 @@
 #![no_main]
 
-// Read by sfu/core/src/connection/bindings.rs, sfu/core/src/demux.rs
+// Read by sfu/core/src/connection/checks.rs, sfu/core/src/connection/way.rs, sfu/core/src/demux.rs
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| sfu_core_fuzz::demux(input));

@@ -28,3 +28,18 @@ pub fn signalling(input: &[u8]) {
 pub fn established(input: &[u8]) {
     fuzzing::established::run(input);
 }
+
+/// See `fuzzing::link`.
+pub fn link(input: &[u8]) {
+    fuzzing::link::run(input);
+}
+
+/// See `sfu_core::fuzzing`.
+pub fn payload(input: &[u8]) {
+    sfu_core::fuzzing::payload(input);
+}
+
+/// See `sfu_core::fuzzing`.
+pub fn red(input: &[u8]) {
+    sfu_core::fuzzing::red(input);
+}

@@ -92,7 +92,7 @@ pub(crate) struct Outbound {
     pub(super) payload_type: u8,
     /// Of its retransmission, if there may be one.
     pub(super) repair_type: Option<u8>,
-    pub(super) numbers: Numbers,
+    pub(crate) numbers: Numbers,
     pub(super) csrc: u32,
     pub(super) marker: bool,
     /// It carries nothing, and fills a place that its receiver would wait for.
@@ -102,6 +102,12 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
+    /// Whether it carries nothing of the packet.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn is_filler(&self) -> bool {
+        self.is_filler
+    }
+
     /// Its header, under a stream of the slot.
     pub(super) fn head(&self, ssrc: u32) -> rtp::Outgoing {
         rtp::Outgoing {

@@ -8,9 +8,11 @@
 //! | [`offer`] | a guest: session descriptions |
 //! | [`signalling`] | a guest, a member, an observer, or the host of another room: messages |
 //! | [`established`] | a guest with live keys: RTP and RTCP changed before sealing, bytes after |
+//! | [`link`] | link peers beside a recorder that keeps to the rules |
 
 pub(crate) mod demux;
 pub(crate) mod established;
+pub(crate) mod link;
 pub(crate) mod offer;
 mod panics;
 pub(crate) mod seal;
@@ -35,6 +37,11 @@ mod tests {
     #[test]
     fn messages_of_the_corpus_disturb_nobody() {
         replay("signalling", signalling::seeds(), signalling::run);
+    }
+
+    #[test]
+    fn link_frames_of_the_corpus_leave_the_recorder_without_an_unnamed_hole() {
+        replay("link", link::seeds(), link::run);
     }
 
     #[test]

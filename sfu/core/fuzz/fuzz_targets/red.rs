@@ -1,0 +1,5 @@
+#![no_main]
+
+// Read by sfu/core/src/media/red.rs
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sfu_core_fuzz::red(input));
