@@ -46,6 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bench", &["sfu-protocol", "sfu-client", "deploy-process"]),
     ("sfu-protocol-fuzz", &["sfu-protocol"]),
     ("sfu-core-fuzz", &["sfu-protocol", "sfu-core"]),
+    ("sfu-rtp-fuzz", &["sfu-rtp"]),
     ("turn-core-fuzz", &["sfu-protocol", "turn-core"]),
     ("recorder-core-fuzz", &["sfu-protocol", "recorder-core"]),
     (
