@@ -36,6 +36,10 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// and a shard whose deadline stands still costs 1 % of a core, not all of it.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
 
+/// How long a shard that rests lets datagrams and timers gather: a fraction of what a check's answer
+/// takes on its way, and few wake-ups where thousands of people are silent.
+const GATHERS: Duration = Duration::from_millis(10);
+
 /// Most control requests that wait for a shard's answer. A shard answers in the same step, so
 /// this only fills when it does not; then those whose asker has gone are forgotten.
 const PENDING_REQUESTS: usize = 1024;
@@ -379,7 +383,19 @@ impl Worker {
         let longest = until
             .saturating_duration_since(Instant::now())
             .max(SHORTEST_SLEEP);
-        self.bell.sleep(&self.socket, longest)
+        if !self.shard.rests() {
+            return self.bell.sleep(&self.socket, longest);
+        }
+        // Timers wait for each other as well.
+        if !self.woken.socket {
+            return self.bell.sleep(&self.socket, longest.max(GATHERS));
+        }
+        let rung = self.bell.doze(GATHERS)?;
+        let woken = self.bell.sleep(&self.socket, Duration::ZERO)?;
+        Ok(Woken {
+            bell: woken.bell || rung,
+            ..woken
+        })
     }
 
     fn finish(&mut self) {

@@ -16,7 +16,7 @@ import {
 import type { Scope } from "./lib/scope";
 import { Cell, type Value } from "./lib/value";
 import { type Kind, MAX_SLOTS, type PublishLine, type Slot, type SlotId, type Source, type TrackState } from "./protocol/signal.gen";
-import { withOpusWishes, withVideoStart } from "./sdp";
+import { withVideoStart } from "./sdp";
 
 /** Voices heard at once: more than this many people talking is noise. */
 export const AUDIO_SLOTS = 6;
@@ -119,10 +119,7 @@ export class Connection {
 
   async answer(revision: number, sdp: string, slots: readonly Slot[]): Promise<void> {
     if (revision !== this.awaiting || this.wiring.scope.ended) return;
-    // Silence is not sent. What a shared tab plays is: its quiet passages are part of it.
-    const screenAudio = this.sending.get("screen_audio")?.mid;
-    const wished = withOpusWishes(sdp, (mid) => ({ inbandFec: true, dtx: mid !== screenAudio }));
-    const tuned = withVideoStart(wished, VIDEO_START_KBPS);
+    const tuned = withVideoStart(sdp, VIDEO_START_KBPS);
     await this.peer.setRemoteDescription({ type: "answer", sdp: tuned });
     this.awaiting = null;
     this.hasAnswer = true;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cameraEncodings, cameraLayers, fittedEncodings, preferredCodecs, usableCodec } from "./encodings";
 import { levelOf } from "./levels";
-import { withOpusWishes, withVideoStart } from "./sdp";
+import { withVideoStart } from "./sdp";
 import { figures, isWeak } from "./stats";
 
 describe("layers", () => {
@@ -75,34 +75,6 @@ describe("what is sent now", () => {
       fittedEncodings([scalable ?? {}], { picture: hd, wanted: new Set(wanted) }).map((encoding) => encoding.active);
     expect(active(["0"])).toEqual([true]);
     expect(active([])).toEqual([false]);
-  });
-});
-
-describe("Opus wishes in an answer", () => {
-  const wishes = () => ({ inbandFec: true, dtx: false });
-
-  test("join the parameters that are there", () => {
-    const sdp = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=0\r\na=fmtp:96 x=1\r\n";
-    expect(withOpusWishes(sdp, wishes)).toBe(
-      "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1;usedtx=0\r\na=fmtp:96 x=1\r\n",
-    );
-  });
-
-  test("may differ from one m-line to the next", () => {
-    const line = (mid: string) => `m=audio 9 X 111\r\na=mid:${mid}\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10\r\n`;
-    const tuned = withOpusWishes(`v=0\r\n${line("0")}${line("3")}`, (mid) => ({ inbandFec: true, dtx: mid !== "3" }));
-    const expected = (mid: string, dtx: number) => line(mid).replace("minptime=10", `minptime=10;useinbandfec=1;usedtx=${dtx}`);
-    expect(tuned).toBe(`v=0\r\n${expected("0", 1)}${expected("3", 0)}`);
-  });
-
-  test("make a line where there is none", () => {
-    expect(withOpusWishes("a=rtpmap:111 opus/48000/2\r\n", wishes)).toBe(
-      "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1;usedtx=0\r\n",
-    );
-  });
-
-  test("leave a description without Opus as it is", () => {
-    expect(withOpusWishes("a=rtpmap:96 VP8/90000\r\n", wishes)).toBe("a=rtpmap:96 VP8/90000\r\n");
   });
 });
 

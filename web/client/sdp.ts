@@ -1,31 +1,5 @@
 // The few changes we make to a session description (RFC 8866) before the browser reads it.
 
-/** What a browser is told about the Opus it should send (RFC 7587, section 6.1). */
-export interface OpusWishes {
-  /** Repairs a lost packet from the next one. */
-  inbandFec: boolean;
-  /** Sends next to nothing in silence. */
-  dtx: boolean;
-}
-
-/** The answer with our wishes in every Opus format line, by the m-line's mid: a sender obeys the receiver's line. */
-export function withOpusWishes(sdp: string, wishesFor: (mid: string) => OpusWishes): string {
-  const sections = sdp.split(/(?=^m=)/m);
-  const midOf = (section: string) => /^a=mid:(\S+)/m.exec(section)?.[1] ?? "";
-  return sections.map((section) => withWishes(section, wishesFor(midOf(section)))).join("");
-}
-
-function withWishes(section: string, wishes: OpusWishes): string {
-  return withParameters(
-    section,
-    /^opus\/48000/i,
-    new Map([
-      ["useinbandfec", wishes.inbandFec ? "1" : "0"],
-      ["usedtx", wishes.dtx ? "1" : "0"],
-    ]),
-  );
-}
-
 /**
  * The answer with a rate at which Chromium begins to send pictures. It would begin at 300 kbit/s
  * for all layers together and leave out every second picture until its estimate has grown, some

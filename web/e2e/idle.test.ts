@@ -32,6 +32,7 @@ beforeAll(async () => {
     Person.arrive('Ben', undefined, { viewport: LARGE }),
   ]);
   await placeWitness(ann.page);
+  await placeWitness(ben.page);
   await ann.signIn(server);
 });
 
@@ -73,6 +74,13 @@ describe('a camera', () => {
     console.log(`figure: small after ${smallMs} ms, the large layer off ${offMs} ms later, large again after ${largeMs} ms`);
     expect(offMs).toBeLessThanOrEqual(LIMITS.layerOffMs);
     expect(largeMs).toBeLessThanOrEqual(LIMITS.layerOnMs);
+  });
+
+  test('and a muted microphone, whose owner spoke before, hardly sends', async () => {
+    await ben.at('toolbar-mute').click();
+    const packets = await soundSent(ben.page, 3_000);
+    console.log(`figure: ${packets} packets of a muted microphone in 3 s`);
+    expect(packets).toBeLessThanOrEqual(3 * SILENT_PACKETS_PER_SECOND);
   });
 
   test('is not sent any more when the last who saw it goes', async () => {

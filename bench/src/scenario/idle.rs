@@ -1,11 +1,16 @@
 //! People who are there, muted and without a camera: what a room costs while nothing happens.
 
+use std::time::Duration;
+
 use super::{AUDIO_SLOTS, MAX_VIDEO_SLOTS, Part, Plan, Scenario, Size, everyone_in};
 use crate::media::Talking;
 use crate::report::Summary;
 
 /// What one of them may cost, in cores.
 const MOST_CORES_EACH: f64 = 0.05 / 2_000.0;
+
+/// How often Chromium checks a path that holds.
+const CHECKS_EVERY: Duration = Duration::from_millis(2_500);
 
 /// What the process costs with nobody in it: its own clocks.
 const ALONE_CORES: f64 = 0.005;
@@ -32,6 +37,7 @@ impl Scenario for Idle {
             talk: Talking::Never,
             audio_slots: AUDIO_SLOTS,
             video_slots: MAX_VIDEO_SLOTS,
+            checks_every: CHECKS_EVERY,
             ..Part::default()
         };
         Plan::of(vec![person; size.publishers.into()], size.rooms)

@@ -59,6 +59,8 @@ pub(crate) struct Part {
     pub(crate) comes_after: Option<Duration>,
     /// How long it stays; none stays to the end.
     pub(crate) stays: Option<Duration>,
+    /// Longest wait between two checks of its path.
+    pub(crate) checks_every: Duration,
 }
 
 impl Default for Part {
@@ -73,6 +75,7 @@ impl Default for Part {
             max_height: LAYER_HEIGHTS[LAYER_HEIGHTS.len() - 1],
             comes_after: None,
             stays: None,
+            checks_every: Duration::from_millis(500),
         }
     }
 }

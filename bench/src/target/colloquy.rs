@@ -90,6 +90,7 @@ impl Guest {
             audio_slots: part.audio_slots,
             video_slots: part.video_slots,
             light: true,
+            checks_every: part.checks_every,
             ..PeerConfig::new(*local)
         };
         let mut participant = Participant::new(&config, now)?;

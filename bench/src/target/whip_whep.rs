@@ -117,6 +117,7 @@ impl Poster {
             audio_slots: part.audio_slots.min(1),
             video_slots: part.video_slots.min(1),
             light: true,
+            checks_every: part.checks_every,
             ..PeerConfig::new(local)
         };
         let peer = Peer::new(&config, now)?;

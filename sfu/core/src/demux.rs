@@ -150,6 +150,11 @@ pub(crate) fn is_stun(bytes: &[u8]) -> bool {
     bytes.len() >= STUN_HEADER_BYTES && bytes[0] < 4 && bytes[4..8] == STUN_MAGIC
 }
 
+/// DTLS (RFC 7983, section 7).
+pub(crate) fn is_handshake(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(20..=63))
+}
+
 fn stun_username(bytes: &[u8]) -> Option<&[u8]> {
     stun_attribute(bytes, STUN_USERNAME)
 }

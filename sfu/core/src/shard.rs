@@ -23,7 +23,7 @@ use crate::clock::MediaClock;
 use crate::connection::ConnectionEvent;
 use crate::connection::uplink::Subscriber;
 use crate::deadlines::Wake;
-use crate::demux::Route;
+use crate::demux::{self, Route};
 use crate::forward;
 use crate::io::{ConnectionId, Deadline, Departures, Input, Output, SignalId, WakeReason};
 use crate::link::{Followers, Tapes};
@@ -91,6 +91,9 @@ pub fn make_certificate() -> Option<DtlsCert> {
 /// What was sent to it meanwhile waits to be read.
 const STOOD_STILL: Duration = Duration::from_millis(250);
 
+/// How long nothing was in a hurry before a shard rests.
+const RESTS_AFTER: Duration = Duration::from_millis(500);
+
 /// What connections told and nobody has carried out: more than a batch of datagrams brings.
 const MAX_EVENTS: usize = 1_024;
 
@@ -109,6 +112,8 @@ pub struct Shard {
     draining: bool,
     /// When it was last seen that the shard had stood still: once for a batch.
     excused_at: Option<Instant>,
+    /// When something last was in a hurry: media that flows, a handshake, a word from outside.
+    stirred_at: Instant,
     /// Packets that go together; empty between steps.
     run: Vec<Arc<Packet>>,
     now: Instant,
@@ -134,6 +139,7 @@ impl Shard {
             outputs: VecDeque::new(),
             draining: false,
             excused_at: None,
+            stirred_at: config.origin,
             run: Vec::new(),
             now: config.origin,
         }
@@ -152,6 +158,9 @@ impl Shard {
         self.now = now;
         if !matches!(input, Input::Datagram { .. }) {
             self.settle(now, out);
+        }
+        if !matches!(input, Input::Datagram { .. } | Input::Tick) {
+            self.stirred_at = now;
         }
         match input {
             Input::Datagram { source, bytes, .. } => {
@@ -202,6 +211,12 @@ impl Shard {
         }
     }
 
+    /// Whether nothing here is in a hurry: no media flows, nobody comes in, nothing is said. What
+    /// arrives then (checks, reports) may wait a few milliseconds for more of its kind.
+    pub fn rests(&self) -> bool {
+        self.now >= self.stirred_at + RESTS_AFTER
+    }
+
     /// How it stands and what it did.
     pub fn report(&self) -> Report {
         let mut report = self.stage.report.clone();
@@ -231,6 +246,9 @@ impl Shard {
         }
         if introduced && let Err(reason) = self.stage.may_introduce(id, source, bytes, now) {
             return self.stage.report.drop_one(reason);
+        }
+        if introduced || demux::is_handshake(bytes) {
+            self.stirred_at = now;
         }
         self.stage.step(id, now, out, |connection, step| {
             connection.receive(step, source, bytes, introduced)
@@ -328,6 +346,9 @@ impl Shard {
                 true => self.next_of(from),
                 false => None,
             };
+        }
+        if !run.is_empty() {
+            self.stirred_at = now;
         }
         forward::to_slots(&mut self.stage, now, out, from, &run);
         for packet in run.drain(..) {

@@ -102,6 +102,9 @@ pub(crate) fn open(
     Ok(socket.into())
 }
 
+/// How many times counts are read until the kernel's are among them in any case.
+const ASK_KERNEL_EVERY: u32 = 10;
+
 /// A socket with the memory for its batches. Belongs to one thread.
 pub(crate) struct BatchSocket {
     socket: UdpSocket,
@@ -109,6 +112,10 @@ pub(crate) struct BatchSocket {
     buffers: Box<[[u8; MAX_DATAGRAM_BYTES]]>,
     counts: SocketCounts,
     overflow: Overflow,
+    /// Whether the kernel is asked what it dropped: a batch was full, and a buffer that overflows
+    /// fills many, or it was not asked for long.
+    brimmed: bool,
+    unasked: u32,
     bursts: Bursts,
     /// When packets of media came, as the kernel's clock has it: those of one batch.
     media_came: Vec<Duration>,
@@ -119,6 +126,8 @@ impl BatchSocket {
     pub(crate) fn new(socket: UdpSocket, bursts: bool) -> Self {
         BatchSocket {
             overflow: Overflow::of(&socket),
+            brimmed: true,
+            unasked: 0,
             bursts: if bursts {
                 Bursts::of(&socket)
             } else {
@@ -137,9 +146,14 @@ impl BatchSocket {
         self.media_came.drain(..)
     }
 
-    /// The counts. Looks at the kernel's too, which reads a file: not for every packet.
+    /// The counts. Looks at the kernel's too, which has a table of all sockets written, where
+    /// there may be something in it.
     pub(crate) fn counts(&mut self) -> SocketCounts {
-        self.counts.overflowed = self.overflow.look().unwrap_or(self.counts.overflowed);
+        self.unasked += 1;
+        if std::mem::take(&mut self.brimmed) || self.unasked >= ASK_KERNEL_EVERY {
+            self.unasked = 0;
+            self.counts.overflowed = self.overflow.look().unwrap_or(self.counts.overflowed);
+        }
         self.counts
     }
 
@@ -177,6 +191,7 @@ impl BatchSocket {
                 each(source, bytes);
             }
         }
+        self.brimmed |= taken == RECEIVE_BATCH;
         Ok(taken)
     }
 

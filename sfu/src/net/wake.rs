@@ -44,14 +44,7 @@ impl Bell {
             PollFd::new(&socket, PollFlags::IN),
             PollFd::new(&*self.0, PollFlags::IN),
         ];
-        let longest = Timespec {
-            tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: longest.subsec_nanos().into(),
-        };
-        match poll(&mut both, Some(&longest)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        wait(&mut both, longest)?;
         let woken = Woken {
             socket: !both[0].revents().is_empty(),
             bell: !both[1].revents().is_empty(),
@@ -60,6 +53,29 @@ impl Bell {
             self.silence();
         }
         Ok(woken)
+    }
+
+    /// Sleeps until somebody rings or `longest` is over, whatever comes to the socket. True when
+    /// somebody rang.
+    pub(crate) fn doze(&self, longest: Duration) -> io::Result<bool> {
+        let mut only = [PollFd::new(&*self.0, PollFlags::IN)];
+        wait(&mut only, longest)?;
+        let rung = !only[0].revents().is_empty();
+        if rung {
+            self.silence();
+        }
+        Ok(rung)
+    }
+}
+
+fn wait(sources: &mut [PollFd<'_>], longest: Duration) -> io::Result<()> {
+    let longest = Timespec {
+        tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: longest.subsec_nanos().into(),
+    };
+    match poll(sources, Some(&longest)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -112,5 +128,16 @@ mod tests {
         let to = here.local_addr().expect("bound");
         there.send_to(b"x", to).expect("loopback sends");
         assert!(bell.sleep(&here, LONG).expect("polls").socket);
+    }
+
+    #[test]
+    fn who_dozes_hears_the_bell_and_not_the_socket() {
+        let bell = Bell::new().expect("an eventfd");
+        let before = Instant::now();
+        assert!(!bell.doze(Duration::from_micros(1500)).expect("polls"));
+        assert!(before.elapsed() >= Duration::from_micros(1500));
+        bell.ring();
+        assert!(bell.doze(LONG).expect("polls"));
+        assert!(!bell.doze(Duration::ZERO).expect("polls"));
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Attendee {
     /// Where each connection that watches has its socket, and itself once it was offered.
     watching: Vec<(SocketAddr, Option<Peer>)>,
     waiting: VecDeque<Output>,
+    checks_every: Duration,
     connected: bool,
     keep_alive_at: Instant,
 }
@@ -78,6 +79,7 @@ impl Attendee {
             publishing,
             watching,
             waiting: VecDeque::new(),
+            checks_every: part.checks_every,
             connected: false,
             keep_alive_at: now + KEEP_ALIVE_EVERY,
         };
@@ -118,6 +120,7 @@ impl Attendee {
             publish: Vec::new(),
             like_browsers: true,
             light: true,
+            checks_every: self.checks_every,
             ..PeerConfig::new(*local)
         };
         let (peer, answer) = Peer::answering(&config, now, sdp)?;
@@ -179,6 +182,7 @@ fn publisher(part: &Part, local: SocketAddr) -> PeerConfig {
         publish: part.publications(),
         audio_slots: 0,
         video_slots: 0,
+        checks_every: part.checks_every,
         ..PeerConfig::new(local)
     }
 }

@@ -1,6 +1,7 @@
 //! What a peer is.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::TrackState;
@@ -50,6 +51,10 @@ pub struct PeerConfig {
     /// round of sequence numbers, and a keyframe is asked for under the SSRC of the stream that is
     /// to have one, as browsers name that stream first by a report and `str0m` does not.
     pub like_browsers: bool,
+    /// Longest wait between two checks of its path, and before one that was not answered is made
+    /// again. Browsers check a path that holds every two and a half seconds, and one that is silent
+    /// about twice a second.
+    pub checks_every: Duration,
     /// A certificate to share among peers; none makes one.
     pub certificate: Option<DtlsCert>,
     /// Whether what it receives takes the light way past str0m, at a fraction of the cost. It
@@ -72,6 +77,7 @@ impl PeerConfig {
             video_slots: 6,
             report_packets: false,
             like_browsers: false,
+            checks_every: Duration::from_millis(500),
             certificate: None,
             light: false,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
@@ -17,10 +17,6 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 use super::light::Lines;
 use super::rounds::{NEXT_ROUND, Rounds};
 use super::{PeerConfig, PeerError};
-
-/// Longest wait before a check that was not answered is made again: browsers ask a silent path
-/// about twice a second.
-const MAX_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The transport of a participant.
 pub(super) struct Transport {
@@ -53,7 +49,7 @@ impl Transport {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true);
-        rtc.set_max_stun_rto(MAX_CHECK_INTERVAL);
+        rtc.set_max_stun_rto(config.checks_every);
         if let Some(certificate) = &config.certificate {
             rtc = rtc.set_dtls_cert(certificate.clone());
         }

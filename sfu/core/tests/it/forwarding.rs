@@ -433,3 +433,19 @@ fn a_slot_that_is_parked_and_comes_back_goes_on_with_its_numbers() {
         .collect();
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
 }
+
+#[test]
+fn a_shard_rests_while_nobody_sends_comes_or_says_anything_and_stirs_with_the_first_packet() {
+    let mut world = World::new(Limits::default());
+    let ann = world.join(1, Role::Host, &[Publish::Microphone], (0, 0));
+    let ben = world.join(2, Role::Guest, &[], (1, 0));
+    world.stream(ann, Source::Microphone, &[0], 5);
+    assert!(!world.shard.rests(), "sound flows");
+    world.run(Duration::from_secs(5));
+    assert!(world.shard.rests(), "checks and reports are in no hurry");
+    world.stream(ann, Source::Microphone, &[0], 1);
+    assert!(!world.shard.rests(), "a packet is");
+    world.run(Duration::from_secs(2));
+    world.say(ben, ClientMessage::Want { wants: Vec::new() });
+    assert!(!world.shard.rests(), "a word is");
+}
