@@ -52,8 +52,8 @@ pub(crate) fn admit(
         true => packet.layer,
         false => packet.piece.spatial_id,
     };
-    line.rates
-        .add(layer, now, packet.payload.len() + ADDED_BYTES);
+    let of = (layer, packet.piece.temporal_id);
+    line.rates.add(of, now, packet.payload.len() + ADDED_BYTES);
     let codec = packet.format.codec;
     let new_codec = line.codec.replace(codec) != Some(codec);
     if line.layers.observe(packet, now) {

@@ -7,7 +7,7 @@ use sfu_protocol::ids::ParticipantId;
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{PauseReason, SlotPause};
 
-use crate::bandwidth::allocate::{Allotted, Asked, Layer, allocate};
+use crate::bandwidth::allocate::{Allotted, Asked, Layer, MAX_OFFERS, THINNED, WHOLE, allocate};
 use crate::connection::downlink::Slot;
 use crate::connection::uplink::{Line, Subscriber};
 use crate::deadlines::Wake;
@@ -22,6 +22,9 @@ const AGAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// The same while everybody gets what is wanted.
 const AGAIN_AT_EASE: Duration = Duration::from_secs(2);
+
+/// What is thinned brings at most so much of the whole, or it is not worth its place.
+const LESS: (u64, u64) = (10, 9);
 
 /// How much a slot matters, as the room knows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,12 +98,18 @@ fn carry_out(slot: &mut Slot, asked: &Asked, allotted: Allotted, now: Instant, m
     let moved = match allotted {
         Allotted::Nothing => slot.share.give(None),
         Allotted::Paused => slot.share.pause(now),
-        Allotted::Layer(layer) => slot.share.give(most_height(asked, layer)),
+        Allotted::Layer { index, .. } => slot.share.give(most_height(asked, index)),
     };
     let stops = match (allotted, slot.selector.current()) {
-        (Allotted::Layer(to), Some(from)) => much && to < from,
+        (Allotted::Layer { index, .. }, Some(from)) => much && index < from,
         _ => false,
     };
+    slot.selector.thin(match allotted {
+        Allotted::Layer {
+            max_temporal_id, ..
+        } => max_temporal_id,
+        Allotted::Nothing | Allotted::Paused => WHOLE,
+    });
     if stops {
         slot.pause();
     }
@@ -111,7 +120,7 @@ fn carry_out(slot: &mut Slot, asked: &Asked, allotted: Allotted, now: Instant, m
 fn most_height(asked: &Asked, layer: u8) -> Option<u16> {
     let mut offered = asked.layers.iter().flatten();
     let given = offered.find(|offered| offered.index == layer)?;
-    let larger = offered.next().is_some();
+    let larger = offered.any(|offered| offered.index != layer);
     (larger && given.height < asked.max_height).then_some(given.height)
 }
 
@@ -129,7 +138,10 @@ fn asked_of(
     let rank = rank.unwrap_or_default();
     let has = match (slot.share.is_paused(), slot.selector.current()) {
         (true, _) => Allotted::Paused,
-        (false, Some(layer)) => Allotted::Layer(layer),
+        (false, Some(index)) => Allotted::Layer {
+            index,
+            max_temporal_id: slot.selector.max_temporal_id(),
+        },
         (false, None) => Allotted::Nothing,
     };
     Asked {
@@ -139,7 +151,7 @@ fn asked_of(
         priority: rank.priority,
         is_screen: line.is_some_and(|line| line.source == Source::Screen),
         is_speaker: rank.is_speaker,
-        layers: line.map_or([None; MAX_LAYERS], |line| offered(line, slot, now)),
+        layers: line.map_or([None; MAX_OFFERS], |line| offers(line, slot, now)),
         has,
     }
 }
@@ -163,15 +175,13 @@ fn guess_from_neighbours(layers: &mut [Option<Layer>; MAX_LAYERS]) {
     }
 }
 
-/// What a layer takes: with those below it, where they are of one stream.
-fn takes(line: &Line, layer: u8, now: Instant) -> Option<u64> {
+/// What a layer takes, as `bps` has it of one: with those below it, where they are of one stream.
+fn takes(line: &Line, layer: u8, bps: impl Fn(u8) -> Option<u64>) -> Option<u64> {
     let first = match line.layers.is_simulcast() {
         true => layer,
         false => 0,
     };
-    (first..=layer)
-        .map(|layer| line.rates.bps(layer, now))
-        .sum()
+    (first..=layer).map(bps).sum()
 }
 
 /// What a line offers, from small to large.
@@ -180,14 +190,42 @@ fn offered(line: &Line, slot: &Slot, now: Instant) -> [Option<Layer>; MAX_LAYERS
     let times = if slot.redundant.is_some() { 2 } else { 1 };
     let mut offered = [None; MAX_LAYERS];
     for (place, index) in offered.iter_mut().zip(line.layers.available()) {
+        let bps = takes(line, index, |layer| line.rates.bps(layer, now));
         *place = Some(Layer {
             index,
             height: line.layers.height(index),
-            bps: takes(line, index, now).map(|bps| bps * times),
+            max_temporal_id: WHOLE,
+            bps: bps.map(|bps| bps * times),
         });
     }
     guess_from_neighbours(&mut offered);
     offered
+}
+
+/// The same with what can be thinned: of a camera the smallest layer, for pictures that are smaller
+/// are missed less than those that come less often; of a screen every layer, to read what is on it.
+fn offers(line: &Line, slot: &Slot, now: Instant) -> [Option<Layer>; MAX_OFFERS] {
+    let whole = offered(line, slot, now);
+    let smallest = whole[0].map(|layer| layer.index);
+    let mut offers = [None; MAX_OFFERS];
+    let mut free = offers.iter_mut();
+    for layer in whole.iter().flatten() {
+        let thins = line.source == Source::Screen || smallest == Some(layer.index);
+        let thinner = (0..THINNED as u8).filter_map(|temporal_id| {
+            let bps = |layer| line.rates.thinned_bps(layer, temporal_id, now);
+            let bps = takes(line, layer.index, bps).filter(|_| thins)?;
+            (bps * LESS.0 < layer.bps() * LESS.1).then_some(Layer {
+                max_temporal_id: temporal_id,
+                bps: Some(bps),
+                ..*layer
+            })
+        });
+        // In this order, so that no place is taken for nothing.
+        for (layer, place) in thinner.chain([*layer]).zip(free.by_ref()) {
+            *place = Some(layer);
+        }
+    }
+    offers
 }
 
 #[cfg(test)]
@@ -198,7 +236,12 @@ mod tests {
     fn what_nobody_measured_is_guessed_from_its_neighbours() {
         let layer = |index: u8, bps| {
             let height = 180 << index;
-            Some(Layer { index, height, bps })
+            Some(Layer {
+                index,
+                height,
+                max_temporal_id: WHOLE,
+                bps,
+            })
         };
         let mut layers = [
             layer(0, None),

@@ -1,6 +1,7 @@
 //! Which slot gets which layer of the budget: a pure function. Sound first, always: video never
-//! eats it. Then everybody gets the smallest layer, in order; then they get larger ones, in the
-//! same order. The order: what is shared, who speaks, what the client says matters, the place.
+//! eats it. Then everybody gets the least there is, in order: the smallest layer, with fewer
+//! pictures a second where the stream is built so. Then they get all of its pictures, then larger
+//! layers, in the same order. The order: what is shared, who speaks, what the client says matters, the place.
 
 use std::cmp::Reverse;
 
@@ -24,12 +25,26 @@ const TO_SPARE: u64 = 115;
 /// for what flows is measured soon, and what is paused never is.
 const BPS_FOR_LINES: u64 = 1;
 
-/// A layer that is offered.
+/// Temporal layers up to which a stream may be thinned: those that halve and quarter its pictures.
+pub(crate) const THINNED: usize = 2;
+
+/// A layer whole, and thinned.
+const FORMS: usize = 1 + THINNED;
+
+/// What a line may offer.
+pub(crate) const MAX_OFFERS: usize = MAX_LAYERS * FORMS;
+
+/// All temporal layers.
+pub(crate) const WHOLE: u8 = u8::MAX;
+
+/// A layer that is offered, whole or thinned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Layer {
     /// As the publisher counts it.
     pub(crate) index: u8,
     pub(crate) height: u16,
+    /// The highest of its temporal layers, or [`WHOLE`].
+    pub(crate) max_temporal_id: u8,
     /// As measured.
     pub(crate) bps: Option<u64>,
 }
@@ -40,6 +55,13 @@ impl Layer {
         let lines = u64::from(self.height);
         self.bps.unwrap_or(BPS_FOR_LINES * lines * lines)
     }
+
+    fn allotted(&self) -> Allotted {
+        Allotted::Layer {
+            index: self.index,
+            max_temporal_id: self.max_temporal_id,
+        }
+    }
 }
 
 /// What a slot has.
@@ -48,8 +70,8 @@ pub(crate) enum Allotted {
     /// Nobody is in it, or nothing is offered.
     #[default]
     Nothing,
-    /// This layer, as the publisher counts it.
-    Layer(u8),
+    /// This layer, as the publisher counts it, up to this temporal layer.
+    Layer { index: u8, max_temporal_id: u8 },
     /// Nothing, for want of bandwidth.
     Paused,
 }
@@ -66,8 +88,8 @@ pub(crate) struct Asked {
     pub(crate) priority: u8,
     pub(crate) is_screen: bool,
     pub(crate) is_speaker: bool,
-    /// From small to large.
-    pub(crate) layers: [Option<Layer>; MAX_LAYERS],
+    /// From small to large, and of one layer from thin to whole.
+    pub(crate) layers: [Option<Layer>; MAX_OFFERS],
     /// What it has now.
     pub(crate) has: Allotted,
 }
@@ -76,11 +98,20 @@ impl Asked {
     /// Those that make sense for the height asked for: the smallest that covers it, and those
     /// below.
     fn fitting(&self) -> &[Option<Layer>] {
-        let offered = self.layers.iter().take_while(|layer| layer.is_some());
-        let below = offered
-            .clone()
-            .take_while(|layer| layer.is_some_and(|layer| layer.height < self.max_height));
-        let count = (below.count() + 1).min(offered.count());
+        let mut offered = self.layers.iter().flatten();
+        let enough = offered.find(|layer| layer.height >= self.max_height);
+        let largest = enough.map_or(u8::MAX, |layer| layer.index);
+        self.up_to(largest)
+    }
+
+    /// Those of the smallest layer.
+    fn smallest(&self) -> &[Option<Layer>] {
+        self.layers[0].map_or(&[], |layer| self.up_to(layer.index))
+    }
+
+    fn up_to(&self, largest: u8) -> &[Option<Layer>] {
+        let offered = self.layers.iter().map_while(|layer| *layer);
+        let count = offered.take_while(|layer| layer.index <= largest).count();
         &self.layers[..count]
     }
 
@@ -93,16 +124,14 @@ impl Asked {
     fn at_least(&self) -> Allotted {
         match (self.kind, self.layers[0]) {
             (_, None) => Allotted::Nothing,
-            (Kind::Audio, Some(layer)) => Allotted::Layer(layer.index),
+            (Kind::Audio, Some(layer)) => layer.allotted(),
             (Kind::Video, Some(_)) => Allotted::Paused,
         }
     }
 
     /// The place of the layer that it has now.
     fn place(&self) -> Option<usize> {
-        let has = |layer: &Option<Layer>| {
-            layer.is_some_and(|layer| self.has == Allotted::Layer(layer.index))
-        };
+        let has = |layer: &Option<Layer>| layer.is_some_and(|layer| self.has == layer.allotted());
         self.fitting().iter().position(has)
     }
 }
@@ -123,52 +152,57 @@ pub(crate) fn allocate(budget_bps: u64, slots: &[Asked]) -> Plan {
     let sound = sound_bps(slots);
     let order = order(slots);
     let mut left = budget_bps.saturating_sub(sound);
-    let mut allotted: Vec<Allotted> = slots.iter().map(Asked::at_least).collect();
+    let mut places: Vec<Option<usize>> = vec![None; slots.len()];
     for &at in &order {
-        let Some(Some(smallest)) = slots[at].fitting().first() else {
+        let Some(Some(least)) = slots[at].fitting().first() else {
             continue;
         };
         let needs = match slots[at].place() {
-            Some(_) => smallest.bps(),
-            None => with_some_to_spare(smallest.bps()),
+            Some(_) => least.bps(),
+            None => with_some_to_spare(least.bps()),
         };
         if needs <= left {
-            left -= smallest.bps();
-            allotted[at] = Allotted::Layer(smallest.index);
+            left -= least.bps();
+            places[at] = Some(0);
         }
     }
-    for &at in &order {
-        if allotted[at] == Allotted::Paused {
-            continue;
+    for among in [Asked::smallest, Asked::fitting] {
+        for &at in &order {
+            let Some(place) = &mut places[at] else {
+                continue;
+            };
+            let offers = among(&slots[at]);
+            let bps = |place: usize| offers[place].map_or(0, |layer| layer.bps());
+            let larger = largest(&slots[at], offers, *place, left);
+            left = left + bps(*place) - bps(larger);
+            *place = larger;
         }
-        let (place, takes) = largest(&slots[at], left);
-        if let Some(layer) = slots[at].layers[place] {
-            allotted[at] = Allotted::Layer(layer.index);
-        }
-        left -= takes;
     }
+    let allotted = slots.iter().zip(places).map(|(asked, place)| {
+        let layer = place.and_then(|place| asked.layers[place]);
+        layer.map_or(asked.at_least(), |layer| layer.allotted())
+    });
     let best = order.iter().filter_map(|at| slots[*at].best());
     let wanted: u64 = best.map(|layer| layer.bps()).sum();
     Plan {
-        slots: allotted,
+        slots: allotted.collect(),
         bps: budget_bps.max(sound) - left,
         wanted_bps: sound + wanted,
     }
 }
 
-/// The largest layer that fits in place of the smallest, and how much more it takes.
-fn largest(asked: &Asked, left: u64) -> (usize, u64) {
-    let fitting = asked.fitting();
-    let bps = |place: usize| fitting[place].map_or(0, |layer| layer.bps());
-    let more = |place: usize| bps(place).saturating_sub(bps(0));
+/// The largest of `offers` that fits in place of the one that is given already.
+fn largest(asked: &Asked, offers: &[Option<Layer>], given: usize, left: u64) -> usize {
+    let bps = |place: usize| offers[place].map_or(0, |layer| layer.bps());
+    let more = |place: usize| bps(place).saturating_sub(bps(given));
     let has = asked.place();
     let fits = |place: &usize| match has {
         // What is there now may stay while it fits at all.
         Some(has) if *place <= has => more(*place) <= left,
         _ => with_some_to_spare(more(*place)) <= left,
     };
-    let place = (1..fitting.len()).rev().find(fits).unwrap_or(0);
-    (place, more(place))
+    let mut larger = (given + 1..offers.len()).rev();
+    larger.find(fits).unwrap_or(given)
 }
 
 fn with_some_to_spare(bps: u64) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::allocate::THINNED;
 use crate::media::packet::MAX_LAYERS;
 
 /// The window is cut into so many parts; the oldest goes when a new one begins.
@@ -85,27 +86,46 @@ struct Rate {
 
 /// The rates of a line's layers. What is known of a layer that stops stays known.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Rates([Rate; MAX_LAYERS]);
+pub(crate) struct Rates {
+    layers: [Rate; MAX_LAYERS],
+    /// What comes of a layer up to each temporal layer by which it may be thinned.
+    thinned: [[Meter; THINNED]; MAX_LAYERS],
+}
 
 impl Rates {
     /// Counts a packet of a layer.
-    pub(crate) fn add(&mut self, layer: u8, now: Instant, bytes: usize) {
-        let Some(rate) = self.0.get_mut(usize::from(layer)) else {
+    pub(crate) fn add(&mut self, (layer, temporal_id): (u8, u8), now: Instant, bytes: usize) {
+        let layer = usize::from(layer);
+        let Some((rate, thinned)) = self.layers.get_mut(layer).zip(self.thinned.get_mut(layer))
+        else {
             return;
         };
         if is_over(rate.last_at, now, STOPPED) {
             (rate.meter, rate.began_at) = (Meter::default(), Some(now));
+            *thinned = Default::default();
         } else if rate.is_settled(now) && is_over(rate.noted_at, now, NOTED_EVERY) {
             rate.noted_at = Some(now);
             rate.known = rate.meter.bps(now).or(rate.known);
         }
         rate.last_at = Some(now);
         rate.meter.add(now, bytes);
+        for meter in thinned.iter_mut().skip(temporal_id.into()) {
+            meter.add(now, bytes);
+        }
+    }
+
+    /// What a layer brings up to a temporal layer, while it flows.
+    pub(crate) fn thinned_bps(&self, layer: u8, temporal_id: u8, now: Instant) -> Option<u64> {
+        let layer = usize::from(layer);
+        let rate = self.layers.get(layer)?;
+        let flows = rate.is_settled(now) && !is_over(rate.last_at, now, STOPPED);
+        let meter = self.thinned.get(layer)?.get(usize::from(temporal_id))?;
+        meter.bps(now).filter(|_| flows)
     }
 
     /// What a layer brings, or brought when it flowed.
     pub(crate) fn bps(&self, layer: u8, now: Instant) -> Option<u64> {
-        let rate = self.0.get(usize::from(layer))?;
+        let rate = self.layers.get(usize::from(layer))?;
         let flows = !is_over(rate.last_at, now, STOPPED);
         let measured = rate.meter.bps(now).filter(|_| flows);
         match rate.is_settled(now) {
@@ -183,7 +203,7 @@ mod tests {
         let mut rates = Rates::default();
         let mut flow = |from_ms: u64, to_ms: u64, bytes: usize| {
             for at in (from_ms..to_ms).step_by(10) {
-                rates.add(1, t0 + ms(at), bytes);
+                rates.add((1, 0), t0 + ms(at), bytes);
             }
             rates
         };
@@ -200,5 +220,26 @@ mod tests {
         near(flow(60_400, 63_000, 625).bps(1, t0 + ms(63_000)), 500_000);
         assert_eq!(rates.bps(0, t0 + ms(3_000)), None);
         assert_eq!(rates.bps(9, t0 + ms(3_000)), None);
+    }
+
+    #[test]
+    fn what_a_stream_brings_up_to_each_temporal_layer_is_known_while_it_flows() {
+        let t0 = crate::testing::start();
+        let mut rates = Rates::default();
+        for packet in 0..400_u64 {
+            let temporal_id = [0, 2, 1, 2][packet as usize % 4];
+            rates.add((0, temporal_id), t0 + ms(packet * 10), 1_250);
+        }
+        let at = t0 + ms(4_000);
+        let near = |bps: Option<u64>, expected: u64| {
+            let range = expected * 9 / 10..expected * 11 / 10;
+            assert!(bps.is_some_and(|bps| range.contains(&bps)), "{bps:?}");
+        };
+        near(rates.bps(0, at), 1_000_000);
+        near(rates.thinned_bps(0, 1, at), 500_000);
+        near(rates.thinned_bps(0, 0, at), 250_000);
+        assert_eq!(rates.thinned_bps(0, 2, at), None);
+        assert_eq!(rates.thinned_bps(1, 0, at), None);
+        assert_eq!(rates.thinned_bps(0, 0, at + ms(1_500)), None);
     }
 }

@@ -120,9 +120,13 @@ impl Selector {
     }
 
     /// Passes on no temporal layer above this one, where the stream says how it is built.
-    #[expect(dead_code, reason = "the allocator's to ask for")]
     pub(crate) fn thin(&mut self, max_temporal_id: u8) {
         self.max_temporal_id = max_temporal_id;
+    }
+
+    /// The highest temporal layer that is passed on.
+    pub(crate) fn max_temporal_id(&self) -> u8 {
+        self.max_temporal_id
     }
 
     /// Starts over: whatever comes next has to begin at an entry point.

@@ -4,12 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn layers(kbps: &[u64]) -> [Option<Layer>; MAX_LAYERS] {
-    let mut layers = [None; MAX_LAYERS];
+fn layers(kbps: &[u64]) -> [Option<Layer>; MAX_OFFERS] {
+    let mut layers = [None; MAX_OFFERS];
     for (place, kbps) in kbps.iter().enumerate() {
         layers[place] = Some(Layer {
             index: place as u8,
             height: 180 << place,
+            max_temporal_id: WHOLE,
             bps: Some(kbps * 1_000),
         });
     }
@@ -41,20 +42,47 @@ fn voice(bps: u64) -> Asked {
     let layer = Layer {
         index: 0,
         height: 0,
+        max_temporal_id: WHOLE,
         bps: Some(bps),
     };
     Asked {
         kind: Kind::Audio,
-        layers: [Some(layer), None, None, None],
+        layers: offered(&[layer]),
         ..camera()
     }
 }
 
 const NOTHING: Allotted = Allotted::Nothing;
 const PAUSED: Allotted = Allotted::Paused;
-const SMALL: Allotted = Allotted::Layer(0);
-const MIDDLE: Allotted = Allotted::Layer(1);
-const LARGE: Allotted = Allotted::Layer(2);
+const SMALL: Allotted = up_to(0, WHOLE);
+const MIDDLE: Allotted = up_to(1, WHOLE);
+const LARGE: Allotted = up_to(2, WHOLE);
+
+const fn up_to(index: u8, max_temporal_id: u8) -> Allotted {
+    Allotted::Layer {
+        index,
+        max_temporal_id,
+    }
+}
+
+fn offered(layers: &[Layer]) -> [Option<Layer>; MAX_OFFERS] {
+    let mut offered = [None; MAX_OFFERS];
+    for (place, layer) in offered.iter_mut().zip(layers) {
+        *place = Some(*layer);
+    }
+    offered
+}
+
+/// Layers in order: index, highest temporal layer, kbit/s.
+fn thinned(layers: &[(u8, u8, u64)]) -> [Option<Layer>; MAX_OFFERS] {
+    let layers = layers.iter().map(|(index, max_temporal_id, kbps)| Layer {
+        index: *index,
+        height: 180 << index,
+        max_temporal_id: *max_temporal_id,
+        bps: Some(kbps * 1_000),
+    });
+    offered(&layers.collect::<Vec<_>>())
+}
 
 fn given(kbps: u64, slots: &[Asked]) -> Vec<Allotted> {
     allocate(kbps * 1_000, slots).slots
@@ -76,7 +104,7 @@ fn everybody_gets_something_before_anybody_gets_more() {
         ..camera()
     };
     let empty = Asked {
-        layers: [None; MAX_LAYERS],
+        layers: [None; MAX_OFFERS],
         ..camera()
     };
     check(&[
@@ -111,6 +139,43 @@ fn sound_then_screen_then_speaker_then_priority_then_place() {
         ("sound", 230, &with(voice(40_000)), &[PAUSED, SMALL]),
         ("always", 10, &[voice(40_000), voice(0)], &[SMALL, SMALL]),
         ("much of it", 460, &with(voice(300_000)), &[PAUSED, SMALL]),
+    ]);
+}
+
+#[test]
+fn pictures_come_less_often_before_they_cease() {
+    let camera = Asked {
+        layers: thinned(&[(0, 0, 60), (0, 1, 90), (0, WHOLE, 150), (1, WHOLE, 500)]),
+        ..camera()
+    };
+    let (thinnest, thin) = (up_to(0, 0), up_to(0, 1));
+    check(&[
+        ("all of it", 600, &[camera], &[MIDDLE]),
+        ("small and whole before thin", 300, &[camera], &[SMALL]),
+        ("half the pictures", 120, &[camera], &[thin]),
+        ("a quarter", 75, &[camera], &[thinnest]),
+        ("not even that", 60, &[camera], &[PAUSED]),
+        ("both thin", 150, &[camera, camera], &[thinnest, thinnest]),
+        ("the first first", 180, &[camera, camera], &[thin, thinnest]),
+        (
+            "everybody whole before more",
+            500,
+            &[camera, camera],
+            &[SMALL, SMALL],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_shared_is_rather_sharp_than_smooth() {
+    let screen = Asked {
+        layers: thinned(&[(0, 0, 50), (0, WHOLE, 100), (1, 0, 300), (1, WHOLE, 800)]),
+        ..screen()
+    };
+    check(&[
+        ("all of it", 1_000, &[screen], &[MIDDLE]),
+        ("sharp", 500, &[screen], &[up_to(1, 0)]),
+        ("small", 200, &[screen], &[SMALL]),
     ]);
 }
 
@@ -153,7 +218,8 @@ fn any_allotted() -> impl Strategy<Value = Allotted> {
     prop_oneof![
         Just(NOTHING),
         Just(PAUSED),
-        (0..4_u8).prop_map(Allotted::Layer)
+        (0..4_u8, prop_oneof![Just(0), Just(1), Just(WHOLE)])
+            .prop_map(|(index, max_temporal_id)| up_to(index, max_temporal_id))
     ]
 }
 
@@ -165,6 +231,7 @@ prop_compose! {
         is_screen in prop::bool::weighted(0.2),
         is_speaker in prop::bool::weighted(0.2),
         kbps in prop::collection::vec(20..3_000_u64, 0..=4),
+        thins in 0..3_usize,
         has in any_allotted(),
     ) -> Asked {
         let mut kbps = kbps;
@@ -172,6 +239,16 @@ prop_compose! {
         if is_voice {
             kbps.truncate(1);
         }
+        let thin = |(index, kbps): (usize, &u64)| {
+            let thins = if is_screen || index == 0 { thins } else { 0 };
+            let forms = [(0, kbps / 3), (1, kbps / 2), (WHOLE, *kbps)];
+            let forms = forms.into_iter().skip(FORMS - 1 - thins);
+            forms.map(move |(temporal, kbps)| (index as u8, temporal, kbps)).collect::<Vec<_>>()
+        };
+        let layers = match is_voice {
+            true => layers(&kbps),
+            false => thinned(&kbps.iter().enumerate().flat_map(thin).collect::<Vec<_>>()),
+        };
         Asked {
             slot: 0,
             kind: if is_voice { Kind::Audio } else { Kind::Video },
@@ -179,22 +256,28 @@ prop_compose! {
             priority,
             is_screen,
             is_speaker,
-            layers: layers(&kbps),
+            layers,
             has,
         }
     }
 }
 
-/// Who is served in order, then how well: what a larger budget never makes smaller.
-fn served(slots: &[Asked], plan: &Plan) -> (Vec<bool>, Vec<u8>) {
-    let layer = |at: &usize| match plan.slots[*at] {
-        Allotted::Layer(layer) => Some(layer),
-        _ => None,
+/// Who is served in order, then how whole, then how well: what a larger budget never makes smaller.
+fn served(slots: &[Asked], plan: &Plan) -> [Vec<usize>; 3] {
+    let place = |at: &usize| {
+        let mut offered = slots[*at].layers.iter().flatten();
+        let place = offered.position(|layer| layer.allotted() == plan.slots[*at]);
+        place.map_or(0, |place| place + 1)
     };
     let order = order(slots);
-    let served = order.iter().map(|at| layer(at).is_some()).collect();
-    let layers = order.iter().map(|at| layer(at).unwrap_or(0)).collect();
-    (served, layers)
+    let places: Vec<usize> = order.iter().map(place).collect();
+    let smallest = order.iter().map(|at| slots[*at].smallest().len());
+    let whole = smallest.zip(&places).map(|(most, place)| most.min(*place));
+    [
+        places.iter().map(|place| *place.min(&1)).collect(),
+        whole.collect(),
+        places,
+    ]
 }
 
 proptest! {
@@ -208,7 +291,7 @@ proptest! {
         let takes: u64 = video
             .filter_map(|(asked, allotted)| {
                 let layers = asked.layers.iter().flatten();
-                let mut layers = layers.filter(|layer| *allotted == Allotted::Layer(layer.index));
+                let mut layers = layers.filter(|layer| *allotted == layer.allotted());
                 layers.next().map(Layer::bps)
             })
             .sum();
