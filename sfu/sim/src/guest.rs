@@ -388,14 +388,12 @@ fn participant(
 ) -> Participant {
     let config = PeerConfig {
         local,
-        over_tcp: false,
         publish: invite.publish.clone(),
         audio_slots: invite.audio_slots,
         video_slots: invite.video_slots,
         report_packets: true,
-        like_browsers: false,
         certificate: Some(certificate.clone()),
-        light: false,
+        ..PeerConfig::new(local)
     };
     Participant::new(&config, now).expect("an invite names no source twice")
 }
