@@ -175,6 +175,7 @@ mod tests {
             ("bench run fanout --spawn --viewers 3000", "3001"),
             ("bench run meeting --spawn --publishers 1", "1 participants"),
             ("bench run fanout --spawn --layers 4", "layers"),
+            ("bench run fanout --spawn --pictures 51", "pictures"),
             ("bench run fanout --target dance", "dance"),
             (
                 "bench run fanout --target https://127.0.0.1:1",

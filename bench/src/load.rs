@@ -10,7 +10,7 @@ use crate::means;
 use crate::media::Media;
 use crate::report::Summary;
 use crate::report::live::Live;
-use crate::scenario::{self, Plan, Scenario, Size};
+use crate::scenario::{self, MAX_VIDEO_SLOTS, Plan, Scenario, Size};
 use crate::target::{self, Access, Target};
 
 /// Most participants of one run: each is a task with a socket and a DTLS connection, and beyond
@@ -20,6 +20,9 @@ pub(crate) const MAX_PARTICIPANTS: usize = 2000;
 /// Most files that a participant has open: a line, a socket to publish from and one to watch from.
 const FILES_EACH: usize = 3;
 const UDP_PORTS_EACH: usize = 2;
+
+/// What a node gives one client, less its voices and what it sends.
+const MAX_PICTURES: u8 = 50;
 
 /// How large a run is, and what its cameras send.
 #[derive(Debug, Clone, Args)]
@@ -45,6 +48,9 @@ pub(crate) struct LoadArguments {
     /// Simulcast layers of each camera: 1 to 3.
     #[arg(long, default_value_t = 1)]
     layers: u8,
+    /// Cameras that one participant watches at once, at most.
+    #[arg(long, default_value_t = MAX_VIDEO_SLOTS)]
+    pictures: u8,
     /// Threads of the generator; half of the cores, unless it is said.
     #[arg(long)]
     threads: Option<usize>,
@@ -94,6 +100,10 @@ impl LoadArguments {
         let scenario = scenario::by_name(scenario)
             .with_context(|| format!("no scenario {scenario:?}; `bench list` names them"))?;
         anyhow::ensure!((1..=3).contains(&self.layers), "--layers is 1, 2 or 3");
+        anyhow::ensure!(
+            (1..=MAX_PICTURES).contains(&self.pictures),
+            "--pictures is 1 to {MAX_PICTURES}"
+        );
         anyhow::ensure!(self.fps > 0, "--fps is at least 1");
         anyhow::ensure!(self.seconds > 0, "--seconds is at least 1");
         let usual = scenario.usual_publishers();
@@ -104,6 +114,7 @@ impl LoadArguments {
                 viewers: self.viewers,
                 rooms: self.rooms,
                 layers: self.layers,
+                pictures: self.pictures,
                 window: Duration::from_secs(self.seconds.into()),
             },
             media: Media {

@@ -21,7 +21,7 @@ impl Scenario for Churn {
     }
 
     fn plan(&self, size: &Size) -> Plan {
-        let viewer = Part::viewer(size.publishers);
+        let viewer = size.viewer(size.publishers);
         let restless = size.viewers / 2;
         let staying = size.viewers - restless;
         let publishers = std::iter::repeat_n(Part::publisher(size.layers), size.publishers.into());

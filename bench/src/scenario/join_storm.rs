@@ -27,7 +27,7 @@ impl Scenario for JoinStorm {
         let publishers = std::iter::repeat_n(Part::publisher(size.layers), size.publishers.into());
         let newcomers = (0..size.viewers).map(|number| Part {
             comes_after: Some(STORM * number.into() / u32::from(size.viewers.max(1))),
-            ..Part::viewer(size.publishers)
+            ..size.viewer(size.publishers)
         });
         Plan::of(publishers.chain(newcomers).collect(), size.rooms)
     }

@@ -21,7 +21,7 @@ use sfu_protocol::signal::TrackState;
 use crate::media::{LAYER_HEIGHTS, Talking};
 use crate::report::Summary;
 
-/// Most cameras that one participant watches at once.
+/// Most cameras that one participant watches at once, where nobody says otherwise.
 pub(crate) const MAX_VIDEO_SLOTS: u8 = 9;
 
 /// Most voices that one participant hears at once.
@@ -35,8 +35,20 @@ pub(crate) struct Size {
     pub(crate) rooms: u16,
     /// Simulcast layers of each camera.
     pub(crate) layers: u8,
+    /// Most cameras that one participant watches at once.
+    pub(crate) pictures: u8,
     /// How long is measured.
     pub(crate) window: Duration,
+}
+
+impl Size {
+    /// One who only watches, where so many have a camera.
+    pub(crate) fn viewer(&self, cameras: u16) -> Part {
+        Part {
+            video_slots: self.pictures.min(u8::try_from(cameras).unwrap_or(u8::MAX)),
+            ..Part::viewer(cameras)
+        }
+    }
 }
 
 /// What one participant does.
@@ -205,7 +217,7 @@ pub(crate) fn by_name(name: &str) -> Option<Box<dyn Scenario>> {
 /// One publishes, the others watch: what most scenarios begin with.
 fn audience(size: &Size) -> Vec<Part> {
     let publishers = std::iter::repeat_n(Part::publisher(size.layers), size.publishers.into());
-    let viewers = std::iter::repeat_n(Part::viewer(size.publishers), size.viewers.into());
+    let viewers = std::iter::repeat_n(size.viewer(size.publishers), size.viewers.into());
     publishers.chain(viewers).collect()
 }
 
@@ -215,7 +227,7 @@ fn circle(size: &Size) -> Vec<Part> {
         camera_layers: Some(size.layers),
         speaks: true,
         talk: Talking::InTurns,
-        ..Part::viewer(size.publishers.saturating_sub(1))
+        ..size.viewer(size.publishers.saturating_sub(1))
     };
     vec![person; size.publishers.into()]
 }
@@ -262,6 +274,7 @@ mod tests {
             viewers: 5,
             rooms: 2,
             layers: 1,
+            pictures: MAX_VIDEO_SLOTS,
             window: Duration::from_secs(10),
         };
         for scenario in all() {
