@@ -55,7 +55,7 @@ impl Origins {
     }
 
     /// When a frame was due; none for a mark that no publisher of this run made.
-    fn due(&self, author: u32, media_us: u64) -> Option<Instant> {
+    pub(crate) fn due(&self, author: u32, media_us: u64) -> Option<Instant> {
         let origin = self.0.get(author as usize)?.get()?;
         Some(*origin + Duration::from_micros(media_us))
     }

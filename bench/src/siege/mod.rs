@@ -17,11 +17,13 @@
 //! | `volley`, `forge` | from whom datagrams fly, and how fast |
 //! | `traitor`, `callers`, `pace` | who says the messages, and how fast |
 //! | `room`, `witness`, `ledger`, `pulse`, `captures` | who is honest, and what they saw and sent |
+//! | `insider` | a hostile participant with a session of its own, one attack at a time |
 //! | `vitals`, `outcome` | how the target is, whether the promises hold |
 
 mod callers;
 mod captures;
 mod forge;
+mod insider;
 mod ledger;
 mod letters;
 mod outcome;
@@ -45,6 +47,7 @@ use clap::Args;
 use tokio::time::sleep;
 
 use self::captures::Captures;
+use self::insider::{Asked, InsiderArguments};
 use self::outcome::Outcome;
 use self::part::Besieged;
 use self::quiver::Arrow;
@@ -136,6 +139,8 @@ pub(crate) struct SiegeArguments {
     /// One JSON object on standard output instead of a table.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    insider: InsiderArguments,
 }
 
 /// Holds the siege and prints its outcome.
@@ -148,6 +153,19 @@ pub(crate) async fn run(args: SiegeArguments) -> anyhow::Result<()> {
         (2..=16).contains(&args.people) && args.per_second > 0 && args.traitors <= 64,
         "a siege has 2 to 16 people, at most 64 traitors, and datagrams a second"
     );
+    if args.insider.insider {
+        anyhow::ensure!(
+            args.target.target.is_none(),
+            "an insider's siege needs --spawn: it attacks a second server for comparison"
+        );
+        return insider::run(&Asked {
+            arguments: &args.insider,
+            people: args.people,
+            seed: args.seed,
+            json: args.json,
+        })
+        .await;
+    }
     let arrows = Arrow::named(&args.only)?;
     let mut ground = Ground::take(&args).await?;
     let mut decoy = match args.control {

@@ -344,7 +344,7 @@ impl Attack {
 }
 
 /// What grew between two looks, by family and reason.
-fn refused(before: &Figures, after: &Figures) -> BTreeMap<String, u64> {
+pub(super) fn refused(before: &Figures, after: &Figures) -> BTreeMap<String, u64> {
     let mut refused = BTreeMap::new();
     for (short, family, label) in REFUSALS {
         let was = before.by(family, label);

@@ -16,6 +16,9 @@ use tokio::time::{sleep, timeout};
 use super::captures::Captures;
 use super::ledger::Tally;
 use super::witness::{Sight, Witness};
+use crate::measure::freeze::Freezes;
+use crate::measure::histogram::Histogram;
+use crate::measure::viewer::Origins;
 use crate::target::{Deployed, RoomKey};
 
 /// How long everyone may take to get in before anything flies.
@@ -35,6 +38,9 @@ const CAMERA: LayerShape = LayerShape {
     height: 360,
     bitrate_bps: 400_000,
 };
+
+/// What the names of the honest begin with.
+pub(super) const HONEST: &str = "Witness ";
 
 /// One honest participant.
 struct Honest {
@@ -59,6 +65,9 @@ pub(super) struct Harm {
     pub(super) muted: u64,
     /// Without somebody's picture or voice.
     pub(super) longest_gap: Duration,
+    /// Of pictures and voices.
+    pub(super) latency: Histogram,
+    pub(super) freezes: Freezes,
     /// Participations that ended, with why.
     pub(super) ended: Vec<String>,
 }
@@ -71,7 +80,10 @@ impl Harm {
         self.foreign_frames += sight.foreign_frames;
         self.paths_lost += sight.paths_lost;
         self.muted += sight.muted;
-        self.longest_gap = self.longest_gap.max(sight.longest_gap(Instant::now()));
+        let now = Instant::now();
+        self.longest_gap = self.longest_gap.max(sight.longest_gap(now));
+        self.latency.merge(&sight.latency);
+        self.freezes.add(&sight.freezes(now));
     }
 }
 
@@ -89,14 +101,17 @@ impl LiveRoom {
             over,
         };
         let mut doors = Vec::new();
+        let origins = Arc::new(Origins::of(people as usize));
         for author in 0..people {
-            let way_in = target.admit(room, &format!("Witness {author}")).await?;
+            let way_in = target.admit(room, &format!("{HONEST}{author}")).await?;
             let (connected, door) = oneshot::channel();
             let sight = Arc::<Mutex<Sight>>::default();
             let witness = Witness {
                 sight: Arc::clone(&sight),
                 captures: Arc::clone(captures),
                 authors: people,
+                own: Some(author),
+                origins: Arc::clone(&origins),
                 connected: Some(connected),
                 forgeable: true,
             };
@@ -121,11 +136,12 @@ impl LiveRoom {
     pub(super) fn begin(&mut self) {
         for one in &mut self.honest {
             let mut sight = one.sight.lock().expect("nobody panics while holding it");
-            sight.begin();
+            sight.begin(Instant::now());
         }
     }
 
-    /// What came since, and who is still there.
+    /// What came since, and who is still there. Ledgers are shown as they stand: what is on the way
+    /// counts as lost, so that one waits before asking.
     pub(super) async fn harm(&mut self) -> Harm {
         let mut harm = Harm::default();
         for one in &mut self.honest {
@@ -201,6 +217,8 @@ pub(super) async fn newcomer(
         sight: Arc::default(),
         captures,
         authors: u32::MAX,
+        own: None,
+        origins: Arc::new(Origins::of(0)),
         connected: Some(connected),
         forgeable: false,
     };

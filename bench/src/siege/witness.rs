@@ -8,14 +8,19 @@ use std::time::{Duration, Instant};
 
 use sfu_client::driver::Observer;
 use sfu_client::participant::{Event, Roster};
+use sfu_client::peer::ReceivedFrame;
 use sfu_client::synthetic::{DecodeFault, Decoder, read_audio};
-use sfu_protocol::media::Codec;
+use sfu_protocol::media::{Codec, Source};
 use sfu_protocol::signal::SlotId;
 use tokio::sync::oneshot;
 
 use super::captures::Captures;
 use super::ledger::{Ledger, Tally};
 use super::pulse::Pulse;
+use super::room::HONEST;
+use crate::measure::freeze::{Freezes, Watch};
+use crate::measure::histogram::Histogram;
+use crate::measure::viewer::Origins;
 
 /// What one participant saw.
 #[derive(Debug, Default)]
@@ -23,6 +28,10 @@ pub(super) struct Sight {
     ledgers: BTreeMap<SlotId, Ledger>,
     decoders: BTreeMap<SlotId, Decoder>,
     pulse: Pulse,
+    pictures: BTreeMap<u32, Watch>,
+    began: Option<Instant>,
+    /// From due at its source until whole, of pictures and voices.
+    pub(super) latency: Histogram,
     /// Pictures without the one they refer to.
     pub(super) broken_pictures: u64,
     /// Frames that no honest participant made.
@@ -47,8 +56,22 @@ impl Sight {
         self.pulse.longest_gap(now)
     }
 
+    /// When pictures of the honest stood still, up to now.
+    pub(super) fn freezes(&self, now: Instant) -> Freezes {
+        let mut all = Freezes::default();
+        for watch in self.pictures.values() {
+            all.add(&watch.until(now, self.began.unwrap_or(now)));
+        }
+        all
+    }
+
     /// Forgets everything but the packets' numbers and who was seen: what comes now is measured.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
+        self.latency = Histogram::default();
+        for watch in self.pictures.values_mut() {
+            *watch = Watch::default();
+        }
         self.ledgers.values_mut().for_each(Ledger::begin);
         self.pulse.begin();
         self.broken_pictures = 0;
@@ -57,13 +80,15 @@ impl Sight {
         self.muted = 0;
     }
 
-    fn frame(&mut self, now: Instant, frame: &sfu_client::peer::ReceivedFrame, authors: u32) {
+    fn frame(&mut self, now: Instant, frame: &ReceivedFrame, (authors, origins): (u32, &Origins)) {
         let stream = match frame.codec {
-            Codec::Opus => read_audio(&frame.data).map(|mark| (mark.author, mark.source)),
+            Codec::Opus => {
+                read_audio(&frame.data).map(|mark| (mark.author, mark.source, mark.media_us))
+            }
             _ => {
                 let decoder = self.decoders.entry(frame.slot.clone()).or_default();
-                match decoder.decode(&frame.data) {
-                    Ok(picture) => Ok((picture.mark.author, picture.mark.source)),
+                match decoder.decode(&frame.data).map(|picture| picture.mark) {
+                    Ok(mark) => Ok((mark.author, mark.source, mark.media_us)),
                     Err(DecodeFault::Frame(fault)) => Err(fault),
                     Err(_) => {
                         self.broken_pictures += 1;
@@ -72,9 +97,17 @@ impl Sight {
                 }
             }
         };
-        match stream.ok().filter(|(author, _)| *author < authors) {
-            Some(stream) => self.pulse.beat(stream, now),
-            None => self.foreign_frames += 1,
+        let Some((author, source, media_us)) = stream.ok().filter(|(it, ..)| *it < authors) else {
+            self.foreign_frames += 1;
+            return;
+        };
+        self.pulse.beat((author, source), now);
+        if let Some(due) = origins.due(author, media_us) {
+            self.latency.record(now.saturating_duration_since(due));
+        }
+        if source == Source::Camera {
+            let watch = self.pictures.entry(author).or_default();
+            watch.picture(now, self.began);
         }
     }
 }
@@ -85,26 +118,42 @@ pub(super) struct Witness {
     pub(super) captures: Arc<Captures>,
     /// Marks from this author on are nobody's.
     pub(super) authors: u32,
+    /// Whose marks it makes itself; none of one who only watches.
+    pub(super) own: Option<u32>,
+    pub(super) origins: Arc<Origins>,
     pub(super) connected: Option<oneshot::Sender<()>>,
     /// Whether attackers may forge its address; its traffic is imitated in any case.
     pub(super) forgeable: bool,
 }
 
+/// Whether something came of somebody honest: what the hostile send is theirs to lose.
+fn is_honest(roster: &Roster, slot: &SlotId, csrc: Option<u32>) -> bool {
+    let sender = roster
+        .track_in(slot, csrc)
+        .and_then(|track| roster.person(track.participant));
+    sender.is_none_or(|sender| sender.name.starts_with(HONEST))
+}
+
 impl Observer for Witness {
-    fn happened(&mut self, now: Instant, event: &Event, _roster: &Roster) {
+    fn happened(&mut self, now: Instant, event: &Event, roster: &Roster) {
         let mut sight = self.sight.lock().expect("nobody panics while holding it");
         match event {
             Event::Connected => {
+                if let Some(author) = self.own {
+                    self.origins.began(author, now);
+                }
                 if let Some(connected) = self.connected.take() {
                     // Whoever waited may have given up.
                     let _ = connected.send(());
                 }
             }
-            Event::Packet(packet) => {
+            Event::Packet(packet) if is_honest(roster, &packet.slot, packet.csrc) => {
                 let ledger = sight.ledgers.entry(packet.slot.clone()).or_default();
                 ledger.note(packet.seq);
             }
-            Event::Frame(frame) => sight.frame(now, frame, self.authors),
+            Event::Frame(frame) if is_honest(roster, &frame.slot, frame.csrc) => {
+                sight.frame(now, frame, (self.authors, &self.origins));
+            }
             Event::PathLost(true) => sight.paths_lost += 1,
             Event::MutedByHost(_) => sight.muted += 1,
             _ => {}

@@ -43,7 +43,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["sfu-protocol", "recorder-core", "deploy-process"],
     ),
     ("api", &["sfu-protocol", "api-store", "deploy-process"]),
-    ("bench", &["sfu-protocol", "sfu-client", "deploy-process"]),
+    (
+        "bench",
+        &["sfu-protocol", "sfu-rtp", "sfu-client", "deploy-process"],
+    ),
     ("sfu-protocol-fuzz", &["sfu-protocol"]),
     ("sfu-core-fuzz", &["sfu-protocol", "sfu-core"]),
     ("sfu-rtp-fuzz", &["sfu-rtp"]),

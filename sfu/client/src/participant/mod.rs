@@ -14,6 +14,7 @@ use sfu_protocol::media::Source;
 use sfu_protocol::signal::{
     ClientMessage, Envelope, NodeMessage, Resume, SIGNAL_VERSION, SlotId, TrackState, Want,
 };
+use sfu_rtp::srtp::{End, Keying};
 
 use crate::media::{AudioFrame, EncodedFrame};
 use crate::peer::{self, Counters, Peer, PeerConfig, PeerError};
@@ -178,6 +179,11 @@ impl Participant {
     /// See [`Peer::packets_sent_of`].
     pub fn packets_sent_of(&self, source: Source) -> Vec<u64> {
         self.peer.packets_sent_of(source)
+    }
+
+    /// See [`Peer::keys`].
+    pub fn keys(&self) -> Option<&(Keying, End)> {
+        self.peer.keys()
     }
 
     /// See [`Peer::repair_types`].

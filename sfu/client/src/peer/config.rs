@@ -61,6 +61,10 @@ pub struct PeerConfig {
     /// does where nothing is published and the other end agrees to AES-GCM; else it is as
     /// without.
     pub light: bool,
+    /// Whether its owner seals what it sends of media, with the keys that the peer then gives out
+    /// ([`super::Peer::keys`]): nothing that the peer itself would send of RTP or RTCP leaves. For
+    /// who has to send what no client would.
+    pub sealed_outside: bool,
 }
 
 impl PeerConfig {
@@ -80,6 +84,7 @@ impl PeerConfig {
             checks_every: Duration::from_millis(500),
             certificate: None,
             light: false,
+            sealed_outside: false,
         }
     }
 }

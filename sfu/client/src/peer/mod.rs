@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{ClientMessage, SlotId, TrackState};
+use sfu_rtp::srtp::{End, Keying};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
 use crate::media::{AudioFrame, EncodedFrame};
@@ -44,6 +45,7 @@ pub struct Peer {
     uplinks: BTreeMap<Source, Uplink>,
     downlink: Downlink,
     light: Option<Light>,
+    sealed_outside: bool,
     outputs: VecDeque<Output>,
     counters: Counters,
     connected: bool,
@@ -58,7 +60,7 @@ impl Peer {
     pub fn new(config: &PeerConfig, now: Instant) -> Result<Self, PeerError> {
         offer::check(&config.publish)?;
         let light = config.light && config.publish.is_empty();
-        let mut transport = Transport::new(config, now, light)?;
+        let mut transport = Transport::new(config, now, light || config.sealed_outside)?;
         let offered = offer::make(&mut transport, config)?;
         Ok(Peer::with(transport, offered, config))
     }
@@ -86,6 +88,7 @@ impl Peer {
             uplinks: BTreeMap::new(),
             downlink: Downlink::new(config.report_packets),
             light: None,
+            sealed_outside: config.sealed_outside,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             connected: false,
@@ -281,6 +284,12 @@ impl Peer {
         self.transport.repair_types()
     }
 
+    /// The keys that DTLS agreed on, and which end it is, where media is sealed outside
+    /// ([`PeerConfig::sealed_outside`]).
+    pub fn keys(&self) -> Option<&(Keying, End)> {
+        self.transport.keys().filter(|_| self.sealed_outside)
+    }
+
     /// Looks at what the transport made of the last change, until it is quiet.
     fn settle(&mut self, now: Instant) {
         while let Some(event) = self.transport.next_event() {
@@ -322,7 +331,8 @@ impl Peer {
 
     /// DTLS stands, so the other end is who it should be: media can take the light way.
     fn begin_light(&mut self, now: Instant) {
-        let Some((keying, end)) = self.transport.keys() else {
+        let keys = self.transport.keys().filter(|_| !self.sealed_outside);
+        let Some((keying, end)) = keys else {
             return;
         };
         match Light::new(keying, *end, now) {

@@ -102,7 +102,8 @@ fn read_vp8(payload: &[u8]) -> Reading {
         },
     };
     if entry_point {
-        reading.piece.heights[0] = vp8_height(payload).unwrap_or(0);
+        let frame = payload.get(descriptor.bytes()..);
+        reading.piece.heights[0] = frame.and_then(vp8_height).unwrap_or(0);
     }
     reading
 }
@@ -131,16 +132,13 @@ fn read_vp9(payload: &[u8]) -> Reading {
     }
 }
 
-/// The start code of a keyframe is followed by width and height, 14 bits each.
-fn vp8_height(payload: &[u8]) -> Option<u16> {
-    /// Longest descriptor (6 bytes) and frame tag (3 bytes).
-    const SEARCHED_BYTES: usize = 12;
+/// The frame tag of a keyframe is followed by a start code, then width and height, 14 bits each
+/// (RFC 6386, section 9.1).
+fn vp8_height(frame: &[u8]) -> Option<u16> {
+    const TAG_BYTES: usize = 3;
     const START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
-    let start = payload
-        .windows(3)
-        .take(SEARCHED_BYTES)
-        .position(|window| window == START_CODE)?;
-    let height = payload.get(start + 5..start + 7)?;
+    let sizes = frame.get(TAG_BYTES..)?.strip_prefix(&START_CODE)?;
+    let height = sizes.get(2..4)?;
     let height = u16::from_le_bytes([height[0], height[1]]) & 0x3fff;
     (height > 0).then_some(height)
 }

