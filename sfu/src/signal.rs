@@ -9,6 +9,7 @@
 //! nothing; an allow-list of origins (RFC 6455, section 10.2) can be set on top.
 
 mod admit;
+mod pace;
 mod patience;
 mod ration;
 mod wire;
@@ -26,7 +27,7 @@ use axum::{Extension, Router, routing::get};
 use hyper::upgrade::OnUpgrade;
 use sfu_core::io::SignalId;
 use sfu_protocol::signal::{ByeReason, RefusedCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -35,6 +36,7 @@ use crate::inbox::{Command, ShardDoor};
 use crate::metrics::SignalEnd;
 use crate::outlet::{Outgoing, SignalOutlet, SignalQueue};
 use admit::{Entry, Refusal, read_first, read_next};
+use pace::Pace;
 use patience::{Patience, Verdict};
 use wire::{Heard, Wire};
 
@@ -197,7 +199,9 @@ impl Session<'_> {
     ) -> Result<SignalEnd, SignalEnd> {
         let mut ping = tokio::time::interval(PING_EVERY);
         let mut heard_at = Instant::now();
+        let mut pace = Pace::new(heard_at);
         loop {
+            let waits_until = pace.waits_until(Instant::now());
             tokio::select! {
                 out = outgoing.queue.recv() => {
                     if outgoing.overflowed() {
@@ -214,10 +218,13 @@ impl Session<'_> {
                         }
                     }
                 }
-                heard = wire.hear() => {
+                heard = wire.hear(), if waits_until.is_none() => {
                     heard_at = Instant::now();
-                    self.take(wire, heard?).await?;
+                    let heard = heard?;
+                    pace.read(heard.bytes(), heard_at);
+                    self.take(wire, heard).await?;
                 }
+                () = sleep_until(waits_until.unwrap_or(heard_at)), if waits_until.is_some() => {}
                 _ = ping.tick() => {
                     if heard_at.elapsed() > SILENCE_LIMIT {
                         return Err(SignalEnd::Silent);

@@ -33,6 +33,8 @@ pub enum DropReason {
     Untried,
     /// RTCP beyond what a client may say.
     Feedback,
+    /// Media beyond what a client may bring on all its tracks.
+    Flood,
     /// STUN that was answered before, from another address.
     Repeated,
     /// STUN from more new addresses than one client has.
@@ -45,7 +47,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 18] = [
+    pub const ALL: [DropReason; 19] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -60,6 +62,7 @@ impl DropReason {
         DropReason::AddressTaken,
         DropReason::Untried,
         DropReason::Feedback,
+        DropReason::Flood,
         DropReason::Repeated,
         DropReason::ManyAddresses,
         DropReason::Replayed,
@@ -83,6 +86,7 @@ impl DropReason {
             | DropReason::AddressTaken
             | DropReason::Untried
             | DropReason::Feedback
+            | DropReason::Flood
             | DropReason::Repeated
             | DropReason::ManyAddresses
             | DropReason::Replayed
@@ -107,6 +111,7 @@ impl DropReason {
             DropReason::AddressTaken => "address_taken",
             DropReason::Untried => "untried",
             DropReason::Feedback => "feedback",
+            DropReason::Flood => "flood",
             DropReason::Repeated => "repeated",
             DropReason::ManyAddresses => "many_addresses",
             DropReason::Replayed => "replayed",

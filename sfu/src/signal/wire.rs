@@ -71,6 +71,16 @@ pub(super) enum Heard {
     Broken(Refusal),
 }
 
+impl Heard {
+    /// How long it was.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Heard::Text(text) => text.len(),
+            Heard::Sign | Heard::Nonsense(_) | Heard::Broken(_) => 0,
+        }
+    }
+}
+
 /// The WebSocket with its deadlines.
 pub(super) struct Wire {
     socket: WebSocketStream<Rationed<TokioIo<Upgraded>>>,

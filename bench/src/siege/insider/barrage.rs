@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::{SinkExt, StreamExt};
 use serde_json::json;
 use sfu_client::driver::JoinTarget;
-use sfu_protocol::signal::{ClientMessage, MAX_SIGNAL_BYTES, SIGNAL_VERSION};
+use sfu_protocol::signal::{ClientMessage, MAX_SLOTS, SIGNAL_VERSION};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -25,8 +25,8 @@ const MOST_IN_A_TURN: u64 = 400;
 /// How long a WebSocket may take to open, or to take a message.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Room for what stands around an offer in its message.
-const AROUND_BYTES: usize = 200;
+/// The longest session description that a node reads.
+const OFFER_BYTES: usize = 200 * 1024;
 
 /// What was sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -122,15 +122,30 @@ async fn one_socket(
     }
 }
 
-/// An offer with as many lines as a message holds.
+/// An offer as long as a node reads, of as many slots as there may be, each full of codecs: nothing
+/// of it can be refused before all of it was read.
 fn largest_offer() -> String {
     let mut sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n".to_owned();
-    let mut lines = 0;
-    // Each line break takes two more bytes in JSON.
-    while sdp.len() + sdp.len() / 20 + AROUND_BYTES < MAX_SIGNAL_BYTES * 9 / 10 {
-        sdp.push_str("m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n");
-        sdp.push_str(&format!("a=mid:{lines}\r\na=sendrecv\r\n"));
-        lines += 1;
+    let lines = MAX_SLOTS;
+    for line in 0..lines {
+        let types: Vec<String> = (96..128).map(|kind| kind.to_string()).collect();
+        sdp.push_str("m=video 9 UDP/TLS/RTP/SAVPF ");
+        sdp.push_str(&types.join(" "));
+        sdp.push_str(&format!(
+            "\r\nc=IN IP4 0.0.0.0\r\na=mid:{line}\r\na=recvonly\r\na=rtcp-mux\r\n"
+        ));
+        sdp.push_str(
+            "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef01234567\r\na=setup:actpass\r\n",
+        );
+        let until = OFFER_BYTES / lines * (line + 1);
+        for kind in types.iter().cycle() {
+            if sdp.len() + 60 > until {
+                break;
+            }
+            sdp.push_str(&format!(
+                "a=rtpmap:{kind} VP8/90000\r\na=rtcp-fb:{kind} nack pli\r\n"
+            ));
+        }
     }
     let offer = json!({ "type": "offer", "revision": 1, "sdp": sdp, "publish": [] });
     offer.to_string()
@@ -139,6 +154,7 @@ fn largest_offer() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sfu_protocol::signal::MAX_SIGNAL_BYTES;
 
     #[test]
     fn the_largest_offer_is_one_that_a_node_reads() {

@@ -65,9 +65,13 @@ impl Connection {
         let Some(opener) = &self.opener else {
             return step.report.drop_one(DropReason::Unsecured);
         };
+        if !self.media.has_room(bytes.len(), step.now) {
+            return step.report.drop_one(DropReason::Flood);
+        }
         let opened = self.incoming.open(step.now, opener, &self.uplink, bytes);
         match opened {
             Ok(opened) => {
+                self.media.admits(bytes.len(), step.now);
                 self.authentic = true;
                 self.talk.has_news(step.now);
                 if let Opened::Media(came) = opened {

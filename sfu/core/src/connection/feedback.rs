@@ -76,7 +76,7 @@ impl Talk {
 impl Connection {
     /// The client says something.
     pub(super) fn hear(&mut self, step: &mut Step<'_>, bytes: &[u8]) {
-        if !self.feedback.admits(bytes.len(), step.now) {
+        if !self.feedback.has_room(bytes.len(), step.now) {
             return step.report.drop_one(DropReason::Feedback);
         }
         let Some(opener) = &self.opener else {
@@ -84,7 +84,10 @@ impl Connection {
         };
         let mut packet = std::mem::take(step.scratch);
         match self.talk.open(opener, bytes, &mut packet) {
-            Some(()) => self.hear_all(step, &packet),
+            Some(()) => {
+                self.feedback.admits(bytes.len(), step.now);
+                self.hear_all(step, &packet);
+            }
             None => step.report.transport_errors += 1,
         }
         *step.scratch = packet;

@@ -125,6 +125,7 @@ pub(crate) struct Connection {
     silence: Silence,
     checks: Checks,
     feedback: Policer,
+    media: Policer,
     repair: RepairBudget,
     /// Whether the datagram in hand proved to be the client's.
     authentic: bool,
@@ -182,6 +183,7 @@ impl Connection {
             silence: Silence::default(),
             checks: Checks::default(),
             feedback: Policer::for_rtcp(),
+            media: Policer::for_client(),
             repair: RepairBudget::default(),
             authentic: false,
             parked: VecDeque::new(),

@@ -23,6 +23,17 @@ const VIDEO_BYTES_PER_SECOND: u64 = 2_500_000;
 /// The same in packets, should they be small.
 const VIDEO_PACKETS_PER_SECOND: u64 = 4_000;
 
+/// How long a picture's packets may be saved up for: a keyframe of a shared screen comes faster than
+/// its mean. Longer, and each silence would earn a flood for everybody who watches.
+const VIDEO_BURST: Duration = Duration::from_millis(200);
+
+/// All media of one client, before it is opened: its four sources at their rates, and a quarter
+/// more for what is sent again and for probes. What its tracks may bring is decided after.
+const CLIENT_BYTES_PER_SECOND: u64 = 6_600_000;
+
+/// The same in packets.
+const CLIENT_PACKETS_PER_SECOND: u64 = 11_000;
+
 /// RTCP datagrams of one client. A browser that watches fifty pictures over a bad network sends a
 /// third of it. Reading one costs up to a third of a millisecond (transport feedback may name
 /// 65,535 packets), so this is also what a client's feedback may cost the media thread.
@@ -80,6 +91,19 @@ impl Bucket {
         enough
     }
 
+    /// Whether so many tokens could be taken.
+    fn has(&mut self, tokens: u32, now: Instant) -> bool {
+        self.fill(now);
+        self.a_token.saturating_mul(tokens) <= self.saved
+    }
+
+    /// At most those of so long at once.
+    fn within(mut self, burst: Duration) -> Self {
+        self.full = burst;
+        self.saved = burst;
+        self
+    }
+
     /// Whether it is empty: not one token can be taken.
     pub(crate) fn is_empty(&mut self, now: Instant) -> bool {
         self.fill(now);
@@ -119,7 +143,16 @@ impl Policer {
             Kind::Audio => (AUDIO_BYTES_PER_SECOND, AUDIO_PACKETS_PER_SECOND),
             Kind::Video => (VIDEO_BYTES_PER_SECOND, VIDEO_PACKETS_PER_SECOND),
         };
-        Self::new(bytes, packets)
+        let mut policer = Self::new(bytes, packets);
+        if kind == Kind::Video {
+            policer.bytes = policer.bytes.within(VIDEO_BURST);
+        }
+        policer
+    }
+
+    /// For all media of a client.
+    pub(crate) fn for_client() -> Self {
+        Self::new(CLIENT_BYTES_PER_SECOND, CLIENT_PACKETS_PER_SECOND)
     }
 
     /// For a client's RTCP datagrams.
@@ -132,6 +165,13 @@ impl Policer {
             bytes: Bucket::per_second(bytes),
             pieces: Bucket::per_second(pieces),
         }
+    }
+
+    /// Whether a piece of so many bytes would be within the rate. Asked before it has proved to be
+    /// its client's: only what has counts, or whoever forges a client's address would silence it.
+    pub(crate) fn has_room(&mut self, bytes: usize, now: Instant) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.pieces.has(1, now) && self.bytes.has(bytes, now)
     }
 
     /// Whether a piece of so many bytes is within the rate.
@@ -179,14 +219,30 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_passes_at_the_rate_and_one_second_more() {
+    fn a_flood_passes_at_the_rate_and_one_burst_more() {
         let flood = |bytes| passed(Policer::for_track(Kind::Video), bytes, 20_000, 4);
-        let most = (VIDEO_BYTES_PER_SECOND * 5 / 1_250) as u32;
+        let most = (VIDEO_BYTES_PER_SECOND * 21 / 5 / 1_250) as u32;
         assert!((most - 10..=most).contains(&flood(1_250)), "200 Mbit/s");
         let most = VIDEO_PACKETS_PER_SECOND as u32 * 5;
         assert!((most - 10..=most).contains(&flood(20)), "tiny ones");
         let audio = passed(Policer::for_track(Kind::Audio), 1_000, 2_000, 4);
         assert!(audio <= 800, "{audio}");
+    }
+
+    #[test]
+    fn a_client_is_held_to_the_sum_of_its_tracks_and_by_nothing_that_is_not_its_own() {
+        let sources = 2 * (AUDIO_BYTES_PER_SECOND + VIDEO_BYTES_PER_SECOND);
+        assert!(CLIENT_BYTES_PER_SECOND >= sources * 5 / 4 - sources / 100);
+        let packets = 2 * (AUDIO_PACKETS_PER_SECOND + VIDEO_PACKETS_PER_SECOND);
+        assert!(CLIENT_PACKETS_PER_SECOND >= packets * 5 / 4);
+        let t0 = crate::testing::start();
+        let mut policer = Policer::for_client();
+        assert!((0..100_000).all(|_| policer.has_room(1_200, t0)));
+        assert!((0..5_000).all(|_| policer.admits(1_200, t0)));
+        let taken = (0..10_000).filter(|_| policer.admits(1_200, t0)).count();
+        assert_eq!(taken, CLIENT_BYTES_PER_SECOND as usize / 1_200 - 5_000);
+        assert!(!policer.has_room(1_200, t0));
+        assert!(policer.has_room(1_200, t0 + Duration::from_millis(1)));
     }
 
     #[test]

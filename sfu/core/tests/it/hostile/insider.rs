@@ -270,11 +270,85 @@ fn two_hundred_megabits_a_second_cost_the_others_nothing() {
         }
     });
     let after = meeting.world.shard.report();
-    let over = after.dropped[&DropReason::OverRate];
+    let over = after.dropped[&DropReason::OverRate] + after.dropped[&DropReason::Flood];
     let forwarded = after.packets_forwarded - before.packets_forwarded;
-    assert!(over > 60 * 660 - 6_500, "{over} over the rate");
-    // Ann's to Ben and to Mal, and three seconds of 20 Mbit/s of his.
-    assert!(forwarded <= 2 * 120 + 6_500, "{forwarded} forwarded");
+    assert!(over > 60 * 660 - 4_700, "{over} over the rate");
+    // Ann's to Ben and to Mal, and 2.2 seconds of 20 Mbit/s of his.
+    assert!(forwarded <= 2 * 120 + 4_700, "{forwarded} forwarded");
+    // What no track of his could bring is not even opened.
+    let opened = after.packets_in - before.packets_in;
+    assert!(opened <= 120 + 3 * 6_600_000 / 1_250, "{opened} opened");
+}
+
+/// Whoever forges a client's address has no keys: what it sends in the client's name must not use
+/// up what the client may say.
+#[test]
+fn what_is_forged_under_a_clients_address_uses_up_nothing_of_its_budgets() {
+    let mut meeting = Meeting::new();
+    let source = meeting.world.clients[meeting.mal].address;
+    let heard = meeting.heard_ssrc();
+    let pli = [&[0x81, 206, 0, 2, 0, 0, 0, 9][..], &heard].concat();
+    let ssrc = meeting.lines[0].ssrc.to_be_bytes();
+    let forged_media = [&[0x80, 96, 0, 9, 0, 0, 0, 0][..], &ssrc, &[7; 1_200]].concat();
+    let forged_control = [&[0x80, 201, 0, 1][..], &ssrc, &[9; 600]].concat();
+    let before = meeting.world.shard.report();
+    meeting.through(60, |meeting| {
+        for _ in 0..400 {
+            meeting.world.input(datagram(source, &forged_media));
+            meeting.world.input(datagram(source, &forged_control));
+        }
+        meeting.send_layer(0, &[0x10, 0, 7]);
+    });
+    meeting.world.run(Duration::from_secs(2));
+    let asked = meeting.world.shard.report().keyframe_requests_sent;
+    meeting.send_rtcp(&pli);
+    let after = meeting.world.shard.report();
+    assert!(
+        after.keyframe_requests_sent > asked,
+        "he is heard all the same"
+    );
+    let came = after.packets_in - before.packets_in;
+    assert_eq!(came, 120 + 60, "every packet of Ann's and of his");
+}
+
+#[test]
+fn everything_at_once_costs_nobody_else_anything() {
+    let mut meeting = Meeting::new();
+    meeting.show_mal_to_ann(720);
+    let heard = meeting.heard_ssrc();
+    let pli = [&[0x81, 206, 0, 2, 0, 0, 0, 9][..], &heard].concat();
+    let mut nack = [&[0x81, 205, 0, 102, 0, 0, 0, 9][..], &heard].concat();
+    (0..100_u16).for_each(|n| nack.extend([(n >> 8) as u8, n as u8, 0xff, 0xff]));
+    let mut picture = vec![0x90, 0x80, 0x80, 1, 0, 0, 0, 0x9d, 1, 0x2a, 64, 0, 0xd0, 2];
+    picture.resize(1_180, 7);
+    let bomb = "v=0\r\n".to_owned() + &"m=video 9 UDP/TLS/RTP/SAVPF 96\r\n".repeat(5_000);
+    let asked = |meeting: &Meeting| {
+        let ann = &meeting.world.clients[meeting.ann];
+        ann.senders[0].keyframe_requests
+    };
+    let before = asked(&meeting);
+    let stranger = ([192, 0, 2, 66], 6_666).into();
+    meeting.through(60, |meeting| {
+        for n in 0..330 {
+            meeting.send_rtcp(if n % 2 == 0 { &pli } else { &nack });
+            meeting.send_layer(2, &picture);
+            let again = meeting.seal.rtp(0, &[0x80; 40]).unwrap_or_default();
+            meeting.world.input(datagram(stranger, &again));
+        }
+        for revision in 0..3 {
+            if meeting.world.clients[meeting.mal].closed {
+                continue;
+            }
+            let offer = ClientMessage::Offer {
+                revision,
+                sdp: bomb.clone(),
+                publish: vec![],
+            };
+            meeting.world.say(meeting.mal, offer);
+        }
+    });
+    // Two seconds: his credit of four, and one each two seconds; and one that Ann's own view needs.
+    assert!(asked(&meeting) - before <= 6);
 }
 
 #[test]
