@@ -60,6 +60,16 @@ pub(crate) enum Command {
     Panic,
 }
 
+impl Command {
+    /// Whether a session description is to be read, which takes long.
+    pub(crate) fn is_offer(&self) -> bool {
+        let Command::Signal { message, .. } = self else {
+            return false;
+        };
+        matches!(message, ClientMessage::Offer { .. })
+    }
+}
+
 /// The shard's thread has ended, so nothing can be brought to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the shard is not running")]

@@ -157,7 +157,14 @@ impl Worker {
         }
         for _ in 0..COMMANDS_PER_TURN {
             match self.inbox.try_recv() {
-                Ok(command) => self.obey(now, command),
+                Ok(command) => {
+                    let is_long = command.is_offer();
+                    self.obey(now, command);
+                    if is_long {
+                        // Some milliseconds: whoever sends and receives has a turn first.
+                        return true;
+                    }
+                }
                 Err(_) => return false,
             }
         }

@@ -240,7 +240,8 @@ mod tests {
         assert!((0..100_000).all(|_| policer.has_room(1_200, t0)));
         assert!((0..5_000).all(|_| policer.admits(1_200, t0)));
         let taken = (0..10_000).filter(|_| policer.admits(1_200, t0)).count();
-        assert_eq!(taken, CLIENT_BYTES_PER_SECOND as usize / 1_200 - 5_000);
+        // A token is a whole number of nanoseconds.
+        assert!((500..520).contains(&taken), "{taken}");
         assert!(!policer.has_room(1_200, t0));
         assert!(policer.has_room(1_200, t0 + Duration::from_millis(1)));
     }
