@@ -47,6 +47,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Most participants of one room. One more is refused with `limit_reached`.
     pub participants_per_room: usize,
+    /// Participants of one room whose media one shard takes on. That of further ones goes over other
+    /// shards of the node, filled in order and then evenly. The default leaves a shard that sends
+    /// 25 pictures to each of them room for other rooms on most machines.
+    pub participants_per_shard: usize,
     /// Most pictures that a client of a room gets without naming whose: what is shared, then of
     /// those who spoke last. 0: none.
     pub last_n: usize,
@@ -80,6 +84,7 @@ impl Default for Config {
             sockets_per_address: 512,
             trusted_proxies: Vec::new(),
             participants_per_room: limits.participants_per_room,
+            participants_per_shard: limits.participants_per_shard,
             last_n: limits.last_n,
             rooms_per_shard: limits.rooms,
             ring_bytes_per_recording: limits.ring_bytes_per_recording,
@@ -162,6 +167,7 @@ impl Config {
         let limits = [
             ("sockets_per_address", self.sockets_per_address as usize),
             ("participants_per_room", self.participants_per_room),
+            ("participants_per_shard", self.participants_per_shard),
             ("rooms_per_shard", self.rooms_per_shard),
             ("ring_bytes_per_recording", self.ring_bytes_per_recording),
         ];
@@ -210,6 +216,7 @@ impl Config {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             participants_per_room: self.participants_per_room,
+            participants_per_shard: self.participants_per_shard,
             last_n: self.last_n,
             rooms: self.rooms_per_shard,
             ring_bytes_per_recording: self.ring_bytes_per_recording,

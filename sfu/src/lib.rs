@@ -1,11 +1,13 @@
 //! The media node: threads, sockets, signalling and links around [`sfu_core`].
 //!
 //! [`Node::start`] opens one UDP socket and one OS thread for each shard. A room lives on one
-//! shard, chosen by its id; shards share nothing. The asynchronous half (WebSockets, links,
+//! shard, chosen by its id; where it is larger than that, some of its connections are on others,
+//! which get what they need of its media through queues (`neighbours`). The asynchronous half (WebSockets, links,
 //! control) speaks to a shard through its bounded inbox and never touches a packet.
 //!
 //! ```text
 //! browser --UDP--> worker (thread) --> Shard --> worker --UDP--> browsers
+//!                                    Shard <--neighbours--> Shard
 //! browser --/rtc-> signal --inbox----> Shard --outlet--> signal --> browser
 //! encoder --/whip> whip ----inbox----> Shard --outlet--> whip ----> encoder, player (/whep)
 //! recorder ------> link ----inbox----> Shard --outlet--> recorder
@@ -27,6 +29,7 @@ mod gate;
 mod inbox;
 mod link;
 mod metrics;
+mod neighbours;
 mod net;
 mod node;
 mod outlet;

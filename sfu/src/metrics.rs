@@ -7,6 +7,9 @@
 //!   still come itself.
 //! - An accepted packet is forwarded to none, one or many participants (`packets_forwarded`
 //!   counts copies) and goes to none, one or many tapes (`packets_recorded`).
+//! - A packet that came from another shard (`shard_packets` with direction `in`) was counted in
+//!   `packets_in` there; here only its copies and tapes are counted. Those that went out and never
+//!   came in were lost in a queue (`shard_packets_lost`), or nobody received them any more.
 //! - `datagrams_dropped` are refused before anything is decrypted; they are part of
 //!   `datagrams` with direction `in`, and never of `packets_in`.
 //! - `socket_dropped` never reached the shard (`oversized`, `receive_overflow`) or left it and
@@ -137,7 +140,7 @@ type Labelled<T> = (
     &'static [(&'static str, Read<T>)],
 );
 
-const LABELLED: [Labelled<Report>; 3] = [
+const LABELLED: [Labelled<Report>; 4] = [
     (
         "datagrams_total",
         "UDP datagrams.",
@@ -149,6 +152,15 @@ const LABELLED: [Labelled<Report>; 3] = [
         "UDP payload bytes.",
         "direction",
         &[("in", |r| r.bytes_in), ("out", |r| r.bytes_out)],
+    ),
+    (
+        "shard_packets_total",
+        "RTP packets of rooms over several shards, from and to other shards of the node.",
+        "direction",
+        &[
+            ("in", |r| r.shard_packets_in),
+            ("out", |r| r.shard_packets_out),
+        ],
     ),
     (
         "keyframe_requests_total",
@@ -271,6 +283,7 @@ pub(crate) struct Metrics {
     datagrams_dropped: IntCounterVec,
     packets_dropped: IntCounterVec,
     inbox_waiting: IntGaugeVec,
+    shard_packets_lost: IntCounterVec,
     shards_running: IntGauge,
     links_cut_off: IntCounter,
     signals_open: IntGauge,
@@ -358,6 +371,11 @@ impl Metrics {
                     opts("inbox_waiting", "Commands that wait for a shard."),
                     &["shard"],
                 ),
+            )?,
+            shard_packets_lost: counter(
+                "shard_packets_lost_total",
+                "RTP packets for which the queue to another shard of the node had no room.",
+                &["shard"],
             )?,
             shards_running: gauge("shards_running", "Shard threads that run.")?,
             links_cut_off: registered(
@@ -492,6 +510,12 @@ impl ShardMetrics {
     /// How many frames were dropped since the shard began.
     pub(crate) fn stream_frames_dropped(&self, total: u64) {
         let family = &self.families.streams.frames_dropped;
+        raise(&family.with_label_values(&[&self.label]), total);
+    }
+
+    /// How many packets found the queue to another shard full since this one began.
+    pub(crate) fn shard_packets_lost(&self, total: u64) {
+        let family = &self.families.shard_packets_lost;
         raise(&family.with_label_values(&[&self.label]), total);
     }
 

@@ -27,6 +27,7 @@ use crate::gate::Gate;
 use crate::inbox::{Command, ShardDoor, ShardDoors};
 use crate::link::{LinkEnd, LinkHub};
 use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
 use crate::net::tcp::{self, StreamDoor, StreamTerms};
 use crate::net::udp;
 use crate::net::wake::Bell;
@@ -78,9 +79,13 @@ impl Node {
         let mut doors = Vec::new();
         let mut listeners = Vec::new();
         let mut plans = Vec::new();
-        for index in 0..config.shard_count() {
+        let shards = 0..config.shard_count();
+        let bells = shards.clone().map(|_| Bell::new());
+        let bells: std::io::Result<Vec<Bell>> = bells.collect();
+        let bells = bells.context("no eventfd to wake a shard with")?;
+        let neighbours = Neighbours::of_all(&bells);
+        for (index, (bell, neighbours)) in shards.zip(bells.into_iter().zip(neighbours)) {
             let (socket, listener, advertise) = open_sockets(&config, index)?;
-            let bell = Bell::new().context("no eventfd to wake a shard with")?;
             let (door, inbox) = ShardDoor::new(bell.clone());
             doors.push(door);
             let (stream_door, streams) = StreamDoor::new(bell.clone());
@@ -88,6 +93,7 @@ impl Node {
             plans.push(Plan {
                 local: advertise.udp[0],
                 streams,
+                neighbours,
                 config: ShardConfig {
                     shard: index,
                     advertise,

@@ -1,7 +1,8 @@
 //! One shard's thread: take commands, take a batch of datagrams, let the shard's deadline come,
 //! send a batch, deliver what the shard says, sleep until something is due.
 //!
-//! The thread shares nothing that a packet touches: no lock, no `await`. It never waits for a
+//! The thread shares nothing that a packet touches: no lock, no `await`; what goes to other shards
+//! of the node goes with one lock a turn. It never waits for a
 //! reader, so a slow WebSocket or recorder cannot hold up media.
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::events::EventLog;
 use crate::inbox::Command;
 use crate::metrics::ShardMetrics;
+use crate::neighbours::Neighbours;
 use crate::net::streams::Streams;
 use crate::net::tcp::Came;
 use crate::net::udp::{BatchSocket, RECEIVE_BATCH};
@@ -54,6 +56,7 @@ pub(crate) struct Plan {
     pub(crate) bell: Bell,
     pub(crate) inbox: mpsc::Receiver<Command>,
     pub(crate) streams: mpsc::Receiver<Came>,
+    pub(crate) neighbours: Neighbours,
     pub(crate) events: EventLog,
     pub(crate) metrics: ShardMetrics,
 }
@@ -79,6 +82,7 @@ struct Worker {
     bell: Bell,
     inbox: mpsc::Receiver<Command>,
     streams: Streams,
+    neighbours: Neighbours,
     events: EventLog,
     metrics: ShardMetrics,
     departures: Departures,
@@ -99,6 +103,7 @@ impl Worker {
             bell: plan.bell,
             inbox: plan.inbox,
             streams: Streams::new(plan.streams),
+            neighbours: plan.neighbours,
             events: plan.events,
             metrics: plan.metrics,
             departures: Departures::new(),
@@ -131,6 +136,7 @@ impl Worker {
     fn turn(&mut self) -> std::io::Result<()> {
         let now = Instant::now();
         let more_commands = self.take_commands(now);
+        self.hear_neighbours(now);
         let more_datagrams = self.take_datagrams(now);
         let more_frames = self.take_frames(now);
         self.tick_if_due(now);
@@ -169,6 +175,23 @@ impl Worker {
             }
         }
         true
+    }
+
+    /// Takes what other shards of the node said.
+    fn hear_neighbours(&mut self, now: Instant) {
+        if !self.woken.bell {
+            return;
+        }
+        let (shard_of_ours, departures) = (&mut self.shard, &mut self.departures);
+        self.neighbours.hear(|shard, arrived| {
+            let closed = arrived.closed.then_some(Input::ShardClosed { shard });
+            let opened = arrived.opened.then_some(Input::ShardOpened { shard });
+            let frames = arrived.frames.into_iter();
+            let frames = frames.map(|frame| Input::Shard { shard, frame });
+            for input in closed.into_iter().chain(opened).chain(frames) {
+                shard_of_ours.handle(now, input, departures);
+            }
+        });
     }
 
     fn obey(&mut self, now: Instant, command: Command) {
@@ -330,6 +353,7 @@ impl Worker {
                     }
                 }
                 Output::Link { peer, frame } => self.put_link(now, peer, frame),
+                Output::Shard { shard, frame } => self.neighbours.say(shard, frame),
                 Output::Control { request, reply } => {
                     if let Some(asker) = self.requests.remove(&request) {
                         // An asker that has gone wants no answer.
@@ -338,6 +362,7 @@ impl Worker {
                 }
             }
         }
+        self.neighbours.bring();
         self.send();
     }
 
@@ -383,6 +408,7 @@ impl Worker {
         self.metrics.publish(&self.shard.report(), &counts);
         self.metrics.inbox_waiting(self.inbox.len());
         self.metrics.stream_frames_dropped(self.streams.dropped());
+        self.metrics.shard_packets_lost(self.neighbours.lost());
     }
 
     fn sleep(&self) -> std::io::Result<Woken> {

@@ -104,6 +104,7 @@ mod tests {
 
     fn transport(place: u16) -> Wake {
         Wake::Transport(ConnectionId {
+            shard: 0,
             place,
             generation: 0,
         })

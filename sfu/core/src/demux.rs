@@ -123,8 +123,13 @@ impl Demux {
 
 /// Our ICE user name for a connection: hexadecimal shard, place and generation, then eight
 /// digits that differ for each ICE restart.
-pub(crate) fn write_ufrag(shard: u16, id: ConnectionId, salt: u32) -> String {
-    format!("{shard:04x}{:04x}{:04x}{salt:08x}", id.place, id.generation)
+pub(crate) fn write_ufrag(id: ConnectionId, salt: u32) -> String {
+    let ConnectionId {
+        shard,
+        place,
+        generation,
+    } = id;
+    format!("{shard:04x}{place:04x}{generation:04x}{salt:08x}")
 }
 
 /// The connection that a STUN user name (`ours:theirs`) names, when it is of this shard. Whether
@@ -140,6 +145,7 @@ fn read_ufrag(username: &[u8], shard: u16) -> Option<ConnectionId> {
         return None;
     }
     Some(ConnectionId {
+        shard,
         place: number(4)?,
         generation: number(8)?,
     })
@@ -198,7 +204,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn id(place: u16, generation: u16) -> ConnectionId {
-        ConnectionId { place, generation }
+        ConnectionId {
+            shard: 0,
+            place,
+            generation,
+        }
     }
 
     fn address(port: u16) -> SocketAddr {
@@ -221,10 +231,14 @@ mod tests {
 
     #[test]
     fn a_ufrag_names_its_connection_on_its_own_shard_only() {
-        let ufrag = write_ufrag(3, id(0xabcd, 2), 0xdead_beef);
+        let named = ConnectionId {
+            shard: 3,
+            ..id(0xabcd, 2)
+        };
+        let ufrag = write_ufrag(named, 0xdead_beef);
         assert_eq!(ufrag.len(), 20);
         let username = format!("{ufrag}:theirs");
-        assert_eq!(read_ufrag(username.as_bytes(), 3), Some(id(0xabcd, 2)));
+        assert_eq!(read_ufrag(username.as_bytes(), 3), Some(named));
         assert_eq!(read_ufrag(username.as_bytes(), 4), None);
         for wrong in ["", ":", "short:x", "zzzzzzzzzzzzzzzzzzzz:x", &ufrag] {
             assert_eq!(read_ufrag(wrong.as_bytes(), 3), None, "{wrong}");
@@ -234,7 +248,7 @@ mod tests {
     #[test]
     fn strangers_reach_a_connection_by_stun_alone() {
         let mut demux = Demux::new(0);
-        let hello = binding_request(&format!("{}:r", write_ufrag(0, id(5, 1), 9)));
+        let hello = binding_request(&format!("{}:r", write_ufrag(id(5, 1), 9)));
         let media = [0x80, 96, 0, 1];
 
         assert_eq!(demux.route(address(1), &hello), Route::Introduced(id(5, 1)));
@@ -262,7 +276,7 @@ mod tests {
     fn an_address_moves_to_the_connection_that_verified_it_last() {
         let mut demux = Demux::new(0);
         demux.learn(address(1), id(1, 0), None);
-        let hello = binding_request(&format!("{}:r", write_ufrag(0, id(2, 0), 1)));
+        let hello = binding_request(&format!("{}:r", write_ufrag(id(2, 0), 1)));
         assert_eq!(demux.route(address(1), &hello), Route::Introduced(id(2, 0)));
         demux.learn(address(1), id(2, 0), None);
         demux.forget(id(1, 0));

@@ -9,18 +9,19 @@ use sfu_protocol::link::{TapeBody, TapeEntry};
 use sfu_protocol::media::{Codec, Kind};
 
 use crate::connection::ADDED_BYTES;
-use crate::connection::uplink::{Line, SenderReport};
+use crate::connection::uplink::SenderReport;
 use crate::io::{ConnectionId, Departures};
 use crate::link::Tapes;
 use crate::media::packet::Packet;
 use crate::media::red::Load;
 use crate::media::select::Admission;
 use crate::report::DropReason;
+use crate::span;
 use crate::stage::Stage;
 use crate::subscribe::{choose_again, still_waiting};
 
 /// What a packet told about its track, for the room.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Noticed {
     /// The codec, when it is new.
     pub(crate) codec: Option<Codec>,
@@ -37,12 +38,14 @@ pub(crate) fn admit(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
-    (publisher, index): (ConnectionId, usize),
+    from: (ConnectionId, usize),
     packet: &Packet,
 ) -> Option<Noticed> {
-    let line = stage.get_mut(publisher)?.uplink.line_mut(index)?;
+    let line = stage.line_mut(from)?;
     if !line.flowing {
-        stage.report.drop_one(DropReason::Muted);
+        if line.mirrored.is_none() {
+            stage.report.drop_one(DropReason::Muted);
+        }
         return None;
     }
     if packet.entry_point {
@@ -54,10 +57,15 @@ pub(crate) fn admit(
     };
     let of = (layer, packet.piece.temporal_id);
     line.rates.add(of, now, packet.payload.len() + ADDED_BYTES);
+    if line.mirrored.is_some() {
+        // All that is to be known of it was noticed where it came from.
+        return Some(Noticed::default());
+    }
     let codec = packet.format.codec;
     let new_codec = line.codec.replace(codec) != Some(codec);
     if line.layers.observe(packet, now) {
-        choose_again(stage, now, out, (publisher, index));
+        choose_again(stage, now, out, from);
+        span::tell_shape(stage, now, from);
     }
     match packet.payload.is_empty() {
         true => stage.report.drop_one(DropReason::Padding),
@@ -79,7 +87,7 @@ pub(crate) fn to_slots(
     from: (ConnectionId, usize),
     packets: &[Arc<Packet>],
 ) {
-    let Some(line) = line_of(stage, from) else {
+    let Some(line) = stage.line_mut(from) else {
         return;
     };
     // Each packet of sound carries others; pictures come by the frame.
@@ -103,18 +111,16 @@ pub(crate) fn to_slots(
             }
         }
     }
-    if let Some(line) = line_of(stage, from) {
+    if let Some(line) = stage.line_mut(from) {
         line.subscribers = subscribers;
     }
 }
 
-fn line_of(stage: &mut Stage, (publisher, index): (ConnectionId, usize)) -> Option<&mut Line> {
-    stage.get_mut(publisher)?.uplink.line_mut(index)
-}
-
 /// What a packet of sound can carry of those before it.
 fn load_of(stage: &mut Stage, from: (ConnectionId, usize), packet: &Packet) -> Load {
-    let line = line_of(stage, from).filter(|line| line.source.kind() == Kind::Audio);
+    let line = stage
+        .line_mut(from)
+        .filter(|line| line.source.kind() == Kind::Audio);
     line.map_or_else(Load::default, |line| line.recent.load(packet))
 }
 
@@ -128,7 +134,7 @@ pub(crate) fn to_tapes(
     from: (ConnectionId, usize),
     packet: &Packet,
 ) {
-    let Some(line) = line_of(stage, from) else {
+    let Some(line) = stage.line_mut(from) else {
         return;
     };
     let mut waiting = false;
@@ -185,10 +191,14 @@ pub(crate) fn sender_report(
     layer: u8,
     report: SenderReport,
 ) {
-    let Some(line) = line_of(stage, from) else {
+    let Some(line) = stage.line_mut(from) else {
         return;
     };
     line.reports[usize::from(layer)] = Some(report);
+    span::report_to_shards(stage, from, layer, report);
+    let Some(line) = stage.line_mut(from) else {
+        return;
+    };
     for feed in &line.tapes {
         if feed.selector.current() == Some(layer) {
             tapes.write(

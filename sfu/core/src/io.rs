@@ -8,8 +8,11 @@ use std::time::Instant;
 
 use sfu_protocol::control::{ControlReply, ControlRequest};
 use sfu_protocol::grant::Grant;
+use sfu_protocol::link::shards::ShardFrame;
 use sfu_protocol::link::{FromNode, ToNode};
 use sfu_protocol::signal::{ClientMessage, Envelope};
+
+pub use sfu_protocol::link::shards::ConnectionId;
 
 use crate::stream::StreamId;
 
@@ -24,16 +27,6 @@ pub struct PeerId(pub u64);
 /// One control request, numbered by the shell; its reply carries the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
-
-/// One transport of a shard: its place and how often that place was used before. Written into
-/// our ICE user name, so that a datagram from a new address names its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId {
-    /// The place, counted from 0.
-    pub place: u16,
-    /// How often the place was used before.
-    pub generation: u16,
-}
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -106,8 +99,36 @@ pub enum Input<'a> {
         /// What.
         body: ControlRequest,
     },
+    /// Another shard of the node can be reached, for the first time or anew.
+    ShardOpened {
+        /// Which.
+        shard: u16,
+    },
+    /// It says something.
+    Shard {
+        /// Which.
+        shard: u16,
+        /// What.
+        frame: ShardFrame,
+    },
+    /// It cannot be reached: it has ended, or what was on its way to it or from it is lost.
+    ShardClosed {
+        /// Which.
+        shard: u16,
+    },
     /// The deadline has come.
     Tick,
+}
+
+impl Input<'_> {
+    /// Whether it waits for what comes with it: a batch goes on together.
+    pub(crate) fn is_media(&self) -> bool {
+        match self {
+            Input::Datagram { .. } => true,
+            Input::Shard { frame, .. } => frame.is_media(),
+            _ => false,
+        }
+    }
 }
 
 /// Control that leaves a shard, in order.
@@ -131,6 +152,13 @@ pub enum Output {
         peer: PeerId,
         /// What.
         frame: FromNode,
+    },
+    /// Send this to another shard.
+    Shard {
+        /// Which.
+        shard: u16,
+        /// What.
+        frame: ShardFrame,
     },
     /// Answer `api`.
     Control {

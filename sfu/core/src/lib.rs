@@ -47,6 +47,7 @@
 //! | [`io`] | nothing: the values that go in and come out |
 //! | [`shard`] | nothing: it orders |
 //! | [`comeback`] | when clients that were lost come back |
+//! | [`crossing`] | what of that which waits between two shards is lost |
 //! | [`handshake`] | how patient a handshake is |
 //! | [`stream`] | how what comes over TCP is told from datagrams |
 //! | `demux` | whose a datagram is |
@@ -55,6 +56,8 @@
 //! | `connection` | what is negotiated, received and sent over one transport |
 //! | `forward` | a packet's journey |
 //! | `subscribe` | who receives a line, and in which layer |
+//! | `span` | which packets cross to other shards, and what of theirs is received here |
+//! | `mirror` | nothing: publishers whose connections are on other shards |
 //! | `share` | what of its path each slot of a receiver gets |
 //! | `wanted` | which layers a publisher is to send |
 //! | `bandwidth` | what a receiver's path carries, and which slot gets what of it |
@@ -64,6 +67,7 @@
 //! | [`report`] | nothing: counters |
 
 pub mod comeback;
+pub mod crossing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod handshake;
@@ -80,8 +84,10 @@ mod demux;
 mod forward;
 mod link;
 mod media;
+mod mirror;
 mod room;
 mod share;
+mod span;
 mod stage;
 mod subscribe;
 #[cfg(any(test, fuzzing))]

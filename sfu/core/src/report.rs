@@ -157,6 +157,10 @@ pub struct Report {
     pub retransmissions_refused: u64,
     /// Probes of what a path carries.
     pub probes: u64,
+    /// Packets sent to other shards of the node, one copy a shard.
+    pub shard_packets_out: u64,
+    /// Packets that came from other shards.
+    pub shard_packets_in: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests_sent: u64,
     /// Keyframe requests held back because one was just sent.

@@ -1,9 +1,13 @@
 //! Owns its rooms and connections, and orders: takes one input, passes it to whoever decides,
 //! carries out what they want. Decisions live in the leaves.
 
+mod branch;
 mod carry;
 mod control;
+mod fill;
+mod home;
 mod layers;
+mod neighbours;
 mod offer;
 mod share;
 mod signal;
@@ -16,7 +20,8 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sfu_protocol::ids::{ParticipantId, RoomId, TrackId};
-use sfu_protocol::signal::{NodeMessage, RefusedCode};
+use sfu_protocol::link::shards::News;
+use sfu_protocol::media::Source;
 use str0m::config::DtlsCert;
 
 use crate::clock::MediaClock;
@@ -34,13 +39,18 @@ use crate::room::removed::Removed;
 use crate::room::{Effects, Room};
 use crate::stage::Stage;
 use crate::stream::Advertise;
-use crate::{subscribe, wanted};
+use crate::{span, subscribe, wanted};
+use branch::Branch;
+use home::Pending;
 
 /// How much one shard takes on.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Participants of one room. Further ones are refused with `limit_reached`.
     pub participants_per_room: usize,
+    /// Participants of one room whose media this shard takes on. Those of further ones goes over
+    /// other shards of the node, as long as there are some with room.
+    pub participants_per_shard: usize,
     /// Pictures of a room that a client who names nobody is shown at most: what is shared, then of
     /// those who spoke last.
     pub last_n: usize,
@@ -55,6 +65,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             participants_per_room: 200,
+            participants_per_shard: 150,
             last_n: 25,
             rooms: 2_000,
             ring_bytes_per_recording: 64 * 1024 * 1024,
@@ -108,6 +119,11 @@ pub struct Shard {
     rooms: BTreeMap<RoomId, Room>,
     removed: Removed,
     signals: BTreeMap<SignalId, (RoomId, ParticipantId)>,
+    /// Rooms of other shards that have connections here.
+    branches: BTreeMap<RoomId, Branch>,
+    /// Offers that other shards are to answer.
+    pending: BTreeMap<u64, Pending>,
+    last_request: u64,
     outputs: VecDeque<Output>,
     draining: bool,
     /// When it was last seen that the shard had stood still: once for a batch.
@@ -136,6 +152,9 @@ impl Shard {
             rooms: BTreeMap::new(),
             removed: Removed::default(),
             signals: BTreeMap::new(),
+            branches: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            last_request: 0,
             outputs: VecDeque::new(),
             draining: false,
             excused_at: None,
@@ -156,7 +175,7 @@ impl Shard {
             self.excused_at = Some(now);
         }
         self.now = now;
-        if !matches!(input, Input::Datagram { .. }) {
+        if !input.is_media() {
             self.settle(now, out);
         }
         if !matches!(input, Input::Datagram { .. } | Input::Tick) {
@@ -170,6 +189,16 @@ impl Shard {
                 }
                 return;
             }
+            Input::Shard { shard, frame } if frame.is_media() => {
+                self.on_shard(now, shard, frame, out);
+                if self.stage.events.len() >= MAX_EVENTS {
+                    self.settle(now, out);
+                }
+                return;
+            }
+            Input::ShardOpened { shard } => self.on_shard_opened(shard),
+            Input::Shard { shard, frame } => self.on_shard(now, shard, frame, out),
+            Input::ShardClosed { shard } => self.on_shard_closed(now, shard, out),
             Input::SignalOpened {
                 signal,
                 grant,
@@ -195,6 +224,9 @@ impl Shard {
     pub fn poll(&mut self) -> Option<Output> {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
+        }
+        if let Some((shard, frame)) = self.stage.next_frame() {
+            return Some(Output::Shard { shard, frame });
         }
         let (peer, frame) = self.tapes.next_frame()?;
         Some(Output::Link { peer, frame })
@@ -272,6 +304,7 @@ impl Shard {
                 Wake::Keyframe(id) => subscribe::release_keyframes(&mut self.stage, now, out, id),
                 Wake::Layers(id) => self.weigh_layers(now, out, id),
                 Wake::Share(id) => self.share(now, out, id),
+                Wake::Speakers(room) if !self.rooms.contains_key(&room) => self.tell_levels(room),
                 Wake::Speakers(room) => {
                     self.in_room(room, now, out, |room, effects| {
                         room.tick_speakers(now, effects)
@@ -321,8 +354,8 @@ impl Shard {
                 ConnectionEvent::Budget => self.share(now, out, id),
                 ConnectionEvent::Silent => self.on_silent(now, out, id),
                 ConnectionEvent::PathLost => self.on_path(now, out, id, true),
-                ConnectionEvent::Closed => self.on_closed(now, out, id),
-                ConnectionEvent::Broke => self.on_broke(now, out, id),
+                ConnectionEvent::Closed => self.on_closed(now, out, id, false),
+                ConnectionEvent::Broke => self.on_closed(now, out, id, true),
             }
         }
     }
@@ -351,6 +384,7 @@ impl Shard {
             self.stirred_at = now;
         }
         forward::to_slots(&mut self.stage, now, out, from, &run);
+        span::to_shards(&mut self.stage, now, from, &run);
         for packet in run.drain(..) {
             forward::to_tapes(&mut self.stage, &mut self.tapes, now, out, from, &packet);
         }
@@ -383,78 +417,60 @@ impl Shard {
             return;
         };
         if let Some(codec) = noticed.codec {
-            self.in_room(room, now, out, |room, effects| {
-                room.set_codec(track, codec, effects)
-            });
-            self.record_line(now, out, room, from, track);
+            let line = from.1 as u8;
+            let owner = (room, track.participant);
+            self.tell_home(now, out, from.0, owner, News::Codec { line, codec });
         }
-        if let (Some(level), Some(room)) = (noticed.level_dbov, self.rooms.get_mut(&room))
-            && track.source == sfu_protocol::media::Source::Microphone
-        {
-            room.observe_level(track.participant, level, now);
-            if let Some(at) = room.speakers_at() {
-                self.stage.deadlines.set(Wake::Speakers(room.id), at);
-            }
+        if let (Some(level), Source::Microphone) = (noticed.level_dbov, track.source) {
+            self.on_level(now, (room, track.participant), level);
+        }
+    }
+
+    /// Somebody was so loud.
+    fn on_level(&mut self, now: Instant, (id, who): (RoomId, ParticipantId), level_dbov: i8) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return self.note_level(now, (id, who), level_dbov);
+        };
+        room.observe_level(who, level_dbov, now);
+        if let Some(at) = room.speakers_at() {
+            self.stage.deadlines.set(Wake::Speakers(id), at);
         }
     }
 
     /// A participant's path is lost, or there again.
     fn on_path(&mut self, now: Instant, out: &mut Departures, id: ConnectionId, lost: bool) {
-        let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
+        let Some(owner) = self.stage.owner(id) else {
             return;
         };
         wanted::changed_by(&mut self.stage, now, id);
-        self.in_room(room, now, out, |room, effects| {
-            room.set_path(participant, id, lost, effects)
-        });
+        self.tell_home(now, out, id, owner, News::Path { lost });
     }
 
     /// A client whose handshake was finished no longer answers.
     fn on_silent(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
         let connection = self.stage.get(id).filter(|c| c.bound_to().is_some());
-        let Some((room, participant)) = connection.map(|c| (c.room, c.participant)) else {
-            return;
-        };
-        self.in_room(room, now, out, |room, effects| {
-            room.set_silent(participant, id, now, effects)
-        });
+        if let Some(owner) = connection.map(|c| (c.room, c.participant)) {
+            self.tell_home(now, out, id, owner, News::Silent);
+        }
     }
 
-    fn on_closed(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
+    /// A transport ended; `broke`: by an invariant of ours, and its client is told to begin another.
+    fn on_closed(&mut self, now: Instant, out: &mut Departures, id: ConnectionId, broke: bool) {
         let Some(connection) = self.stage.get(id) else {
             return;
         };
-        let (room, participant) = (connection.room, connection.participant);
+        let owner = (connection.room, connection.participant);
         let bound_to = connection.bound_to().map(str::to_owned);
         self.end_connection(now, out, id);
-        self.in_room(room, now, out, |room, effects| {
-            room.disconnect(participant, (id, bound_to), now, effects)
-        });
-    }
-
-    /// A connection broke an invariant of ours: its client is told to begin another.
-    fn on_broke(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
-        let Some((room, participant)) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
-            return;
-        };
-        self.on_closed(now, out, id);
-        let refused = NodeMessage::Refused {
-            about: "offer".to_owned(),
-            code: RefusedCode::Internal,
-            message: "the connection broke and was ended: make a new one".to_owned(),
-        };
-        self.in_room(room, now, out, |room, effects| {
-            room.tell(participant, refused, effects)
-        });
+        self.tell_home(now, out, id, owner, News::Closed { bound_to, broke });
     }
 
     /// Whose line it is.
-    fn track_of(&self, (id, line): (ConnectionId, usize)) -> Option<(RoomId, TrackId)> {
-        let connection = self.stage.get(id)?;
-        let source = connection.uplink.line(line)?.source;
-        let participant = connection.participant;
+    fn track_of(&self, from: (ConnectionId, usize)) -> Option<(RoomId, TrackId)> {
+        let source = self.stage.line(from)?.source;
+        let (room, participant) = self.stage.owner(from.0)?;
         Some((
-            connection.room,
+            room,
             TrackId {
                 participant,
                 source,

@@ -26,32 +26,25 @@ const AGAIN_AT_EASE: Duration = Duration::from_secs(2);
 /// What is thinned brings at most so much of the whole, or it is not worth its place.
 const LESS: (u64, u64) = (10, 9);
 
-/// How much a slot matters, as the room knows.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Rank {
-    pub(crate) priority: u8,
-    pub(crate) is_speaker: bool,
-}
-
 /// Something else is wanted by a receiver, or sent to it: it is planned with the next tick.
 pub(crate) fn changed(stage: &mut Stage, now: Instant, receiver: ConnectionId) {
     stage.deadlines.set_sooner(Wake::Share(receiver), now);
 }
 
-/// Plans what each slot of a receiver gets, and carries it out. `rank` knows of a slot by its place
-/// and whom it shows. Answers what the client is to be told.
+/// Plans what each slot of a receiver gets, and carries it out; who speaks, as it sees that, is
+/// `speaker`. Answers what the client is to be told.
 pub(crate) fn plan(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
     receiver: ConnectionId,
-    rank: impl Fn(usize, ParticipantId) -> Rank,
+    speaker: Option<ParticipantId>,
 ) -> Vec<SlotPause> {
     let Some(connection) = stage.get(receiver).filter(|c| c.is_reachable()) else {
         return Vec::new();
     };
     let slots = connection.slots();
-    let asked = slots.map(|(place, slot)| asked_of(stage, now, (place, slot), &rank));
+    let asked = slots.map(|(place, slot)| asked_of(stage, now, (place, slot), speaker));
     let asked: Vec<Asked> = asked.collect();
     let plan = allocate(connection.path().budget_bps(), &asked);
     let watches = asked
@@ -128,14 +121,12 @@ fn asked_of(
     stage: &Stage,
     now: Instant,
     (place, slot): (usize, &Slot),
-    rank: &impl Fn(usize, ParticipantId) -> Rank,
+    speaker: Option<ParticipantId>,
 ) -> Asked {
-    let publisher = slot.feed.and_then(|feed| stage.get(feed.publisher));
-    let line = slot.feed.zip(publisher);
-    let line = line.and_then(|(feed, publisher)| publisher.uplink.line(feed.line));
+    let line = slot.feed.and_then(|feed| stage.line(feed.from()));
     let line = line.filter(|line| line.flowing);
-    let rank = publisher.map(|publisher| rank(place, publisher.participant));
-    let rank = rank.unwrap_or_default();
+    let shown = slot.feed.and_then(|feed| stage.owner(feed.publisher));
+    let shown = shown.map(|(_, participant)| participant);
     let has = match (slot.share.is_paused(), slot.selector.current()) {
         (true, _) => Allotted::Paused,
         (false, Some(index)) => Allotted::Layer {
@@ -148,9 +139,9 @@ fn asked_of(
         slot: place,
         kind: slot.kind,
         max_height: slot.max_height,
-        priority: rank.priority,
+        priority: slot.priority,
         is_screen: line.is_some_and(|line| line.source == Source::Screen),
-        is_speaker: rank.is_speaker,
+        is_speaker: shown.is_some() && shown == speaker,
         layers: line.map_or([None; MAX_OFFERS], |line| offers(line, slot, now)),
         has,
     }

@@ -1,12 +1,15 @@
-//! The connections of a shard, and one step of one of them: the place where a broken invariant
+//! The connections of a shard and the mirrors of others, and one step of one of them: the place where a broken invariant
 //! is caught, counted, and costs that connection only.
 
-use std::collections::VecDeque;
+mod elsewhere;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use sfu_protocol::ids::{ParticipantId, RoomId};
+use sfu_protocol::link::shards::ShardFrame;
 use sfu_protocol::media::Kind;
 use str0m::IceCreds;
 use str0m::config::DtlsCert;
@@ -17,6 +20,7 @@ use crate::connection::{Connection, ConnectionEvent, Extensions, Setup, Step};
 use crate::deadlines::{Deadlines, Wake};
 use crate::demux::{Demux, Route, write_ufrag};
 use crate::io::{ConnectionId, Departures};
+use crate::mirror::Mirror;
 use crate::report::{DropReason, Report};
 use crate::stream::Advertise;
 
@@ -47,6 +51,12 @@ pub(crate) struct Stage {
     pub(crate) events: VecDeque<(ConnectionId, ConnectionEvent)>,
     pub(crate) report: Report,
     scratch: Vec<u8>,
+    /// Publishers on other shards of whom somebody here receives something.
+    mirrors: BTreeMap<ConnectionId, Mirror>,
+    /// Shards that can be reached.
+    reached: BTreeSet<u16>,
+    /// What they are to be told.
+    frames: VecDeque<(u16, ShardFrame)>,
 }
 
 impl Stage {
@@ -68,6 +78,9 @@ impl Stage {
             events: VecDeque::new(),
             report: Report::default(),
             scratch: Vec::new(),
+            mirrors: BTreeMap::new(),
+            reached: BTreeSet::new(),
+            frames: VecDeque::new(),
         }
     }
 
@@ -129,7 +142,11 @@ impl Stage {
             None => return None,
         };
         let generation = self.places[usize::from(place)].generation;
-        let id = ConnectionId { place, generation };
+        let id = ConnectionId {
+            shard: self.shard,
+            place,
+            generation,
+        };
         let setup = Setup {
             id,
             room,
@@ -153,7 +170,7 @@ impl Stage {
         chance: &mut dyn FnMut() -> u64,
     ) -> IceCreds {
         IceCreds {
-            ufrag: write_ufrag(self.shard, id, chance() as u32),
+            ufrag: write_ufrag(id, chance() as u32),
             pass: format!("{:016x}{:016x}", chance(), chance()),
         }
     }

@@ -14,7 +14,7 @@ use crate::media::keyframe::{Asked, Mover};
 use crate::media::packet::{MAX_LAYERS, Packet};
 use crate::media::select::choose;
 use crate::stage::Stage;
-use crate::{share, wanted};
+use crate::{share, span, wanted};
 
 /// Chooses the layer of every receiver and tape of a line again.
 pub(crate) fn choose_again(
@@ -29,10 +29,7 @@ pub(crate) fn choose_again(
         next += 1;
         aim(stage, now, out, to, Mover::Node);
     }
-    let Some(line) = stage
-        .get_mut(from.0)
-        .and_then(|c| c.uplink.line_mut(from.1))
-    else {
+    let Some(line) = stage.line_mut(from) else {
         return;
     };
     let best = choose(&line.layers, u16::MAX).map(|best| line.layers.stream_of(best));
@@ -81,9 +78,7 @@ pub(crate) fn aim_within(
     if !reachable {
         return;
     }
-    let line = stage
-        .get(feed.publisher)
-        .and_then(|c| c.uplink.line(feed.line));
+    let line = stage.line(feed.from());
     let target = line.and_then(|line| choose(&line.layers, height?));
     let Some(slot) = stage
         .get_mut(to.connection)
@@ -148,10 +143,8 @@ pub(crate) fn put(
     let Some(feed) = feed else {
         return;
     };
-    if let Some(line) = stage
-        .get_mut(feed.publisher)
-        .and_then(|c| c.uplink.line_mut(feed.line))
-    {
+    let line = stage.line_mut(feed.from());
+    if let Some(line) = line.filter(|line| line.take == feed.take) {
         line.subscribers.push(to);
         aim(stage, now, out, to, mover);
     }
@@ -160,8 +153,7 @@ pub(crate) fn put(
 /// Takes a slot off the line that filled it.
 pub(crate) fn unsubscribe(stage: &mut Stage, now: Instant, to: Subscriber, feed: Feed) {
     wanted::changed(stage, now, feed.publisher);
-    let publisher = stage.get_mut(feed.publisher);
-    if let Some(line) = publisher.and_then(|c| c.uplink.line_mut(feed.line)) {
+    if let Some(line) = stage.line_mut(feed.from()) {
         line.subscribers.retain(|subscriber| *subscriber != to);
     }
 }
@@ -174,10 +166,7 @@ pub(crate) fn set_flowing(
     from: (ConnectionId, usize),
     flowing: bool,
 ) {
-    let Some(line) = stage
-        .get_mut(from.0)
-        .and_then(|c| c.uplink.line_mut(from.1))
-    else {
+    let Some(line) = stage.line_mut(from) else {
         return;
     };
     if line.flowing == flowing {
@@ -185,6 +174,9 @@ pub(crate) fn set_flowing(
     }
     line.flowing = flowing;
     line.layers.reset();
+    if let Some(mirrored) = &mut line.mirrored {
+        mirrored.is_shaped = false;
+    }
     for feed in &mut line.tapes {
         feed.selector.reset();
     }
@@ -206,6 +198,7 @@ pub(crate) fn set_flowing(
     } else {
         wanted::changed(stage, now, from.0);
     }
+    span::tell_shape(stage, now, from);
 }
 
 /// A receiver lost a picture in a slot.
@@ -228,26 +221,20 @@ pub(crate) fn want_keyframe(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
-    (publisher, index): (ConnectionId, usize),
+    from: (ConnectionId, usize),
     layer: u8,
 ) {
-    let line = stage
-        .get_mut(publisher)
-        .and_then(|c| c.uplink.line_mut(index));
+    let line = stage.line_mut(from);
     let Some(line) = line.filter(|line| line.source.kind() == Kind::Video) else {
         return;
     };
     let layer = line.layers.stream_of(layer);
     let asked = line.gates[usize::from(layer)].ask(now);
     match asked {
-        Asked::Send => {
-            stage.step(publisher, now, out, |c, step| {
-                c.request_keyframe(step, index, layer)
-            });
-        }
+        Asked::Send => span::ask(stage, now, out, from, layer),
         Asked::Held(at) => {
             stage.report.keyframe_requests_held += 1;
-            stage.deadlines.set_sooner(Wake::Keyframe(publisher), at);
+            stage.deadlines.set_sooner(Wake::Keyframe(from.0), at);
         }
         Asked::Joined => stage.report.keyframe_requests_held += 1,
     }
@@ -259,20 +246,16 @@ pub(crate) fn still_waiting(
     stage: &mut Stage,
     now: Instant,
     out: &mut Departures,
-    (publisher, index): (ConnectionId, usize),
+    from: (ConnectionId, usize),
     packet: &Packet,
 ) {
     let layer = packet.layer;
     if packet.entry_point {
-        return want_keyframe(stage, now, out, (publisher, index), layer);
+        return want_keyframe(stage, now, out, from, layer);
     }
-    let line = stage
-        .get_mut(publisher)
-        .and_then(|c| c.uplink.line_mut(index));
+    let line = stage.line_mut(from);
     if line.is_some_and(|line| line.gates[usize::from(layer)].still_waiting(now)) {
-        stage.step(publisher, now, out, |c, step| {
-            c.request_keyframe(step, index, layer)
-        });
+        span::ask(stage, now, out, from, layer);
     }
 }
 
@@ -283,12 +266,12 @@ pub(crate) fn release_keyframes(
     out: &mut Departures,
     publisher: ConnectionId,
 ) {
-    let Some(connection) = stage.get_mut(publisher) else {
+    let Some(uplink) = stage.uplink_mut(publisher) else {
         return;
     };
     let mut due = Vec::new();
     let mut later: Option<Instant> = None;
-    for (index, line) in connection.uplink.lines_mut() {
+    for (index, line) in uplink.lines_mut() {
         for layer in 0..MAX_LAYERS {
             if line.gates[layer].release(now) {
                 due.push((index, layer as u8));
@@ -300,9 +283,7 @@ pub(crate) fn release_keyframes(
         }
     }
     for (index, layer) in due {
-        stage.step(publisher, now, out, |c, step| {
-            c.request_keyframe(step, index, layer)
-        });
+        span::ask(stage, now, out, (publisher, index), layer);
     }
     if let Some(at) = later {
         stage.deadlines.set_sooner(Wake::Keyframe(publisher), at);
@@ -312,9 +293,9 @@ pub(crate) fn release_keyframes(
 /// The receivers of a line, one after the other.
 pub(crate) fn subscriber(
     stage: &Stage,
-    (publisher, index): (ConnectionId, usize),
+    from: (ConnectionId, usize),
     next: usize,
 ) -> Option<Subscriber> {
-    let line = stage.get(publisher)?.uplink.line(index)?;
+    let line = stage.line(from)?;
     line.subscribers.get(next).copied()
 }

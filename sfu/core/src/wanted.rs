@@ -9,6 +9,7 @@ use crate::connection::uplink::{Line, Subscriber};
 use crate::deadlines::Wake;
 use crate::io::ConnectionId;
 use crate::media::demand::{LayerSet, needed};
+use crate::span;
 use crate::stage::Stage;
 
 /// Somebody who receives from this publisher wants something else now, or nothing: it is weighed
@@ -44,7 +45,7 @@ pub(crate) fn weigh(
     let wanted: Vec<(usize, LayerSet)> = pictures
         .map(|(index, line)| (index, wanted_of(stage, line)))
         .collect();
-    let mut told = Vec::new();
+    let (mut told, mut switched) = (Vec::new(), Vec::new());
     let mut next_at: Option<Instant> = None;
     let Some(connection) = stage.get_mut(publisher) else {
         return Vec::new();
@@ -61,6 +62,7 @@ pub(crate) fn weigh(
         if line.demand.want(wanted, comes, now) {
             line.layers.switch(line.demand.on());
             told.push((line.source, line.wanted()));
+            switched.push(index);
         }
         next_at = next_at.into_iter().chain(line.demand.next_at()).min();
     }
@@ -69,6 +71,9 @@ pub(crate) fn weigh(
     }
     if let Some(at) = next_at {
         stage.deadlines.set_sooner(Wake::Layers(publisher), at);
+    }
+    for index in switched {
+        span::tell_shape(stage, now, (publisher, index));
     }
     told
 }
@@ -83,17 +88,28 @@ pub(crate) fn told(stage: &Stage, publisher: ConnectionId) -> Vec<(Source, Vec<S
     told.map(|(_, line)| (line.source, line.wanted())).collect()
 }
 
-/// What slots and tapes want of a line. Before anything has come of it nobody knows what that can
+/// What slots, tapes and other shards want of a line. Before anything has come of it nobody knows what that can
 /// be: everything.
 fn wanted_of(stage: &Stage, line: &Line) -> LayerSet {
     if line.codec.is_none() {
         let all = line.layers.all().fold(LayerSet::NONE, LayerSet::with);
         return line.layers.streams_of(all);
     }
+    of(stage, line).and(pulled(line))
+}
+
+/// What slots and tapes of this shard want of a line.
+pub(crate) fn of(stage: &Stage, line: &Line) -> LayerSet {
     let slots = line.subscribers.iter();
     let slots = slots.map(|to| wanted_in(stage, line, *to));
     let tapes = line.tapes.iter().map(|_| needed(&line.layers, u16::MAX));
     slots.chain(tapes).fold(LayerSet::NONE, LayerSet::and)
+}
+
+/// What other shards want of it.
+fn pulled(line: &Line) -> LayerSet {
+    let pulls = line.pulls.iter().map(|pull| pull.layers);
+    pulls.fold(LayerSet::NONE, LayerSet::and)
 }
 
 /// Whoever cannot be reached yet is about to be; who is lost is not.

@@ -11,6 +11,7 @@
 //! | [`grant`] | `api` signs, a node verifies: the right to enter a room |
 //! | [`control`] | `api` and a node: wishes, reports, room events |
 //! | [`link`] | a node and its link peers: tapes, events, acknowledgements |
+//! | [`link::shards`] | the shards of one room: transports, and media that is received on another |
 //! | [`recording`] | `api` and a recorder: commands and reports |
 //! | [`turn`] | `api` makes, a relay checks: short-lived TURN credentials |
 //!

@@ -5,6 +5,8 @@
 //! acknowledged it as durable ([`ToNode::Ack`]); a peer that comes back says where its tapes end
 //! ([`ToNode::Record`]) and gets the rest.
 
+pub mod shards;
+
 use std::sync::Arc;
 
 use crate::control::NodeEvent;

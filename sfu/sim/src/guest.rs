@@ -24,6 +24,7 @@ pub use caller::SILENCE;
 use caller::{Act, Caller};
 pub use invite::{CAMERA_BPS, FRAMES_PER_SECOND, Invite, LAYER_HEIGHTS};
 use returning::Healing;
+pub(crate) use returning::is_asked_for_another;
 pub use sight::{Sight, Sighting};
 
 /// How long a node waits for somebody whose WebSocket is lost.
@@ -280,7 +281,7 @@ impl Guest {
             match output {
                 Output::Signal(message) => departing.messages.extend(self.sendable(message)),
                 Output::Datagram { destination, bytes } => {
-                    assert_eq!(destination, node, "the node has one address");
+                    assert_eq!(destination.ip(), node.ip(), "the node has one address");
                     departing.datagrams.push(Datagram {
                         source: self.seen_as,
                         destination,

@@ -2,7 +2,7 @@
 
 use crate::chronicle::Chronicle;
 use crate::oracle::Bounds;
-use crate::world::World;
+use crate::world::{House, World};
 
 /// How many of the last events are told with a failure.
 const LAST_EVENTS: usize = 25;
@@ -21,6 +21,15 @@ impl Plan {
             name,
             seed,
             world: World::new(seed, bounds),
+        }
+    }
+
+    /// Begins a story with such a node.
+    pub fn tell_in(name: &'static str, seed: u64, bounds: Bounds, house: House) -> Self {
+        Plan {
+            name,
+            seed,
+            world: World::with_house(seed, bounds, house),
         }
     }
 

@@ -1,9 +1,10 @@
-//! One shard, its guests, a keeper and the network between them, on a virtual clock.
+//! A node, its guests, a keeper and the network between them, on a virtual clock.
 //!
 //! The clock has milliseconds. In each, everything that is due is done, again and again until
 //! nothing is; then the clock moves to the next thing that is due.
 
 mod cast;
+mod crossings;
 mod letters;
 mod node;
 mod rights;
@@ -31,7 +32,9 @@ use crate::keeper::Keeper;
 use crate::moment::first_moment;
 use crate::network::{Datagram, Network, Path};
 use crate::oracle::{Bounds, Violation};
+pub use crossings::Crossed;
 use letters::{Letter, Post};
+pub use node::House;
 use node::Node;
 use strangers::Strangers;
 pub use strangers::{MAX_OVERHEARD, MAX_TOLD};
@@ -83,12 +86,17 @@ pub struct World {
 impl World {
     /// An empty world.
     pub fn new(seed: u64, bounds: Bounds) -> Self {
+        Self::with_house(seed, bounds, House::default())
+    }
+
+    /// An empty world with such a node.
+    pub fn with_house(seed: u64, bounds: Bounds, house: House) -> Self {
         // Before the seed: what comes first in a process must not draw from it.
         let start = first_moment();
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         fastrand::seed(chance.next_u64());
         sfu_core::handshake::install(Some(|| fastrand::u64(..)));
-        let node = Node::begin(start, start, &mut chance);
+        let node = Node::begin(house, start, start, &mut chance);
         let network = Network::new(chance.next_u64());
         World {
             start,
@@ -139,6 +147,11 @@ impl World {
     /// What the shard counts.
     pub fn report(&self) -> Report {
         self.node.report()
+    }
+
+    /// What each shard counts.
+    pub fn reports(&self) -> Vec<Report> {
+        self.node.reports()
     }
 
     /// What the network did.
@@ -236,13 +249,8 @@ impl World {
             self.redial_at = None;
             self.redial();
         }
-        if self
-            .node
-            .deadline()
-            .is_some_and(|deadline| deadline.at <= self.now)
-        {
-            self.tell_shard(Input::Tick);
-        }
+        self.take_crossings();
+        self.tick_shards();
     }
 
     fn deliver(&mut self, datagram: Datagram) {
@@ -252,12 +260,13 @@ impl World {
             destination,
             bytes,
         } = datagram;
-        if destination == node_address() {
-            return self.tell_shard(Input::Datagram {
+        if let Some(shard) = self.shard_at(destination) {
+            let datagram = Input::Datagram {
                 source,
                 destination,
                 bytes: &bytes,
-            });
+            };
+            return self.tell_shard_at(shard, datagram);
         }
         let here = |guest: &Guest| guest.seen_as == destination && !guest.gone;
         if let Some(index) = self.guests.iter().position(here) {
@@ -323,6 +332,7 @@ impl World {
             .chain(self.post.next_arrival())
             .chain(guests)
             .chain(self.redial_at)
+            .chain(self.node.crossings.next_due())
             .chain(self.node.deadline().map(|deadline| deadline.at))
             .min()
     }
@@ -338,7 +348,7 @@ impl World {
     }
 }
 
-/// Where the node is.
+/// Where the node is: its first shard. Each further one has the next port.
 pub fn node_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 7_882))
 }

@@ -114,6 +114,51 @@ async fn two_participants_see_and_hear_each_other_and_the_counters_add_up() {
             .expect("the guest is here");
     }
     over.send_replace(true);
+    claim_they_met(guests).await;
+    house.node.stop().await;
+    claim_it_adds_up(&house);
+    assert_eq!(house.metric("colloquy_sfu_shard_packets_total"), 0.0);
+}
+
+#[tokio::test]
+async fn participants_on_two_shards_meet_and_each_packet_crosses_once() {
+    let house = House::open(|config| {
+        config.shards = 3;
+        config.participants_per_shard = 1;
+    })
+    .await;
+    let (over, is_over) = watch::channel(false);
+    let mut guests = [
+        enter(&house, 1, is_over.clone()),
+        enter(&house, 2, is_over.clone()),
+    ];
+    for guest in &mut guests {
+        let seen = Arc::clone(&guest.seen);
+        timeout(PATIENCE, guest.enough.wait_for(|enough| *enough))
+            .await
+            .unwrap_or_else(|_| panic!("too little arrived: {:?}", seen.lock()))
+            .expect("the guest is here");
+    }
+    over.send_replace(true);
+    claim_they_met(guests).await;
+    house.node.stop().await;
+    claim_it_adds_up(&house);
+    let metric = |name: &str, value| house.metric_with(&format!("colloquy_sfu_{name}"), value);
+    let (out, came) = (
+        metric("shard_packets_total", "out"),
+        metric("shard_packets_total", "in"),
+    );
+    assert!(out > 0.0 && came > 0.0, "{out} and {came}");
+    // What was on its way when both left is for nobody.
+    assert!(came <= out, "{came} of {out}");
+    assert!(
+        out <= metric("packets_accepted_total", ""),
+        "one copy: {out}"
+    );
+    assert_eq!(metric("shard_packets_lost_total", ""), 0.0);
+}
+
+async fn claim_they_met(guests: [Guest; 2]) {
     for (guest, other) in guests.into_iter().zip([2u128, 1]) {
         let report = guest.task.await.expect("no panic");
         let seen = guest.seen.lock().expect("not poisoned");
@@ -134,7 +179,9 @@ async fn two_participants_see_and_hear_each_other_and_the_counters_add_up() {
         let connected = report.connected_after.expect("it was connected");
         assert!(connected < Duration::from_secs(5), "{connected:?}");
     }
-    house.node.stop().await;
+}
+
+fn claim_it_adds_up(house: &House) {
     let metric = |name: &str| house.metric(&format!("colloquy_sfu_{name}"));
     assert!(metric("packets_in_total") > 0.0);
     assert!(metric("packets_forwarded_total") > 0.0);

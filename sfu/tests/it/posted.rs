@@ -30,7 +30,16 @@ async fn offer(door: &str) -> String {
 
 #[tokio::test]
 async fn what_is_published_by_one_request_is_watched_by_another_and_by_those_with_a_websocket() {
-    let house = House::open(|_| {}).await;
+    claim_watched(House::open(|_| {}).await).await;
+}
+
+#[tokio::test]
+async fn what_is_published_by_a_request_to_one_shard_is_watched_on_another() {
+    let house = House::open(|config| config.participants_per_shard = 1).await;
+    claim_watched(house).await;
+}
+
+async fn claim_watched(house: House) {
     let mut ben = house.joined(room(1), 2).await;
     let mut ann = Poster::publishing(&[Source::Camera, Source::Microphone]).await;
     let session = ann.enter(&house, &path("whip"), &good(&house, 1)).await;

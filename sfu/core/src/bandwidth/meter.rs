@@ -114,6 +114,13 @@ impl Rates {
         }
     }
 
+    /// What another shard measured of a layer, which may not flow here.
+    pub(crate) fn tell(&mut self, layer: usize, bps: Option<u64>) {
+        if let Some(rate) = self.layers.get_mut(layer) {
+            rate.known = bps.or(rate.known);
+        }
+    }
+
     /// What a layer brings up to a temporal layer, while it flows.
     pub(crate) fn thinned_bps(&self, layer: u8, temporal_id: u8, now: Instant) -> Option<u64> {
         let layer = usize::from(layer);

@@ -27,6 +27,8 @@ pub(crate) const DEFAULT_MAX_HEIGHT: u16 = 720;
 pub(crate) struct Feed {
     pub(crate) publisher: ConnectionId,
     pub(crate) line: usize,
+    /// Which of the lines that had this place.
+    pub(crate) take: u32,
     /// Stamped into every packet (RFC 3550, section 5.1).
     pub(crate) csrc: u32,
 }
@@ -79,6 +81,8 @@ pub(crate) struct Slot {
     pub(crate) selector: Selector,
     /// As its client asked.
     pub(crate) max_height: u16,
+    /// As its client says it matters; higher is more.
+    pub(crate) priority: u8,
     pub(crate) share: Share,
     pub(crate) credit: KeyframeCredit,
     timeline: Timeline,
@@ -133,6 +137,13 @@ pub(crate) enum Offered {
     NeedsKeyframe,
 }
 
+impl Feed {
+    /// Where it comes from.
+    pub(crate) fn from(&self) -> (ConnectionId, usize) {
+        (self.publisher, self.line)
+    }
+}
+
 impl Slot {
     pub(crate) fn new(id: SlotId, kind: Kind, mid: Mid, streams: Streams, chance: u64) -> Self {
         let clock_rate_hz = match kind {
@@ -149,6 +160,7 @@ impl Slot {
             feed: None,
             selector: Selector::default(),
             max_height: DEFAULT_MAX_HEIGHT,
+            priority: 0,
             share: Share::default(),
             credit: KeyframeCredit::default(),
             timeline: Timeline::new(clock_rate_hz, chance),
@@ -370,10 +382,12 @@ mod tests {
         }];
         slot.put(Some(Feed {
             publisher: ConnectionId {
+                shard: 0,
                 place: 1,
                 generation: 0,
             },
             line: 0,
+            take: 1,
             csrc: 9,
         }));
         let offer = |slot: &mut Slot, layer, seq, now| {

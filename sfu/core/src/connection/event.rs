@@ -116,6 +116,7 @@ mod tests {
             let mut told = VecDeque::new();
             for &(place, slot) in came {
                 let id = ConnectionId {
+                    shard: 0,
                     place,
                     generation: 0,
                 };

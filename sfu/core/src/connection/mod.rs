@@ -255,6 +255,11 @@ impl Connection {
         self.fingerprint.as_deref().filter(|_| secured)
     }
 
+    /// The client's certificate, as its first offer named it.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
     /// Whether an offer was ever answered.
     pub(crate) fn was_negotiated(&self) -> bool {
         self.fingerprint.is_some()

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use sfu_protocol::ids::{RecordingId, TapeId};
+use sfu_protocol::link::shards::ShardPacket;
 use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_rtp::dependency;
 use str0m::format::{CodecConfig, CodecSpec};
@@ -15,13 +16,14 @@ use super::recover::Redundant;
 use crate::bandwidth::meter::Rates;
 use crate::io::ConnectionId;
 use crate::media::anchor::{Anchor, Arrived};
-use crate::media::demand::Demand;
+use crate::media::demand::{Demand, LayerSet};
 use crate::media::keyframe::KeyframeGate;
 use crate::media::layer::{self, Layers};
 use crate::media::packet::{Format, MAX_LAYERS, Packet};
 use crate::media::policer::{MAX_PAYLOAD_BYTES, Policer};
 use crate::media::red;
 use crate::media::select::StreamSelector;
+use crate::mirror::Mirrored;
 use crate::report::DropReason;
 
 /// A slot that shows a line.
@@ -48,6 +50,14 @@ pub(crate) struct SenderReport {
     pub(crate) timestamp: u32,
 }
 
+/// Another shard that receives a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pull {
+    pub(crate) shard: u16,
+    /// Which layers somebody there receives.
+    pub(crate) layers: LayerSet,
+}
+
 /// One published m-line.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -56,6 +66,8 @@ pub(crate) struct Line {
     /// As packets have it.
     name: String,
     pub(crate) source: Source,
+    /// Which one it is of those that had its place.
+    pub(crate) take: u32,
     rids: Vec<String>,
     /// Whether packets are passed on: the track is live, neither muted nor off.
     pub(crate) flowing: bool,
@@ -78,11 +90,18 @@ pub(crate) struct Line {
     pub(crate) tapes: Vec<TapeFeed>,
     /// Its room is being recorded and has no tape left for it.
     pub(crate) unrecorded: bool,
+    /// At most one of each shard.
+    pub(crate) pulls: Vec<Pull>,
+    /// When those shards were last told how it is.
+    pub(crate) shaped_at: Option<Instant>,
+    /// Set where it is a mirror of another shard's.
+    pub(crate) mirrored: Option<Mirrored>,
 }
 
 impl Line {
-    fn new(plan: &PlannedLine) -> Self {
+    fn new(plan: &PlannedLine, take: u32) -> Self {
         Line {
+            take,
             mid: Mid::from(plan.mid.as_str()),
             name: plan.mid.clone(),
             source: plan.source,
@@ -102,6 +121,22 @@ impl Line {
             subscribers: Vec::new(),
             tapes: Vec::new(),
             unrecorded: false,
+            pulls: Vec::new(),
+            shaped_at: None,
+            mirrored: None,
+        }
+    }
+
+    /// A line of a connection on another shard.
+    pub(crate) fn mirror(source: Source, take: u32) -> Self {
+        let plan = PlannedLine {
+            mid: String::new(),
+            source,
+            rids: Vec::new(),
+        };
+        Line {
+            mirrored: Some(Mirrored::default()),
+            ..Line::new(&plan, take)
         }
     }
 
@@ -122,6 +157,32 @@ impl Line {
     /// A sender report's timestamp as the layer's packets have theirs.
     pub(crate) fn anchored(&self, layer: u8, timestamp: u32) -> u32 {
         self.anchors[usize::from(layer)].timestamp(timestamp)
+    }
+
+    /// A packet that another shard passed on, read as it was there.
+    pub(crate) fn read_mirrored(&mut self, arrived: Instant, came: ShardPacket) -> Option<Packet> {
+        let stream = self.described.get_mut(usize::from(came.layer))?;
+        let described = came.dependency.as_deref();
+        let described = described.and_then(|value| layer::described(stream, value, came.late));
+        let reading = described.unwrap_or_else(|| layer::read(came.codec, &came.payload));
+        Some(Packet {
+            layer: came.layer,
+            format: Format {
+                codec: came.codec,
+                profile: came.profile,
+            },
+            seq: came.seq,
+            timestamp: came.timestamp,
+            marker: came.marker,
+            arrived,
+            late: came.late,
+            entry_point: reading.entry_point,
+            simulcast: self.layers.is_simulcast(),
+            piece: reading.piece,
+            audio_level: came.audio_level,
+            orientation: came.orientation,
+            payload: came.payload,
+        })
     }
 
     fn layer_of(&self, rid: Option<&[u8]>) -> Option<u8> {
@@ -145,6 +206,8 @@ pub(crate) struct Uplink {
     formats: Vec<(u8, Format)>,
     /// How the client may send sound twice.
     redundant: Option<Redundant>,
+    /// How many lines there ever were.
+    takes: u32,
 }
 
 impl Uplink {
@@ -198,7 +261,8 @@ impl Uplink {
         }
         for planned in plan {
             if self.index_of(planned.source).is_none() {
-                let line = Some(Line::new(planned));
+                self.takes += 1;
+                let line = Some(Line::new(planned, self.takes));
                 match self.lines.iter_mut().find(|place| place.is_none()) {
                     Some(place) => *place = line,
                     None => self.lines.push(line),
@@ -206,6 +270,14 @@ impl Uplink {
             }
         }
         ended
+    }
+
+    /// Puts a line, or none, into a place; answers the one that was there.
+    pub(crate) fn replace(&mut self, index: usize, line: Option<Line>) -> Option<Line> {
+        if self.lines.len() <= index {
+            self.lines.resize_with(index + 1, || None);
+        }
+        std::mem::replace(&mut self.lines[index], line)
     }
 
     /// The m-lines, with their places.

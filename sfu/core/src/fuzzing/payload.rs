@@ -75,10 +75,12 @@ impl Track {
         }];
         slot.put(Some(Feed {
             publisher: ConnectionId {
+                shard: 0,
                 place: 1,
                 generation: 0,
             },
             line: 0,
+            take: 1,
             csrc: 9,
         }));
         slot.selector.aim(Some(0));

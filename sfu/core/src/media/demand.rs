@@ -47,6 +47,16 @@ impl LayerSet {
         LayerSet(self.0 | other.0)
     }
 
+    /// As one bit each, the lowest the smallest.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Of bits that another shard sent.
+    pub(crate) fn of_bits(bits: u8) -> Self {
+        LayerSet(bits & LayerSet::first(MAX_LAYERS).0)
+    }
+
     pub(crate) fn has(self, layer: u8) -> bool {
         self.0 & 1 << layer != 0
     }

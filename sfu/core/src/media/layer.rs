@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sfu_protocol::link::shards::LayerShape;
 use sfu_protocol::media::Codec;
 use sfu_rtp::dependency::Stream;
 
@@ -276,6 +277,32 @@ impl Layers {
         for (state, layer) in self.states[..self.count].iter_mut().zip(0..) {
             state.off = !on.has(if is_simulcast { layer } else { 0 });
             state.live &= !state.off;
+        }
+    }
+
+    /// The same layers as another shard is told of them, without what they bring.
+    pub(crate) fn shape(&self) -> impl Iterator<Item = LayerShape> + '_ {
+        let states = self.states[..self.count].iter();
+        states.map(|state| LayerShape {
+            live: state.live,
+            off: state.off,
+            height: state.height,
+            bps: None,
+        })
+    }
+
+    /// Takes over how the layers are on the shard of their publisher.
+    pub(crate) fn take_over(&mut self, is_simulcast: bool, shape: &[LayerShape]) {
+        self.is_simulcast = is_simulcast;
+        self.count = shape.len().clamp(1, MAX_LAYERS);
+        self.states = Default::default();
+        for (state, shape) in self.states.iter_mut().zip(shape) {
+            *state = LayerState {
+                last_at: None,
+                live: shape.live,
+                height: shape.height,
+                off: shape.off,
+            };
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod removed;
 mod seat;
 mod slots;
 mod speakers;
+mod spread;
 mod tracks;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use presence::Bye;
 pub(crate) use seat::Allowance;
 use seat::{Budget, Seat};
 use slots::{Candidate, Ranking, View, Wish};
+pub(crate) use speakers::Levels;
 use speakers::Speakers;
 
 /// How long a room without anybody stays, so that a reload by the only participant is no end.
@@ -65,6 +67,8 @@ pub(crate) struct Effects {
     pub(crate) removed: Vec<(ParticipantId, u64)>,
     /// Transports that are over.
     pub(crate) dropped: Vec<ConnectionId>,
+    /// Who speaks, when that changed.
+    pub(crate) speaking: Option<Vec<ParticipantId>>,
 }
 
 /// Why a wish was not carried out.
@@ -129,6 +133,7 @@ impl Room {
     pub(crate) fn set_connection(&mut self, participant: ParticipantId, connection: ConnectionId) {
         if let Some(seat) = self.seats.get_mut(&participant) {
             seat.connection = Some(connection);
+            seat.at = Some(connection.shard);
             seat.spent = None;
         }
     }
@@ -257,6 +262,7 @@ impl Room {
         effects.events.push(RoomEvent::Speaking {
             participants: participants.clone(),
         });
+        effects.speaking = Some(participants.clone());
         self.tell_all(&NodeMessage::Speaking { participants }, effects);
         self.place_all(effects);
     }

@@ -316,6 +316,7 @@ impl Room {
             return;
         }
         seat.connection = None;
+        seat.at = None;
         if seat.with_transport {
             let (reason, bye) = match bound_to {
                 // Whoever was connected has said goodbye.

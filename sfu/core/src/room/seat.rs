@@ -124,8 +124,6 @@ pub(crate) struct SeatSlot {
     pub(crate) id: SlotId,
     pub(crate) kind: Kind,
     pub(crate) show: Show,
-    /// As its client says it matters; higher is more.
-    pub(crate) priority: u8,
     pub(crate) content: Option<TrackId>,
 }
 
@@ -142,6 +140,8 @@ pub(crate) struct Seat {
     /// Joining order.
     pub(crate) order: u64,
     pub(crate) connection: Option<ConnectionId>,
+    /// The shard of its transport, once one was chosen.
+    pub(crate) at: Option<u16>,
     /// The certificate of the peer connection whose transport has ended: it cannot have another.
     pub(crate) spent: Option<String>,
     pub(crate) mailbox: Mailbox,
@@ -176,6 +176,7 @@ impl Seat {
             granted_at_s: grant.iat,
             order,
             connection: None,
+            at: None,
             spent: None,
             mailbox: Mailbox::default(),
             lost_since: None,

@@ -30,6 +30,40 @@ const LOUDER_DB: f32 = 6.0;
 /// Speakers that are named. More at once is noise, and every name is a message to all.
 const MAX_SPEAKERS: usize = 5;
 
+/// Voices of which a shard tells the home of their room at once: more than are named, so that the
+/// loudest of the room are among them.
+const MAX_LEVELS: usize = 2 * MAX_SPEAKERS;
+
+/// How loud voices are whose room is on another shard, until that is told.
+#[derive(Debug, Default)]
+pub(crate) struct Levels(BTreeMap<ParticipantId, (i64, i64)>);
+
+impl Levels {
+    /// Notes the level of one packet.
+    pub(crate) fn note(&mut self, who: ParticipantId, level_dbov: i8) {
+        let (sum, packets) = self.0.entry(who).or_default();
+        *sum += i64::from(level_dbov.clamp(-127, 0));
+        *packets += 1;
+    }
+
+    /// Somebody left.
+    pub(crate) fn forget(&mut self, who: ParticipantId) {
+        self.0.remove(&who);
+    }
+
+    /// The loudest since the last time, the loudest first. What is quiet counts as silence.
+    pub(crate) fn take(&mut self) -> Vec<(ParticipantId, i8)> {
+        let voices = std::mem::take(&mut self.0).into_iter();
+        let means = voices.map(|(who, (sum, packets))| (who, (sum / packets) as i8));
+        let mut loud: Vec<_> = means
+            .filter(|(_, level)| f32::from(*level) >= QUIET_DBOV)
+            .collect();
+        loud.sort_by_key(|(_, level)| std::cmp::Reverse(*level));
+        loud.truncate(MAX_LEVELS);
+        loud
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Voice {
     sum: f32,
@@ -267,6 +301,23 @@ mod tests {
         let named: Vec<u128> = speakers.named.iter().map(|who| who.0.as_u128()).collect();
         assert_eq!(order[..MAX_SPEAKERS], named);
         assert!(!named.contains(&1) && !named.contains(&2), "{named:?}");
+    }
+
+    #[test]
+    fn of_the_voices_elsewhere_the_loudest_are_told_and_the_quiet_are_silence() {
+        let mut levels = Levels::default();
+        for n in 0..20u8 {
+            levels.note(who(n.into()), -20 - n as i8);
+            levels.note(who(n.into()), -22 - n as i8);
+        }
+        levels.note(who(99), -90);
+        let told = levels.take();
+        assert_eq!(told.len(), MAX_LEVELS);
+        assert_eq!(told[0], (who(0), -21));
+        assert!(told.is_sorted_by_key(|(_, level)| std::cmp::Reverse(*level)));
+        assert_eq!(levels.take(), []);
+        levels.note(who(1), -90);
+        assert_eq!(levels.take(), []);
     }
 
     #[test]

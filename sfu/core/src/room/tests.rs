@@ -3,6 +3,7 @@ use super::*;
 use crate::io::SignalId;
 use sfu_protocol::grant::{GRANT_AUDIENCE, Grant, Rights};
 use sfu_protocol::ids::{NodeId, OrganisationId};
+use sfu_protocol::link::shards::SlotWish;
 use sfu_protocol::media::{Codec, Kind, MediaTime, Source};
 use sfu_protocol::signal::{Role, Show, SlotId, Want};
 use uuid::Uuid;
@@ -63,6 +64,7 @@ impl Scene {
         self.room.arrive(arrival, &mut effects);
         let place = n as u16;
         let connection = ConnectionId {
+            shard: 0,
             place,
             generation: 0,
         };
@@ -165,7 +167,11 @@ fn a_wish_for_a_slot_that_is_not_there_changes_nothing() {
     assert_eq!(effects.placements, []);
     assert_eq!(
         scene.room.want(who(1), &[want("0")], &mut effects),
-        Ok(vec![(0, 90)])
+        Ok(vec![SlotWish {
+            slot: 0,
+            max_height: 90,
+            priority: 0,
+        }])
     );
     assert_eq!(effects.placements[0].track, None);
     assert_eq!(effects.mover, Mover::Receiver, "it is charged for");

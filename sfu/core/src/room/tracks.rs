@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use sfu_protocol::control::RoomEvent;
 use sfu_protocol::ids::{ParticipantId, TrackId};
+use sfu_protocol::link::shards::SlotWish;
 use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::signal::{NodeMessage, RefusedCode, Show, SlotId, TrackState, Want};
 
@@ -256,7 +257,6 @@ impl Room {
                 id: slot,
                 kind,
                 show: Show::Auto,
-                priority: 0,
                 content: None,
             }));
         }
@@ -264,13 +264,13 @@ impl Room {
         self.place(id, effects);
     }
 
-    /// What a client wants to see. Answers the places of the slots with their heights.
+    /// What a client wants to see. Answers how it wants the slots to be served.
     pub(crate) fn want(
         &mut self,
         id: ParticipantId,
         wants: &[Want],
         effects: &mut Effects,
-    ) -> Result<Vec<(usize, u16)>, Refusal> {
+    ) -> Result<Vec<SlotWish>, Refusal> {
         let seat = self.seats.get_mut(&id).ok_or(NOT_HERE)?;
         let find = |slots: &[Option<SeatSlot>], wanted: &SlotId| {
             slots
@@ -282,16 +282,19 @@ impl Room {
             .map(|want| find(&seat.slots, &want.slot))
             .collect();
         let places = places.ok_or(Refusal::new(RefusedCode::NotFound, "there is no such slot"))?;
-        let mut heights = Vec::with_capacity(places.len());
+        let mut wishes = Vec::with_capacity(places.len());
         for (place, want) in places.into_iter().zip(wants) {
             if let Some(slot) = seat.slots[place].as_mut() {
                 slot.show = want.show;
-                slot.priority = want.priority;
             }
-            heights.push((place, want.max_height));
+            wishes.push(SlotWish {
+                slot: place as u16,
+                max_height: want.max_height,
+                priority: want.priority,
+            });
         }
         effects.mover = Mover::Receiver;
         self.place(id, effects);
-        Ok(heights)
+        Ok(wishes)
     }
 }

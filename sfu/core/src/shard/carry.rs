@@ -4,17 +4,16 @@ use std::time::Instant;
 
 use sfu_protocol::control::RoomEvent;
 use sfu_protocol::ids::{RecordingId, RoomId, TrackId};
+use sfu_protocol::link::shards::ShardFrame;
 use sfu_protocol::link::{EndReason, TapeBody, TapeEntry};
 
 use super::Shard;
-use crate::connection::downlink::Feed;
-use crate::connection::uplink::{Line, Subscriber, TapeFeed};
+use crate::connection::uplink::{Subscriber, TapeFeed};
 use crate::deadlines::Wake;
 use crate::io::{ConnectionId, Departures, Output};
-use crate::media::keyframe::Mover;
 use crate::media::select::StreamSelector;
-use crate::room::{Effects, Placement};
-use crate::{subscribe, wanted};
+use crate::room::Effects;
+use crate::{span, subscribe, wanted};
 
 impl Shard {
     pub(super) fn carry_out(
@@ -44,8 +43,9 @@ impl Shard {
         for (track, flows) in effects.flows {
             self.set_flowing(now, out, room, track, flows);
         }
-        for placement in effects.placements {
-            self.put(now, out, room, placement, effects.mover);
+        self.put_all(now, out, room, effects.placements, effects.mover);
+        if let Some(speaking) = effects.speaking {
+            self.tell_speaking(room, &speaking);
         }
         self.after_room(now, room);
     }
@@ -93,66 +93,10 @@ impl Shard {
     }
 
     /// The line that publishes a track.
-    fn line_of(&self, room: RoomId, track: TrackId) -> Option<(ConnectionId, usize)> {
+    pub(super) fn line_of(&self, room: RoomId, track: TrackId) -> Option<(ConnectionId, usize)> {
         let connection = self.rooms.get(&room)?.seat(track.participant)?.connection?;
-        let line = self.stage.get(connection)?.uplink.index_of(track.source)?;
+        let line = self.stage.uplink(connection)?.index_of(track.source)?;
         Some((connection, line))
-    }
-
-    /// What fills a slot that shows a track.
-    fn feed_of(&self, room: RoomId, track: TrackId) -> Option<Feed> {
-        let (publisher, line) = self.line_of(room, track)?;
-        let seat = self.rooms.get(&room)?.seat(track.participant)?;
-        let csrc = seat.tracks.get(&track.source)?.csrc;
-        Some(Feed {
-            publisher,
-            line,
-            csrc,
-        })
-    }
-
-    fn put(
-        &mut self,
-        now: Instant,
-        out: &mut Departures,
-        room: RoomId,
-        placement: Placement,
-        mover: Mover,
-    ) {
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(placement.participant));
-        let Some(connection) = seat.and_then(|seat| seat.connection) else {
-            return;
-        };
-        let slot = placement.slot;
-        let to = Subscriber { connection, slot };
-        let feed = placement.track.and_then(|track| self.feed_of(room, track));
-        subscribe::put(&mut self.stage, now, out, to, feed, mover);
-    }
-
-    /// Fills the slots of an ended line with what they show now, wherever that comes from.
-    pub(super) fn put_again(
-        &mut self,
-        now: Instant,
-        out: &mut Departures,
-        room: RoomId,
-        line: &Line,
-    ) {
-        for to in &line.subscribers {
-            let Some(connection) = self.stage.get(to.connection) else {
-                continue;
-            };
-            let seat = self
-                .rooms
-                .get(&room)
-                .and_then(|room| room.seat(connection.participant));
-            let shown = seat.and_then(|seat| seat.slots.get(to.slot)?.as_ref()?.content);
-            let feed = shown.and_then(|track| self.feed_of(room, track));
-            subscribe::put(&mut self.stage, now, out, *to, None, Mover::Node);
-            subscribe::put(&mut self.stage, now, out, *to, feed, Mover::Node);
-        }
     }
 
     fn set_flowing(
@@ -166,8 +110,13 @@ impl Shard {
         let Some(from) = self.line_of(room, track) else {
             return;
         };
-        let line = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1));
+        let line = self.stage.line(from);
         let changed = line.is_some_and(|line| line.flowing != flows);
+        if let (true, Some(line), false) = (changed, line, self.stage.is_here(from.0)) {
+            let line = span::id_of(from, line);
+            let frame = ShardFrame::Flow { line, flows };
+            self.stage.tell_shard(from.0.shard, frame);
+        }
         subscribe::set_flowing(&mut self.stage, now, out, from, flows);
         let seat = self
             .rooms
@@ -187,11 +136,7 @@ impl Shard {
         if self.keeps_tapes(from) {
             return self.write_muted(now, from, true);
         }
-        let Some(line) = self
-            .stage
-            .get_mut(from.0)
-            .and_then(|c| c.uplink.line_mut(from.1))
-        else {
+        let Some(line) = self.stage.line_mut(from) else {
             return;
         };
         line.codec = None;
@@ -201,7 +146,7 @@ impl Shard {
 
     /// Whether a line's tapes are the last that its track gets for now.
     fn keeps_tapes(&self, from: (ConnectionId, usize)) -> bool {
-        let line = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1));
+        let line = self.stage.line(from);
         let track = self.track_of(from).map(|(_, track)| track);
         line.zip(track).is_some_and(|(line, track)| {
             line.tapes
@@ -219,7 +164,7 @@ impl Shard {
     }
 
     fn write_muted(&mut self, now: Instant, from: (ConnectionId, usize), muted: bool) {
-        let Some(line) = self.stage.get(from.0).and_then(|c| c.uplink.line(from.1)) else {
+        let Some(line) = self.stage.line(from) else {
             return;
         };
         for feed in &line.tapes {
@@ -234,6 +179,12 @@ impl Shard {
 
     /// Ends a transport: its tracks leave every slot and tape, its slots leave every track.
     pub(super) fn end_connection(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
+        if !self.stage.is_here(id) {
+            let connection = id;
+            let frame = ShardFrame::Close { connection };
+            self.stage.tell_shard(id.shard, frame);
+            return self.forget_publisher(now, id);
+        }
         self.stage
             .step(id, now, out, |connection, step| connection.close(step));
         let Some(mut connection) = self.stage.remove(id) else {
@@ -251,15 +202,7 @@ impl Shard {
         }
         for (_, line) in connection.uplink.lines_mut() {
             self.close_tapes(now, &line.tapes);
-            for to in &line.subscribers {
-                if let Some(slot) = self
-                    .stage
-                    .get_mut(to.connection)
-                    .and_then(|c| c.slot_mut(to.slot))
-                {
-                    slot.put(None);
-                }
-            }
+            span::unfeed(&mut self.stage, Some(line));
         }
     }
 
@@ -281,11 +224,7 @@ impl Shard {
             .get(&room)
             .and_then(|room| room.seat(track.participant));
         let name = seat.map(|seat| seat.name.clone()).unwrap_or_default();
-        let Some(line) = self
-            .stage
-            .get_mut(from.0)
-            .and_then(|c| c.uplink.line_mut(from.1))
-        else {
+        let Some(line) = self.stage.line_mut(from) else {
             return;
         };
         let Some(codec) = line.codec else {
@@ -310,11 +249,7 @@ impl Shard {
             codec,
             selector: StreamSelector::default(),
         });
-        if let Some(line) = self
-            .stage
-            .get_mut(from.0)
-            .and_then(|c| c.uplink.line_mut(from.1))
-        {
+        if let Some(line) = self.stage.line_mut(from) {
             if feed.is_none() && !line.unrecorded {
                 tracing::error!(%recording, %track, "no tape is left: this track is not recorded");
             }
@@ -342,10 +277,10 @@ impl Shard {
             return;
         };
         for id in self.connections_of(room) {
-            let Some(connection) = self.stage.get_mut(id) else {
+            let Some(uplink) = self.stage.uplink_mut(id) else {
                 continue;
             };
-            let lines = connection.uplink.lines_mut().filter_map(|(index, line)| {
+            let lines = uplink.lines_mut().filter_map(|(index, line)| {
                 let mut feeds = line.tapes.iter();
                 let feed = feeds.find(|feed| feed.recording == recording)?;
                 Some((index, feed.selector.wanted()?))
@@ -371,10 +306,10 @@ impl Shard {
         self.tapes.end(recording, self.clock.at(now), reason);
         let publishers = self.connections_of(id);
         for publisher in publishers {
-            let Some(connection) = self.stage.get_mut(publisher) else {
+            let Some(uplink) = self.stage.uplink_mut(publisher) else {
                 continue;
             };
-            for (_, line) in connection.uplink.lines_mut() {
+            for (_, line) in uplink.lines_mut() {
                 line.tapes.retain(|feed| feed.recording != recording);
                 line.unrecorded = false;
             }

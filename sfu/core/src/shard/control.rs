@@ -185,11 +185,12 @@ impl Shard {
 
     fn record_everyone(&mut self, now: Instant, out: &mut Departures, room: RoomId) {
         for id in self.connections_of(room) {
-            let Some(connection) = self.stage.get_mut(id) else {
+            let (Some((_, participant)), Some(uplink)) =
+                (self.stage.owner(id), self.stage.uplink(id))
+            else {
                 continue;
             };
-            let participant = connection.participant;
-            let lines = connection.uplink.lines_mut();
+            let lines = uplink.lines();
             let lines: Vec<_> = lines.map(|(index, line)| (index, line.source)).collect();
             for (index, source) in lines {
                 let track = TrackId {

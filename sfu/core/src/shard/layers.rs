@@ -1,23 +1,23 @@
-//! Tells publishers which of their layers anybody receives.
+//! Tells publishers which of their layers anybody receives, and other shards which we do.
 
 use std::time::Instant;
 
+use sfu_protocol::link::shards::{News, ShardFrame};
 use sfu_protocol::media::Source;
-use sfu_protocol::signal::NodeMessage;
 
 use super::Shard;
 use super::signal::Sayer;
 use crate::io::{ConnectionId, Departures};
-use crate::wanted;
+use crate::{span, wanted};
 
 impl Shard {
     /// What is wanted of a publisher may have changed.
     pub(super) fn weigh_layers(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
-        let Some(publisher) = self.stage.get(id).map(|c| (c.room, c.participant)) else {
-            return;
-        };
+        if !self.stage.is_here(id) {
+            return span::pull(&mut self.stage, now, id);
+        }
         let told = wanted::weigh(&mut self.stage, now, id);
-        self.tell_layers(now, publisher, told, out);
+        self.tell_layers(now, out, id, told);
     }
 
     /// Tells a publisher that came back again, for it may have missed more than is kept.
@@ -25,24 +25,28 @@ impl Shard {
         let (room, participant) = publisher;
         let room = self.rooms.get(&room);
         let seat = room.and_then(|room| room.seat(participant));
-        let Some(id) = seat.and_then(|seat| seat.connection) else {
+        let Some(connection) = seat.and_then(|seat| seat.connection) else {
             return;
         };
-        let told = wanted::told(&self.stage, id);
-        self.tell_layers(now, publisher, told, out);
+        if self.stage.is_here(connection) {
+            return self.repeat_layers_of(now, out, connection);
+        }
+        let frame = ShardFrame::Repeat { connection };
+        self.stage.tell_shard(connection.shard, frame);
     }
 
-    fn tell_layers(
+    pub(super) fn tell_layers(
         &mut self,
         now: Instant,
-        (room, participant): Sayer,
-        told: Vec<(Source, Vec<String>)>,
         out: &mut Departures,
+        id: ConnectionId,
+        told: Vec<(Source, Vec<String>)>,
     ) {
+        let Some(owner) = self.stage.owner(id) else {
+            return;
+        };
         for (source, wanted) in told {
-            self.in_room(room, now, out, |room, effects| {
-                room.tell(participant, NodeMessage::Layers { source, wanted }, effects)
-            });
+            self.tell_home(now, out, id, owner, News::Layers { source, wanted });
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use rand_chacha::rand_core::RngCore;
-use sfu_protocol::media::Kind;
-use sfu_protocol::signal::{NodeMessage, PublishLine, RefusedCode, Slot, SlotId};
+use sfu_protocol::link::shards::{Answered, Offer};
+use sfu_protocol::signal::{NodeMessage, PublishLine, RefusedCode, Slot};
 
 use super::Shard;
 use super::signal::Sayer;
@@ -13,7 +13,7 @@ use crate::connection::negotiate::{self, OfferError, Plan};
 use crate::connection::uplink::Subscriber;
 use crate::io::{ConnectionId, Departures};
 use crate::room::{Allowance, Refusal};
-use crate::subscribe;
+use crate::{span, subscribe};
 
 const GONE: Refusal = Refusal::new(RefusedCode::NotFound, "the room is gone");
 
@@ -30,18 +30,46 @@ impl Shard {
         if room.spend_offer(participant, now) != Allowance::Granted {
             return Err(Refusal::new(RefusedCode::LimitReached, "too many offers"));
         }
-        let plan = negotiate::plan(sdp, publish).map_err(refusal_of)?;
-        let room = self.rooms.get(&room_id).ok_or(GONE)?;
+        // Malformed comes before not allowed, and is the same on every shard.
         if !room.may_publish(participant, publish.iter().map(|line| line.source)) {
+            negotiate::plan(sdp, publish).map_err(refusal_of)?;
             return Err(Refusal::new(
                 RefusedCode::NotAllowed,
                 "you may not publish this",
             ));
         }
-        let id = self.connection_for(now, sayer, &plan, out)?;
-        let negotiated = self.negotiate(now, id, sdp, &plan, out)?;
+        let seat = room.seat(participant);
+        let spent = seat.and_then(|seat| seat.spent.clone());
+        let shard = self.shard_for(sayer);
+        if shard != self.stage.shard() {
+            return self.hand_on(shard, (sayer, revision), (spent, sdp, publish));
+        }
+        let offer = Offer {
+            request: 0,
+            room: room_id,
+            participant,
+            spent,
+            sdp: sdp.to_owned(),
+            publish: publish.to_vec(),
+        };
+        let answered = self.take_offer(now, &offer, out)?;
+        self.on_answered(now, sayer, (revision, publish), answered, out);
+        Ok(())
+    }
+
+    /// Answers an offer that its room allows: the transport is on this shard.
+    pub(super) fn take_offer(
+        &mut self,
+        now: Instant,
+        offer: &Offer,
+        out: &mut Departures,
+    ) -> Result<Answered, Refusal> {
+        let plan = negotiate::plan(&offer.sdp, &offer.publish).map_err(refusal_of)?;
+        let id = self.connection_for(now, offer, &plan, out)?;
+        let negotiated = self.negotiate(now, id, &offer.sdp, &plan, out)?;
         for (_, line) in &negotiated.ended {
             self.close_tapes(now, &line.tapes);
+            span::unfeed(&mut self.stage, Some(line));
         }
         for (slot, feed) in &negotiated.unfed {
             let to = Subscriber {
@@ -50,19 +78,33 @@ impl Shard {
             };
             subscribe::unsubscribe(&mut self.stage, now, to, *feed);
         }
-        let slots = self.slots_of(id);
+        Ok(self.answered(id, negotiated))
+    }
+
+    /// An offer was answered: the client and the room are told.
+    pub(super) fn on_answered(
+        &mut self,
+        now: Instant,
+        sayer: Sayer,
+        (revision, publish): (u32, &[PublishLine]),
+        answered: Answered,
+        out: &mut Departures,
+    ) {
+        let (room, participant) = sayer;
+        let slots = answered.slots.iter();
         let answer = NodeMessage::Answer {
             revision,
-            sdp: negotiated.answer,
+            sdp: answered.sdp,
             slots: slots
-                .iter()
-                .map(|(_, slot, kind)| Slot {
-                    slot: slot.clone(),
-                    kind: *kind,
+                .map(|known| Slot {
+                    slot: known.slot.clone(),
+                    kind: known.kind,
                 })
                 .collect(),
         };
-        let codecs = self.stage.get(id).map(|c| c.codecs()).unwrap_or_default();
+        let slots = answered.slots.into_iter();
+        let slots = slots.map(|known| (usize::from(known.place), known.slot, known.kind));
+        let (slots, codecs) = (slots.collect(), answered.codecs);
         let lines: Vec<_> = publish
             .iter()
             .map(|line| (line.source, line.state))
@@ -70,17 +112,14 @@ impl Shard {
         let mut draws: Vec<u64> = (0..lines.len() * 9)
             .map(|_| self.chance.next_u64())
             .collect();
-        self.in_room(room_id, now, out, |room, effects| {
+        self.in_room(room, now, out, |room, effects| {
             let mut chance = || draws.pop().unwrap_or(1);
-            room.set_connection(participant, id);
+            room.set_connection(participant, answered.connection);
             room.tell(participant, answer, effects);
             room.set_slots(participant, slots, codecs, effects);
             room.publish(participant, &lines, &mut chance, effects);
         });
-        for (_, line) in &negotiated.ended {
-            self.put_again(now, out, room_id, line);
-        }
-        Ok(())
+        self.put_again(now, out, sayer, &answered.ended);
     }
 
     /// The participant's transport, or a new one: for the first offer, and when a browser made a
@@ -88,29 +127,24 @@ impl Shard {
     fn connection_for(
         &mut self,
         now: Instant,
-        sayer: Sayer,
+        offer: &Offer,
         plan: &Plan,
         out: &mut Departures,
     ) -> Result<ConnectionId, Refusal> {
-        let (room, participant) = sayer;
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(participant));
-        let spent = seat.and_then(|seat| seat.spent.as_ref());
-        if spent.is_some() && spent == plan.fingerprint.as_ref() {
+        let (room, participant) = (offer.room, offer.participant);
+        if offer.spent.is_some() && offer.spent == plan.fingerprint {
             // It keeps the keys of the transport that ended and would wait for ever.
             return Err(Refusal::new(
                 RefusedCode::OfferUnusable,
                 "the transport of this peer connection has ended: make a new one",
             ));
         }
-        if let Some(id) = seat.and_then(|seat| seat.connection) {
+        if let Some(id) = self.transport_of(room, participant) {
             let known = self.stage.get(id);
             if known.is_some_and(|connection| connection.is_with(plan)) {
                 return Ok(id);
             }
-            self.on_closed(now, out, id);
+            self.on_closed(now, out, id, false);
         }
         let chance = &mut self.chance;
         let mut chance = || chance.next_u64();
@@ -150,16 +184,6 @@ impl Shard {
             self.end_connection(now, out, id);
         }
         Err(failed)
-    }
-
-    fn slots_of(&self, id: ConnectionId) -> Vec<(usize, SlotId, Kind)> {
-        let Some(connection) = self.stage.get(id) else {
-            return Vec::new();
-        };
-        connection
-            .slots()
-            .map(|(index, slot)| (index, slot.id.clone(), slot.kind))
-            .collect()
     }
 }
 

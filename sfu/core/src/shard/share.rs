@@ -2,35 +2,22 @@
 
 use std::time::Instant;
 
-use sfu_protocol::ids::ParticipantId;
-use sfu_protocol::signal::NodeMessage;
+use sfu_protocol::link::shards::News;
 
 use super::Shard;
 use crate::io::{ConnectionId, Departures};
-use crate::share::{self, Rank};
+use crate::share;
 
 impl Shard {
     /// It is time for another plan.
     pub(super) fn share(&mut self, now: Instant, out: &mut Departures, id: ConnectionId) {
-        let Some((room_id, participant)) = self.stage.get(id).map(|c| (c.room, c.participant))
-        else {
+        let Some(owner) = self.stage.owner(id) else {
             return;
         };
-        let room = self.rooms.get(&room_id);
-        let seat = room.and_then(|room| room.seat(participant));
-        let speaker = room.and_then(|room| room.speaker_for(participant));
-        let rank = |place: usize, shown: ParticipantId| Rank {
-            priority: seat
-                .and_then(|seat| seat.slots.get(place)?.as_ref())
-                .map_or(0, |slot| slot.priority),
-            is_speaker: speaker == Some(shown),
-        };
-        let slots = share::plan(&mut self.stage, now, out, id, rank);
-        if slots.is_empty() {
-            return;
+        let speaker = self.speaker_for(owner.0, owner.1);
+        let slots = share::plan(&mut self.stage, now, out, id, speaker);
+        if !slots.is_empty() {
+            self.tell_home(now, out, id, owner, News::Paused { slots });
         }
-        self.in_room(room_id, now, out, |room, effects| {
-            room.tell(participant, NodeMessage::Paused { slots }, effects)
-        });
     }
 }

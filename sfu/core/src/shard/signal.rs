@@ -11,12 +11,9 @@ use sfu_protocol::signal::{
 
 use super::Shard;
 use crate::comeback;
-use crate::connection::uplink::Subscriber;
 use crate::io::{Departures, Output, SignalId};
-use crate::media::keyframe::Mover;
 use crate::room::presence::Arrival;
 use crate::room::{Allowance, Refusal, Room};
-use crate::subscribe;
 
 /// How long a client that was refused for want of room waits before it tries again.
 const RETRY_AFTER_REFUSAL_MS: u32 = 5_000;
@@ -243,7 +240,7 @@ impl Shard {
         decided.unwrap_or(Ok(()))
     }
 
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         now: Instant,
         (room, participant): Sayer,
@@ -297,23 +294,12 @@ impl Shard {
             .get(&room)
             .and_then(|room| room.seat(participant));
         let connection = seat.and_then(|seat| seat.connection);
-        let heights = self.in_room(room, now, out, |room, effects| {
+        let wishes = self.in_room(room, now, out, |room, effects| {
             room.want(participant, wants, effects)
         });
-        let heights = heights.unwrap_or(Ok(Vec::new()))?;
-        let Some(connection) = connection else {
-            return Ok(());
-        };
-        for (slot, max_height) in heights {
-            let to = Subscriber { connection, slot };
-            if let Some(slot) = self
-                .stage
-                .get_mut(connection)
-                .and_then(|c| c.slot_mut(slot))
-            {
-                slot.max_height = max_height;
-            }
-            subscribe::aim(&mut self.stage, now, out, to, Mover::Receiver);
+        let wishes = wishes.unwrap_or(Ok(Vec::new()))?;
+        if let Some(connection) = connection {
+            self.serve_at(now, out, connection, wishes);
         }
         Ok(())
     }

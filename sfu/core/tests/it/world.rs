@@ -427,6 +427,7 @@ impl World {
                     client.expect("a signal that was opened").closed = true;
                 }
                 Output::Link { peer, frame } => self.frames.push((peer, frame)),
+                Output::Shard { .. } => panic!("there is one shard"),
                 Output::Control { request, reply } => self.replies.push((request, reply)),
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sfu_client::participant::Input;
 use sfu_core::io::SignalId;
-use sfu_protocol::signal::{ClientMessage, Envelope, NodeMessage, Want};
+use sfu_protocol::signal::{ClientMessage, Envelope, NodeMessage, RefusedCode, Want};
 
 use super::{Guest, participant};
 
@@ -35,11 +35,22 @@ impl Healing {
     }
 }
 
+/// Whether the node has lost a client's connection and says so.
+pub(crate) fn is_asked_for_another(message: &NodeMessage) -> bool {
+    let NodeMessage::Refused { about, code, .. } = message else {
+        return false;
+    };
+    about == "offer" && *code == RefusedCode::Internal
+}
+
 impl Guest {
     /// Hears the node.
     pub fn hear(&mut self, now: Instant, envelope: Envelope) {
         self.caller.heard(now);
         let answers = matches!(envelope.message, NodeMessage::Answer { .. });
+        if is_asked_for_another(&envelope.message) {
+            self.healing = Healing::Tries(now);
+        }
         let mut joined = None;
         if let NodeMessage::Joined {
             resumed,

@@ -230,6 +230,11 @@ impl World {
         Some((sighting.first_at - joined_at).as_millis() as u64)
     }
 
+    /// How long ago something happened.
+    pub fn elapsed_since(&self, at: Instant) -> Duration {
+        self.now.saturating_duration_since(at)
+    }
+
     /// When something happened, in milliseconds since the story began.
     pub fn ms_of(&self, at: Instant) -> u64 {
         (at - self.start).as_millis() as u64

@@ -12,6 +12,7 @@ use sfu_protocol::signal::{ClientMessage, Envelope, NodeMessage, RefusedCode};
 use uuid::Uuid;
 
 use super::World;
+use crate::guest::is_asked_for_another;
 
 /// How long a message on a WebSocket takes.
 const SIGNAL_DELAY: Duration = Duration::from_millis(20);
@@ -206,6 +207,7 @@ impl World {
         } = &envelope.message
             && !self.guests[index].hostile
             && *code != RefusedCode::Draining
+            && !(self.has_parted() && is_asked_for_another(&envelope.message))
         {
             self.violate(&name, format!("{about} was refused: {code:?} {message}"));
         }

@@ -15,6 +15,7 @@ mod plans;
 mod recording;
 mod returning;
 mod seeds;
+mod spread;
 mod strangers;
 mod sweep;
 mod tracks;

@@ -6,7 +6,7 @@ use sfu_sim::chronicle::Chronicle;
 use crate::seeds::tell;
 use crate::{
     bandwidth, crash, crowd, darkness, idle, joining, layers, moving, network, recording,
-    returning, tracks, trouble, wishes,
+    returning, spread, tracks, trouble, wishes,
 };
 
 macro_rules! plans {
@@ -106,6 +106,20 @@ plans! {
     a_node_that_stops_ends_the_recording_whole => recording::a_graceful_stop,
     somebody_dark_is_a_gap_on_their_tape_alone => recording::a_dark_guest,
 
+    a_room_over_two_shards_is_one_and_a_packet_crosses_once => spread::two_shards,
+    a_room_over_three_shards_is_one_and_a_packet_crosses_once => spread::three_shards,
+    only_layers_that_somebody_receives_there_cross => spread::layers_across,
+    a_storm_of_joins_elsewhere_does_not_multiply_keyframes => spread::a_storm_of_joins,
+    who_speaks_is_one_over_all_shards => spread::the_talk_goes_round,
+    a_recording_has_every_track_of_every_shard => spread::a_recording,
+    a_host_mutes_and_sends_out_over_shards => spread::a_host_leads,
+    a_room_is_full_over_all_shards => spread::a_full_room,
+    who_comes_back_is_where_the_connection_is => spread::a_lost_websocket,
+    what_a_full_queue_between_shards_lost_heals => spread::a_shard_that_stood_still,
+    shards_that_lost_each_other_begin_anew => spread::a_shard_that_was_given_up,
+    a_crash_of_all_shards_brings_everyone_back => spread::a_crash,
+
     any_trouble_in_any_order_heals => trouble::a_bad_day,
     any_trouble_in_any_order_heals_while_recording => trouble::a_recorded_bad_day,
+    any_trouble_in_any_order_heals_over_shards => trouble::a_bad_day_over_shards,
 }

@@ -12,7 +12,7 @@ use sfu_sim::plan::Plan;
 use sfu_sim::world::World;
 
 /// Everything that a recorder was given is on its tapes, and the node counts the same.
-fn claim_tapes_are_complete(world: &mut World) {
+pub(crate) fn claim_tapes_are_complete(world: &mut World) {
     let report = world.report();
     let keeper = world.keeper();
     let (packets, entries) = (keeper.packets(), keeper.entries());
@@ -46,7 +46,7 @@ fn claim_tapes_are_complete(world: &mut World) {
 }
 
 /// How many pictures and sounds of somebody are on tape; broken chains are violations.
-fn play(world: &mut World, name: &str, source: Source) -> u64 {
+pub(crate) fn play(world: &mut World, name: &str, source: Source) -> u64 {
     let track = world.guest(name).track(source);
     let played: Vec<_> = world
         .keeper()
@@ -112,7 +112,7 @@ pub(crate) fn a_recording(seed: u64) -> Chronicle {
     .end()
 }
 
-fn claim_sounds_are_without_hole(world: &mut World, name: &str) {
+pub(crate) fn claim_sounds_are_without_hole(world: &mut World, name: &str) {
     let track = world.guest(name).track(Source::Microphone);
     let numbers: Vec<u32> = world
         .keeper()

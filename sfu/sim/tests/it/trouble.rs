@@ -102,6 +102,9 @@ fn all_is_well(world: &mut World) {
     world.run_ms(CALM_MS);
     let here = world.report().participants;
     world.claim(here == 4, &format!("four are here, not {here}"));
+    let reports = world.reports().into_iter();
+    let open: u64 = reports.map(|report| report.connections).sum();
+    world.claim(open == 4, &format!("four connections, not {open}"));
     world.claim_everyone_perceives_everyone();
 }
 
@@ -114,7 +117,17 @@ pub(crate) fn a_bad_day(seed: u64) -> Chronicle {
 }
 
 pub(crate) fn a_recorded_bad_day(seed: u64) -> Chronicle {
-    let mut plan = Plan::tell("a recorded bad day", seed, PATIENT);
+    let plan = Plan::tell("a recorded bad day", seed, PATIENT);
+    a_day_on_tape(plan, seed)
+}
+
+pub(crate) fn a_bad_day_over_shards(seed: u64) -> Chronicle {
+    let house = crate::spread::house(3, 1);
+    let plan = Plan::tell_in("a bad day over shards", seed, PATIENT, house);
+    a_day_on_tape(plan, seed)
+}
+
+fn a_day_on_tape(mut plan: Plan, seed: u64) -> Chronicle {
     plan.step("four talk and record", |world| {
         four_talk(world);
         world.start_recording("ada");
