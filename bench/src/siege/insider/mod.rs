@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `attack`, `knows` | what its packets are (pure, by a seed) |
 //! | `session`, `barrage` | how it gets in, and how fast it sends |
+//! | `through` | how long packets were inside the server, as that says itself (pure) |
 //! | `verdict` | whether the promises hold |
 //!
 //! Every flood runs on threads of the lowest priority, so that it takes processors from nobody who
@@ -15,6 +16,7 @@ mod attack;
 mod barrage;
 mod knows;
 mod session;
+mod through;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ use tokio::time::sleep;
 use self::attack::Attack;
 use self::barrage::{Fired, babble, fire};
 use self::session::{Arms, Session, enter};
+use self::through::Through;
 use self::verdict::{At, Phase, Verdict};
 use super::captures::Captures;
 use super::part::refused;
@@ -157,13 +160,16 @@ async fn besiege(
     for _ in 0..asked.arguments.rounds.max(1) {
         note(siege.phase(None, At::Nobody, &mut live).await?);
         for &attack in attacks {
-            for (at, attacked, room) in [
-                (At::Another, &mut *decoy, &other_room),
-                (At::This, &mut *ground, &room),
-            ] {
-                let hostile = Hostile::arm(attack, attacked, room).await?;
-                note(siege.phase(Some(hostile), at, &mut live).await?);
-            }
+            let hostile = Hostile::arm(attack, decoy, &other_room).await?;
+            // As many are in the room either way.
+            let meek = match hostile.session {
+                Some(_) => Some(enter(ground.target.admit(&room, "Meek").await?).await?),
+                None => None,
+            };
+            note(siege.phase(Some(hostile), At::Another, &mut live).await?);
+            drop(meek);
+            let hostile = Hostile::arm(attack, ground, &room).await?;
+            note(siege.phase(Some(hostile), At::This, &mut live).await?);
         }
     }
     live.close().await;
@@ -255,6 +261,7 @@ impl Siege {
             at,
             seconds: took,
             latency: harm.latency,
+            through: Through::between(&before, &after),
             packets: harm.tally.received,
             lost: harm.tally.lost(),
             repaired: harm.tally.repaired,

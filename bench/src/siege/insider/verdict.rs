@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 
+use super::through::Through;
 use crate::measure::freeze::Freezes;
 use crate::measure::histogram::Histogram;
 
@@ -36,6 +37,9 @@ pub(super) struct Phase {
     /// From due at its source until whole, of pictures and voices of the honest.
     #[serde(serialize_with = "percentiles")]
     pub(super) latency: Histogram,
+    /// How long packets were inside the server, in milliseconds: p50 and p99.
+    #[serde(rename = "through_ms")]
+    pub(super) through: Through,
     /// What the honest received of each other, and what never came.
     pub(super) packets: u64,
     pub(super) lost: u64,
@@ -74,6 +78,7 @@ impl Phase {
         self.target_cores = mean(self.target_cores, turn.target_cores);
         self.bench_cores = mean(self.bench_cores, turn.bench_cores);
         self.latency.merge(&turn.latency);
+        self.through.add(turn.through);
         self.packets += turn.packets;
         self.lost += turn.lost;
         self.repaired += turn.repaired;
@@ -160,6 +165,39 @@ impl Verdict {
         }
     }
 
+    fn row(&self, phase: &Phase) -> String {
+        let ms = phase.latency.percentiles();
+        let ratio = control_of(phase, &self.phases).filter(|_| phase.at == At::This);
+        let ratio = ratio.map_or_else(String::new, |control| {
+            format!("{:.2}", phase.p99() / control.p99())
+        });
+        let at = match phase.at {
+            At::Nobody => "nobody",
+            At::Another => "another",
+            At::This => "this",
+        };
+        let sent: Vec<String> = phase
+            .sent
+            .iter()
+            .map(|(what, n)| format!("{what} {n}"))
+            .collect();
+        format!(
+            "{:<10} {at:<8} {:>7.2} {:>7.2} {ratio:>6} {:>6.2} {:>6.2} {:>8} {:>5} {:>7} {:>5} {:>6.2} {:>6.2}  {}",
+            phase.attack,
+            ms.p50,
+            ms.p99,
+            phase.through.quantile_ms(0.5),
+            phase.through.quantile_ms(0.99),
+            phase.packets,
+            phase.lost,
+            phase.freezes.count,
+            phase.ended.len(),
+            phase.target_cores,
+            phase.bench_cores,
+            sent.join(", ")
+        )
+    }
+
     /// A line for each phase, what to know about them, then the verdict.
     pub(super) fn render(&self) -> String {
         let mut text = String::new();
@@ -167,51 +205,25 @@ impl Verdict {
         let _ = writeln!(
             text,
             "siege by an insider: {} honest participants, seed {}\n\
-             {:<10} {:<8} {:>8} {:>8} {:>8} {:>7} {:>8} {:>6} {:>7} {:>6} {:>6}  sent",
+             {:<10} {:<8} {:>7} {:>7} {:>6} {:>6} {:>6} {:>8} {:>5} {:>7} {:>5} {:>6} {:>6}  sent",
             self.witnesses,
             self.seed,
             "attack",
             "at",
             "p50 ms",
             "p99 ms",
+            "ratio",
+            "in p50",
+            "in p99",
             "packets",
             "lost",
             "freezes",
             "ended",
-            "ratio",
             "target",
             "bench"
         );
         for phase in &self.phases {
-            let ms = phase.latency.percentiles();
-            let ratio = control_of(phase, &self.phases).filter(|_| phase.at == At::This);
-            let ratio = ratio.map_or_else(String::new, |control| {
-                format!("{:.2}", phase.p99() / control.p99())
-            });
-            let at = match phase.at {
-                At::Nobody => "nobody",
-                At::Another => "another",
-                At::This => "this",
-            };
-            let sent: Vec<String> = phase
-                .sent
-                .iter()
-                .map(|(what, n)| format!("{what} {n}"))
-                .collect();
-            let _ = writeln!(
-                text,
-                "{:<10} {at:<8} {:>8.2} {:>8.2} {:>8} {:>7} {:>8} {:>6} {ratio:>7} {:>6.2} {:>6.2}  {}",
-                phase.attack,
-                ms.p50,
-                ms.p99,
-                phase.packets,
-                phase.lost,
-                phase.freezes.count,
-                phase.ended.len(),
-                phase.target_cores,
-                phase.bench_cores,
-                sent.join(", ")
-            );
+            let _ = writeln!(text, "{}", self.row(phase));
         }
         for phase in self.phases.iter().filter(|phase| phase.at == At::This) {
             let why: Vec<String> = phase
@@ -257,6 +269,7 @@ mod tests {
             at,
             seconds: 4.0,
             latency,
+            through: Through::default(),
             packets: 1_000,
             lost: 0,
             repaired: 0,
