@@ -17,11 +17,13 @@
 //! | [`participant`] | one end of a meeting: what it says to the node, who is there, what is in which slot |
 //! | [`peer`] | one peer connection: its media, whoever is at the other end; `light`, a receiver past str0m |
 //! | [`media`] | what a source of encoded frames is |
+//! | [`coding`] | how pictures are coded: VP8, H.264, VP9 and AV1, cut into payloads |
 //! | [`vp8`] | RFC 7741: a frame cut into payloads, and put together again |
 //! | [`synthetic`] | frames that carry a mark, and a decoder that proves a chain of them intact |
 //! | [`impair`] | what a bad network does; relays that do it (feature `driver`) |
 //! | `driver` | (feature `driver`) a tokio WebSocket and UDP socket around a participant |
 
+pub mod coding;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod impair;

@@ -1,10 +1,12 @@
 //! What a source of encoded frames is. Encoding happens elsewhere: real frames come from files,
 //! test frames from [`crate::synthetic`].
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sfu_protocol::media::Source;
+use sfu_rtp::dependency::{Frame, Structure};
 
 /// Most layers of one track: `q`, `h` and `f`.
 pub const MAX_LAYERS: u8 = 3;
@@ -18,17 +20,32 @@ pub const OPUS_CLOCK_HZ: u64 = 48_000;
 /// A time that does not come.
 pub const NEVER_US: u64 = u64::MAX;
 
-/// One whole VP8 frame of one layer.
+/// One whole frame of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedFrame {
     /// 0 is the smallest.
     pub layer: u8,
     /// Since the source began, in units of [`VIDEO_CLOCK_HZ`].
     pub timestamp: u64,
-    /// Whether a decoder can start here.
+    /// Whether a decoder can start here; of a picture that is built of layers, whether it is a key
+    /// picture.
     pub keyframe: bool,
-    /// The VP8 bitstream (RFC 6386) of this frame.
+    /// The bitstream of this frame; of VP8 as RFC 6386 has it.
     pub data: Bytes,
+    /// Its place in a picture that is built of layers; none where each layer is a stream of its
+    /// own.
+    pub place: Option<Place>,
+}
+
+/// Where a frame stands in a stream that is built of layers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What it needs, and for what it is needed.
+    pub frame: Frame,
+    /// How the stream is built.
+    pub structure: Arc<Structure>,
+    /// Whether it is the last of its picture.
+    pub is_last: bool,
 }
 
 /// One Opus packet.

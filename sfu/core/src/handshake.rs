@@ -1,7 +1,10 @@
 //! How patient a handshake is. The transport's own DTLS waits a second before it says anything
 //! again, and gives up after four repetitions (RFC 9147, section 5.8.1 and its note on latency);
 //! and what a browser repeats, which begins after 50 ms, counts against the same four. On a path
-//! that loses a tenth that ends joins.
+//! that loses a tenth that ends joins. And each of these doubles its wait, also what the other end
+//! repeats: on a path that loses a fifth it soon waits longer than a handshake may take. So what it
+//! said last is said again by us, word for word, until the other end has it (a record that came
+//! already is a replay there, section 4.5.1).
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -70,7 +73,17 @@ impl DtlsProvider for Patient {
             DtlsVersion::Dtls13 => Dtls::new_13(config, certificate, now),
             _ => Dtls::new_auto(config, certificate, now),
         };
-        Ok(Box::new(Handshake(dtls)))
+        let flight = Flight {
+            datagrams: Vec::new(),
+            is_over: false,
+            unsaid: 0,
+            again_at: now,
+        };
+        Ok(Box::new(Handshake {
+            dtls,
+            now,
+            flight: Some(flight),
+        }))
     }
 }
 
@@ -93,47 +106,124 @@ impl Patient {
     }
 }
 
+/// How long what was said last is not said again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Datagrams of a flight that are kept: certificates make it a few.
+const MAX_FLIGHT: usize = 16;
+
 #[derive(Debug)]
-struct Handshake(Dtls);
+struct Handshake {
+    dtls: Dtls,
+    now: Instant,
+    /// None once all is agreed on: what was said last is then said again when the other end repeats
+    /// its own.
+    flight: Option<Flight>,
+}
+
+/// What was said last.
+#[derive(Debug)]
+struct Flight {
+    datagrams: Vec<Vec<u8>>,
+    /// What is said next is another.
+    is_over: bool,
+    /// So many of the last are yet to be said again.
+    unsaid: usize,
+    again_at: Instant,
+}
+
+impl Flight {
+    fn said(&mut self, datagram: &[u8], now: Instant) {
+        if std::mem::take(&mut self.is_over) {
+            self.datagrams.clear();
+            self.unsaid = 0;
+            self.again_at = now + AGAIN_AFTER;
+        }
+        if self.datagrams.len() < MAX_FLIGHT {
+            self.datagrams.push(datagram.to_vec());
+        }
+    }
+
+    fn time(&mut self, now: Instant) {
+        if self.again_at <= now {
+            self.unsaid = self.datagrams.len();
+            self.again_at = now + AGAIN_AFTER;
+        }
+    }
+
+    /// The next that is to be said again.
+    fn again(&mut self) -> Option<Vec<u8>> {
+        let unsaid = self.unsaid.checked_sub(1)?;
+        let next = self.datagrams.len().checked_sub(self.unsaid)?;
+        self.unsaid = unsaid;
+        self.datagrams.get(next).cloned()
+    }
+}
 
 impl DtlsInstance for Handshake {
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        self.dtls.set_active(active);
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.0.handle_packet(packet)
+        if let Some(flight) = &mut self.flight {
+            flight.is_over = true;
+        }
+        self.dtls.handle_packet(packet)
     }
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buf)
+        let again = self.flight.as_mut().and_then(Flight::again);
+        if let Some(again) = again.filter(|again| again.len() <= buf.len()) {
+            let (datagram, _) = buf.split_at_mut(again.len());
+            datagram.copy_from_slice(&again);
+            return DtlsOutput::Packet(datagram);
+        }
+        let output = self.dtls.poll_output(buf);
+        let Some(flight) = &mut self.flight else {
+            return output;
+        };
+        match output {
+            DtlsOutput::Packet(datagram) => flight.said(datagram, self.now),
+            DtlsOutput::Connected => self.flight = None,
+            DtlsOutput::Timeout(at) if !flight.datagrams.is_empty() => {
+                return DtlsOutput::Timeout(at.min(flight.again_at));
+            }
+            _ => {}
+        }
+        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.0.handle_timeout(now)
+        self.now = now;
+        if let Some(flight) = &mut self.flight {
+            flight.time(now);
+            flight.is_over = true;
+        }
+        self.dtls.handle_timeout(now)
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
-        self.0.send_application_data(data)
+        self.dtls.send_application_data(data)
     }
 
     fn is_active(&self) -> bool {
-        self.0.is_active()
+        self.dtls.is_active()
     }
 
     fn protocol_version(&self) -> Option<ProtocolVersion> {
-        self.0.protocol_version()
+        self.dtls.protocol_version()
     }
 
     fn is_closing(&self) -> bool {
-        self.0.is_closing()
+        self.dtls.is_closing()
     }
 
     fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.dtls.is_closed()
     }
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
-        self.0.close()
+        self.dtls.close()
     }
 }

@@ -31,6 +31,8 @@ pub enum DropReason {
     AddressTaken,
     /// RTP under an SSRC that no stream has, beyond what is tried.
     Untried,
+    /// RTP under an SSRC that no stream has, naming no line or layer of its sender.
+    Unplaced,
     /// RTCP beyond what a client may say.
     Feedback,
     /// Media beyond what a client may bring on all its tracks.
@@ -47,7 +49,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 19] = [
+    pub const ALL: [DropReason; 20] = [
         DropReason::UnverifiedAddress,
         DropReason::UnknownConnection,
         DropReason::NotMedia,
@@ -61,6 +63,7 @@ impl DropReason {
         DropReason::Recovered,
         DropReason::AddressTaken,
         DropReason::Untried,
+        DropReason::Unplaced,
         DropReason::Feedback,
         DropReason::Flood,
         DropReason::Repeated,
@@ -85,6 +88,7 @@ impl DropReason {
             | DropReason::NotMedia
             | DropReason::AddressTaken
             | DropReason::Untried
+            | DropReason::Unplaced
             | DropReason::Feedback
             | DropReason::Flood
             | DropReason::Repeated
@@ -110,6 +114,7 @@ impl DropReason {
             DropReason::Recovered => "recovered",
             DropReason::AddressTaken => "address_taken",
             DropReason::Untried => "untried",
+            DropReason::Unplaced => "unplaced",
             DropReason::Feedback => "feedback",
             DropReason::Flood => "flood",
             DropReason::Repeated => "repeated",

@@ -4,6 +4,7 @@ mod caller;
 mod invite;
 mod returning;
 mod sight;
+mod sound;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use sfu_client::participant::{Event, Input, Output, Participant};
 use sfu_client::peer::PeerConfig;
 use sfu_client::synthetic::Synthetic;
 use sfu_core::io::SignalId;
+use sfu_core::stream::StreamId;
 use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{ByeReason, ClientMessage, Role, TrackState, Want};
@@ -22,10 +24,11 @@ use str0m::config::DtlsCert;
 use crate::network::{Datagram, Line};
 pub use caller::SILENCE;
 use caller::{Act, Caller};
-pub use invite::{CAMERA_BPS, FRAMES_PER_SECOND, Invite, LAYER_HEIGHTS};
+pub use invite::{CAMERA_BPS, Door, FRAMES_PER_SECOND, Invite, LAYER_HEIGHTS};
 use returning::Healing;
 pub(crate) use returning::is_asked_for_another;
 pub use sight::{Sight, Sighting};
+pub use sound::{Played, Sound};
 
 /// How long a node waits for somebody whose WebSocket is lost.
 pub const LOST_GRACE: Duration = Duration::from_secs(60);
@@ -89,6 +92,9 @@ pub struct Guest {
     pub lost_since: Option<Instant>,
     /// Whether the node knows nothing of it: it died, or stopped, and this one has not come back.
     pub forgotten: bool,
+    /// Whether the node let it in over a WebSocket that it had given up: until it calls again, others
+    /// know it with nothing of its own.
+    pub half_in: bool,
     /// What it saw.
     pub sight: Sight,
     invite: Invite,
@@ -130,6 +136,11 @@ impl Guest {
         let mut participant = participant(now, place.address, invite, &place.certificate);
         participant.join(place.name.clone());
         let tracks = invite.publish.iter().map(|p| (p.source, (p.state, now)));
+        let shape = invite::shape(place.author, invite.camera_bps);
+        let mut source = Synthetic::coded(shape, invite.dialect.coding);
+        if invite.leaves_out_silence {
+            source.leave_out_silence();
+        }
         Guest {
             name: place.name,
             id: place.id,
@@ -137,7 +148,10 @@ impl Guest {
             role: invite.role,
             line: invite.line,
             address: place.address,
-            seen_as: place.address,
+            seen_as: match invite.over_tcp {
+                true => StreamId::new(place.author).address(place.address),
+                false => place.address,
+            },
             seen_before: Vec::new(),
             hostile: false,
             signal: place.signal,
@@ -150,12 +164,16 @@ impl Guest {
             out_since: None,
             lost_since: None,
             forgotten: false,
+            half_in: false,
             sight: Sight::new(place.author, place.id),
             invite: invite.clone(),
             certificate: place.certificate,
             participant,
-            source: Synthetic::new(invite::shape(place.author, invite.camera_bps)),
-            caller: Caller::new(now, place.seed),
+            source,
+            caller: match invite.door {
+                Door::WebSocket => Caller::new(now, place.seed),
+                Door::Posted => Caller::posted(now, place.seed),
+            },
             healing: Healing::Well,
             wants: BTreeMap::new(),
             unsaid: Vec::new(),
@@ -195,6 +213,29 @@ impl Guest {
     /// Whether it hears what comes over its WebSocket: not over one that it gave up.
     pub fn hears(&self) -> bool {
         !self.gone && self.caller.is_on()
+    }
+
+    /// Whether it came with an offer over HTTP.
+    pub fn is_posted(&self) -> bool {
+        self.invite.door == Door::Posted
+    }
+
+    /// Speaks so loudly, or is silent, and nobody has to hear it.
+    pub fn murmur(&mut self, level_dbov: Option<i8>) {
+        self.source.set_speaking(level_dbov.is_some());
+        if let Some(level_dbov) = level_dbov {
+            self.source.set_level(level_dbov);
+        }
+    }
+
+    /// Says something of RTCP as it is; see [`Participant::say_control`].
+    pub fn say_control(&mut self, now: Instant, packet: Vec<u8>) -> bool {
+        self.participant.say_control(now, packet)
+    }
+
+    /// Says how much arrives; see [`Participant::say_estimate`].
+    pub fn say_estimate(&mut self, now: Instant, bps: u64) {
+        self.participant.say_estimate(now, bps);
     }
 
     /// Whether the node heard it from there before.
@@ -388,12 +429,14 @@ fn participant(
     certificate: &DtlsCert,
 ) -> Participant {
     let config = PeerConfig {
-        local,
+        over_tcp: invite.over_tcp,
         publish: invite.publish.clone(),
         audio_slots: invite.audio_slots,
         video_slots: invite.video_slots,
         report_packets: true,
         certificate: Some(certificate.clone()),
+        dialect: invite.dialect,
+        light: invite.light,
         ..PeerConfig::new(local)
     };
     Participant::new(&config, now).expect("an invite names no source twice")

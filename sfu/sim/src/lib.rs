@@ -15,8 +15,10 @@
 //! [`chronicle::Chronicle`] hashes decisions and events; the same seed gives the same hash.
 //!
 //! # Seeds
-//! Every plan is told with a few committed seeds. `make sim-sweep SEEDS=n` tells `n` new ones, run
-//! `k` to plan `k` modulo their number, and prints for each failure the command that replays it.
+//! Every plan is told with seeds of its own (`tests/it/committed.rs`; a seed that found a fault
+//! stays there). `make sim-sweep SEEDS=n FROM=m` tells `n` new ones, run `k` with seed `m + k` by
+//! plan `k` modulo their number, on every core that it may use, and prints for each failure the
+//! command that replays it; without `make`, the range is in `SFU_SIM_SWEEP=from..to`.
 //!
 //! | module | what it decides |
 //! |---|---|

@@ -45,6 +45,9 @@ pub struct Traffic {
 /// How much later the second of two copies comes.
 const DOUBLE_LATER: Duration = Duration::from_millis(3);
 
+/// How much longer than a round trip a stream waits before it sends again what was lost.
+const STREAM_AGAIN_MS: u64 = 20;
+
 /// One direction's memory.
 #[derive(Debug, Clone, Default)]
 struct Direction {
@@ -133,18 +136,22 @@ impl Network {
         let ends = (datagram.source, datagram.destination);
         let direction = self.directions.entry(ends).or_default();
         let mut dice = Dice::new(self.seed, ends, direction.identify(class));
+        let mut again_ms = 0;
         if dice.chance_ppm(path.loss_ppm) {
             self.traffic.lost += 1;
-            return None;
+            if !path.streams {
+                return None;
+            }
+            again_ms = 2 * path.latency_ms + STREAM_AGAIN_MS;
         }
         let Some(leaves) = direction.leaves(now, class, datagram.bytes.len(), path) else {
             self.traffic.overflowed += 1;
             return None;
         };
-        let delay_ms = path.latency_ms + dice.below(path.jitter_ms + 1);
+        let delay_ms = path.latency_ms + dice.below(path.jitter_ms + 1) + again_ms;
         let at = leaves + Duration::from_millis(delay_ms);
-        let late = dice.chance_ppm(path.reorder_ppm);
-        let twice = dice.chance_ppm(path.duplicate_ppm);
+        let late = !path.streams && dice.chance_ppm(path.reorder_ppm);
+        let twice = !path.streams && dice.chance_ppm(path.duplicate_ppm);
         if late {
             return Some((at + Duration::from_millis(path.reorder_ms), twice));
         }

@@ -1,17 +1,20 @@
 //! What must always hold, whatever the story.
 //!
-//! - A frame that comes out whole can be decoded: its chain is intact, or it begins one.
+//! - A frame that comes out whole can be decoded: its chain is intact, or it begins one; of
+//!   pictures that are built of layers each frame has all that it needs, by what it says itself
+//!   and by its dependency descriptor.
 //! - Within a slot, sequence numbers, timestamps and picture ids are one continuous line, also
 //!   over switches of track and layer, and every packet says by CSRC whose it is.
 //! - Nobody receives their own track.
 //! - Whoever speaks is heard by all, without a long silence; a slot that shows somebody moves.
 //! - Everyone's roster is right within a second of each change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sfu_client::peer::{ReceivedFrame, ReceivedPacket};
 use sfu_protocol::media::Codec;
+use sfu_rtp::dependency::Stream;
 
 /// How patient the oracles are. It depends on the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,15 +219,82 @@ pub fn frame_fault(before: &ReceivedFrame, after: &ReceivedFrame) -> Option<Stri
     if before.seqs.1 + 1 != after.seqs.0 {
         return None;
     }
+    // VP9's references are distances between its numbers: what is left out leaves a gap.
+    let most = match after.codec {
+        Codec::Vp9 => MOST_LEFT_OUT,
+        _ => 1,
+    };
+    let goes_on = |one: u16, two: u16| (1..=most).contains(&(two.wrapping_sub(one) & 0x7fff));
     let pictures = before.picture_id.zip(after.picture_id);
-    if let Some((one, two)) = pictures.filter(|(one, two)| (one + 1) & 0x7fff != *two) {
+    if let Some((one, two)) = pictures.filter(|(one, two)| !goes_on(*one, *two)) {
         return Some(format!("picture id {two} follows {one}"));
     }
+    // It counts the pictures of the lowest temporal layer.
+    let counted = u8::from(after.temporal_id.unwrap_or(0) == 0);
     let counts = before.tl0_pic_idx.zip(after.tl0_pic_idx);
-    if let Some((one, two)) = counts.filter(|(one, two)| one.wrapping_add(1) != *two) {
+    if let Some((one, two)) = counts.filter(|(one, two)| one.wrapping_add(counted) != *two) {
         return Some(format!("TL0PICIDX {two} follows {one}"));
     }
     None
+}
+
+/// Frames whose numbers are remembered.
+const REMEMBERED: usize = 512;
+
+/// Most frames that may lie between two that follow each other without a hole: what a node leaves
+/// out of pictures that are built of layers.
+const MOST_LEFT_OUT: u16 = 24;
+
+/// The dependency descriptors of one slot, as a receiver reads them.
+#[derive(Debug, Default)]
+pub struct DescribedLine {
+    stream: Stream,
+    came: VecDeque<u16>,
+    last_seq: Option<u64>,
+}
+
+impl DescribedLine {
+    /// What is wrong with the descriptors of a picture: each can be read, its number goes on, what
+    /// it refers to came, and its layer is one that the receiver is told it has.
+    pub fn faults(&mut self, picture: &ReceivedFrame) -> Option<String> {
+        let follows = self.last_seq.replace(picture.seqs.1) == picture.seqs.0.checked_sub(1);
+        for value in &picture.descriptors {
+            let (read, structure, active) = match self.stream.read(value, false) {
+                Ok(read) => read,
+                Err(error) => return Some(format!("a descriptor: {error}")),
+            };
+            let frame = read.frame;
+            if self.came.back() == Some(&frame.number) {
+                continue;
+            }
+            let step = self
+                .came
+                .back()
+                .map(|last| frame.number.wrapping_sub(*last));
+            let goes_on =
+                step.is_none_or(|step| step <= MOST_LEFT_OUT || !follows && step < 1 << 15);
+            if !goes_on {
+                return Some(format!("frame {} goes on by {step:?}", frame.number));
+            }
+            for distance in frame.references.as_slice() {
+                let needed = frame.number.wrapping_sub(*distance);
+                if !self.came.contains(&needed) {
+                    return Some(format!("{frame:?} needs {needed}, which never came"));
+                }
+            }
+            let targets = structure.targets.iter().enumerate();
+            let has = targets.filter(|(index, _)| active >> index & 1 == 1);
+            let highest = has.map(|(_, target)| target.spatial_id).max();
+            if highest.is_none_or(|highest| highest < frame.spatial_id) {
+                return Some(format!("{frame:?} is of none of the targets {active:b}"));
+            }
+            if self.came.len() == REMEMBERED {
+                self.came.pop_front();
+            }
+            self.came.push_back(frame.number);
+        }
+        None
+    }
 }
 
 /// What is wrong, by whom it was seen.

@@ -17,11 +17,7 @@ pub struct Plan {
 impl Plan {
     /// Begins a story.
     pub fn tell(name: &'static str, seed: u64, bounds: Bounds) -> Self {
-        Plan {
-            name,
-            seed,
-            world: World::new(seed, bounds),
-        }
+        Plan::tell_in(name, seed, bounds, House::default())
     }
 
     /// Begins a story with such a node.

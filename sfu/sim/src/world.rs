@@ -13,14 +13,14 @@ mod strangers;
 mod troubles;
 mod watch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use sfu_core::io::{Input, SignalId};
+use sfu_core::io::{Input, SignalId, WakeReason};
 use sfu_core::report::Report;
 use sfu_protocol::ids::RoomId;
 use str0m::config::DtlsCert;
@@ -71,6 +71,8 @@ pub struct World {
     pub(crate) strangers: Strangers,
     /// When the keeper dials a node that came back.
     pub(crate) redial_at: Option<Instant>,
+    /// How often the shard was woken because it was time, by reason.
+    wakes: BTreeMap<WakeReason, u64>,
     chance: ChaCha8Rng,
     node: Node,
     network: Network,
@@ -113,6 +115,7 @@ impl World {
             step: String::new(),
             strangers: Strangers::default(),
             redial_at: None,
+            wakes: BTreeMap::new(),
             chance,
             node,
             network,
@@ -152,6 +155,11 @@ impl World {
     /// What each shard counts.
     pub fn reports(&self) -> Vec<Report> {
         self.node.reports()
+    }
+
+    /// How often the shard was woken because it was time, by reason.
+    pub fn wakes(&self) -> &BTreeMap<WakeReason, u64> {
+        &self.wakes
     }
 
     /// What the network did.

@@ -53,6 +53,7 @@ impl MediaSource for PersonSource {
                 timestamp: picture * PICTURE_TICKS,
                 keyframe: frame.keyframe,
                 data: Bytes::from(frame.data),
+                place: None,
             })
             .collect()
     }

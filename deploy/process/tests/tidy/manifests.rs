@@ -35,7 +35,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("recorder-core", &["sfu-protocol"]),
     ("api-store", &["sfu-protocol"]),
     ("sfu-client", &["sfu-protocol", "sfu-rtp"]),
-    ("sfu-sim", &["sfu-protocol", "sfu-core", "sfu-client"]),
+    (
+        "sfu-sim",
+        &["sfu-protocol", "sfu-rtp", "sfu-core", "sfu-client"],
+    ),
     ("sfu", &["sfu-protocol", "sfu-core", "deploy-process"]),
     ("turn", &["sfu-protocol", "turn-core", "deploy-process"]),
     (

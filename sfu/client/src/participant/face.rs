@@ -61,7 +61,7 @@ pub enum Event {
     MutedByHost(Source),
     /// A packet arrived in a slot.
     Packet(ReceivedPacket),
-    /// A whole frame arrived in a slot (VP8 and Opus).
+    /// A whole frame arrived in a slot.
     Frame(ReceivedFrame),
     /// The node said goodbye; nothing follows.
     Ended(ByeReason),

@@ -176,6 +176,21 @@ impl Participant {
         self.peer.track_state(source)
     }
 
+    /// See [`Peer::say_control`].
+    pub fn say_control(&mut self, now: Instant, packet: Vec<u8>) -> bool {
+        self.peer.say_control(now, packet)
+    }
+
+    /// See [`Peer::received_ssrcs`].
+    pub fn received_ssrcs(&self) -> Vec<u32> {
+        self.peer.received_ssrcs()
+    }
+
+    /// See [`Peer::say_estimate`].
+    pub fn say_estimate(&mut self, now: Instant, bps: u64) {
+        self.peer.say_estimate(now, bps);
+    }
+
     /// See [`Peer::packets_sent_of`].
     pub fn packets_sent_of(&self, source: Source) -> Vec<u64> {
         self.peer.packets_sent_of(source)

@@ -7,6 +7,7 @@ use sfu_protocol::media::Source;
 use sfu_protocol::signal::TrackState;
 use str0m::config::DtlsCert;
 
+use crate::coding::Coding;
 use crate::media::MAX_LAYERS;
 
 /// One source that a peer has.
@@ -29,6 +30,33 @@ impl Publication {
             state: TrackState::Live,
         }
     }
+}
+
+/// What a peer says of how media arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Feedback {
+    /// When each packet came, and reports.
+    #[default]
+    TransportWide,
+    /// Reports, and the bit rate that it estimates (draft-alvestrand-rmcat-remb-03), which whoever
+    /// drives it says.
+    Remb,
+    /// Reports only (RFC 3550).
+    Reports,
+}
+
+/// Which of the things that WebRTC clients may do or leave a peer does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// How its pictures are coded. Of a coding with layers in one stream a track is published with
+    /// one.
+    pub coding: Coding,
+    /// Whether it takes H.264, VP9 and AV1 besides VP8.
+    pub every_codec: bool,
+    /// Whether it sends and takes sound redundantly (RFC 2198).
+    pub redundant: bool,
+    /// What it says of how media arrives.
+    pub feedback: Feedback,
 }
 
 /// What a peer is.
@@ -57,6 +85,8 @@ pub struct PeerConfig {
     pub checks_every: Duration,
     /// A certificate to share among peers; none makes one.
     pub certificate: Option<DtlsCert>,
+    /// What it does otherwise than most.
+    pub dialect: Dialect,
     /// Whether what it receives takes the light way past str0m, at a fraction of the cost. It
     /// does where nothing is published and the other end agrees to AES-GCM; else it is as
     /// without.
@@ -83,6 +113,7 @@ impl PeerConfig {
             like_browsers: false,
             checks_every: Duration::from_millis(500),
             certificate: None,
+            dialect: Dialect::default(),
             light: false,
             sealed_outside: false,
         }

@@ -1,18 +1,25 @@
 //! What arrives in the slots.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
-use str0m::rtp::RtpPacket;
+use str0m::rtp::{RedDecoder, RtpHeader, RtpPacket};
 
 use super::order::{Order, Piece, Whole};
 use super::{Counters, Event, ReceivedFrame, ReceivedPacket};
+use crate::coding::{self, DescriptorValue};
 
 /// Most received streams whose slot is remembered: slots are 64, with a retransmission each.
 const MAX_KNOWN_STREAMS: usize = 256;
+
+/// Units of Opus's clock in a packet of sound.
+const SOUND_TICKS: u64 = 960;
+
+/// How far back what was heard is remembered, in packets, so that none is heard twice.
+const HEARD: u64 = 256;
 
 /// A packet of a slot.
 #[derive(Debug)]
@@ -25,12 +32,52 @@ pub(super) struct Packet {
     pub(super) csrc: Option<u32>,
     pub(super) level_dbov: Option<i8>,
     pub(super) payload: Arc<[u8]>,
+    /// The dependency descriptor.
+    pub(super) descriptor: Option<Vec<u8>>,
+}
+
+/// What came in one slot.
+#[derive(Debug)]
+struct Slot {
+    id: SlotId,
+    order: Order,
+    /// Packets of sound, by number, where some carry others.
+    heard: BTreeSet<u64>,
+    /// Of the last picture.
+    codec: Codec,
+}
+
+impl Slot {
+    /// Whether a packet of sound is new.
+    fn hears(&mut self, seq: u64) -> bool {
+        let newest = self.heard.last().copied().unwrap_or(seq).max(seq);
+        let oldest = newest.saturating_sub(HEARD);
+        self.heard = self.heard.split_off(&oldest);
+        seq >= oldest && self.heard.insert(seq)
+    }
+}
+
+/// What takes the place of something.
+fn padding(packet: &Packet) -> Piece {
+    Piece {
+        timestamp: packet.timestamp,
+        marker: false,
+        csrc: None,
+        payload: packet.payload.clone(),
+        head: coding::Head::default(),
+        descriptor: None,
+    }
+}
+
+fn descriptor_of(header: &RtpHeader) -> Option<Vec<u8>> {
+    let value = header.ext_vals.user_values.get::<DescriptorValue>();
+    value.map(|value| value.0.clone())
 }
 
 /// Every slot's receiving end.
 #[derive(Debug)]
 pub(super) struct Downlink {
-    slots: Vec<(SlotId, Order)>,
+    slots: Vec<Slot>,
     /// The place in `slots` of each stream that was seen, by its SSRC.
     places: BTreeMap<u32, usize>,
     /// When the next packet is overdue.
@@ -56,18 +103,23 @@ impl Downlink {
     pub(super) fn learn_slots(&mut self, slots: Vec<SlotId>) {
         for slot in slots {
             if self.place_of(&slot).is_none() {
-                self.slots.push((slot, Order::default()));
+                self.slots.push(Slot {
+                    id: slot,
+                    order: Order::default(),
+                    heard: BTreeSet::new(),
+                    codec: Codec::Vp8,
+                });
             }
         }
     }
 
     /// The slots, each at its place.
     pub(super) fn slots(&self) -> impl Iterator<Item = &SlotId> {
-        self.slots.iter().map(|(slot, _)| slot)
+        self.slots.iter().map(|slot| &slot.id)
     }
 
     fn place_of(&self, slot: &SlotId) -> Option<usize> {
-        self.slots.iter().position(|(known, _)| known == slot)
+        self.slots.iter().position(|known| known.id == *slot)
     }
 
     /// Whether it is known in which slot a stream is.
@@ -95,9 +147,70 @@ impl Downlink {
             marker: header.marker,
             csrc: (header.csrc_count > 0).then_some(header.csrc[0]),
             level_dbov: header.ext_vals.audio_level,
+            descriptor: descriptor_of(header),
             payload: packet.payload,
         };
         self.receive_in(now, place, codec, packet);
+    }
+
+    /// Takes a packet of sound that carries others before it (RFC 2198).
+    pub(super) fn receive_redundant(&mut self, now: Instant, mut packet: RtpPacket) {
+        let payload = packet.payload.clone();
+        let Ok(mut blocks) = RedDecoder::decode(&payload) else {
+            return;
+        };
+        let Some(&place) = self.places.get(&*packet.header.ssrc) else {
+            return;
+        };
+        let own = blocks.pop();
+        for block in blocks {
+            let back = u64::from(block.timestamp_offset) / SOUND_TICKS;
+            let (seq, time) = (*packet.seq_no, packet.time.numer());
+            let (Some(seq), Some(timestamp)) = (
+                seq.checked_sub(back),
+                time.checked_sub(block.timestamp_offset.into()),
+            ) else {
+                continue;
+            };
+            self.hear_recovered(place, (seq, timestamp), &packet, block.payload);
+        }
+        if let Some(own) = own {
+            packet.payload = own.payload.into();
+            self.receive(now, Some(Codec::Opus), packet);
+        }
+    }
+
+    /// A packet of sound that came with another.
+    fn hear_recovered(
+        &mut self,
+        place: usize,
+        (seq, timestamp): (u64, u64),
+        carrier: &RtpPacket,
+        data: &[u8],
+    ) {
+        let header = &carrier.header;
+        let packet = Packet {
+            seq,
+            timestamp,
+            marker: false,
+            csrc: (header.csrc_count > 0).then_some(header.csrc[0]),
+            level_dbov: None,
+            descriptor: None,
+            payload: data.into(),
+        };
+        self.hear(place, &packet, true);
+    }
+
+    /// A packet of sound, unless it was heard before.
+    fn hear(&mut self, place: usize, packet: &Packet, recovered: bool) {
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
+        if slot.hears(packet.seq) {
+            self.counted.audio_frames += 1;
+            let frame = audio_frame(slot.id.clone(), packet, recovered);
+            self.happened.push_back(frame);
+        }
     }
 
     /// Takes a packet in the slot at this place.
@@ -108,18 +221,19 @@ impl Downlink {
         codec: Option<Codec>,
         packet: Packet,
     ) {
-        let Some((slot, order)) = self.slots.get_mut(place) else {
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
-        // Packets without a payload only probe the path.
+        // Packets without a payload only probe the path, or take the place of what was left out.
         if packet.payload.is_empty() {
-            return;
+            slot.order.receive(now, packet.seq, padding(&packet));
+            return self.take_frames(now, place);
         }
         self.counted.packets_received += 1;
         self.counted.bytes_received += packet.payload.len() as u64;
         if self.report_packets {
             self.happened.push_back(Event::Packet(ReceivedPacket {
-                slot: slot.clone(),
+                slot: slot.id.clone(),
                 seq: packet.seq,
                 timestamp: packet.timestamp,
                 marker: packet.marker,
@@ -129,27 +243,35 @@ impl Downlink {
             }));
         }
         match codec {
-            Some(Codec::Vp8) => {
+            Some(Codec::Opus) => self.hear(place, &packet, false),
+            Some(codec) => {
+                slot.codec = codec;
+                let descriptor = packet.descriptor;
                 let piece = Piece {
                     timestamp: packet.timestamp,
                     marker: packet.marker,
                     csrc: packet.csrc,
+                    head: coding::read(codec, &packet.payload, descriptor.as_deref()),
                     payload: packet.payload,
+                    descriptor,
                 };
-                order.receive(now, packet.seq, piece);
-                while let Some(whole) = order.take(now) {
-                    self.counted.video_frames += 1;
-                    let frame = video_frame(slot.clone(), whole);
-                    self.happened.push_back(frame);
-                }
-                self.set_deadline();
+                slot.order.receive(now, packet.seq, piece);
+                self.take_frames(now, place);
             }
-            Some(Codec::Opus) => {
-                self.counted.audio_frames += 1;
-                self.happened.push_back(audio_frame(slot.clone(), &packet));
-            }
-            _ => {}
+            None => {}
         }
+    }
+
+    /// Takes the frames of a slot that are whole.
+    fn take_frames(&mut self, now: Instant, place: usize) {
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
+        while let Some(whole) = slot.order.take(now) {
+            self.counted.video_frames += 1;
+            self.happened.push_back(video_frame(slot, whole));
+        }
+        self.set_deadline();
     }
 
     /// Gives up what is overdue; answers the slots that need a keyframe.
@@ -158,13 +280,13 @@ impl Downlink {
         if self.deadline.is_none_or(|at| now < at) {
             return needy;
         }
-        for (slot, order) in &mut self.slots {
-            if order.lapse(now) {
-                needy.push(slot.clone());
+        for slot in &mut self.slots {
+            if slot.order.lapse(now) {
+                needy.push(slot.id.clone());
             }
-            while let Some(whole) = order.take(now) {
+            while let Some(whole) = slot.order.take(now) {
                 self.counted.video_frames += 1;
-                self.happened.push_back(video_frame(slot.clone(), whole));
+                self.happened.push_back(video_frame(slot, whole));
             }
         }
         self.set_deadline();
@@ -180,12 +302,12 @@ impl Downlink {
     }
 
     fn set_deadline(&mut self) {
-        let deadlines = self.slots.iter().filter_map(|(_, order)| order.deadline());
+        let deadlines = self.slots.iter().filter_map(|slot| slot.order.deadline());
         self.deadline = deadlines.min();
     }
 
     pub(super) fn add_to(&self, counters: &mut Counters) {
-        let orders = || self.slots.iter().map(|(_, order)| order);
+        let orders = || self.slots.iter().map(|slot| &slot.order);
         counters.packets_received += self.counted.packets_received;
         counters.bytes_received += self.counted.bytes_received;
         counters.video_frames += self.counted.video_frames;
@@ -195,23 +317,26 @@ impl Downlink {
     }
 }
 
-fn video_frame(slot: SlotId, whole: Whole) -> Event {
+fn video_frame(slot: &Slot, whole: Whole) -> Event {
     let frame = ReceivedFrame {
-        slot,
+        slot: slot.id.clone(),
         csrc: whole.csrc,
-        codec: Codec::Vp8,
+        codec: slot.codec,
         timestamp: whole.timestamp,
         keyframe: whole.keyframe,
         seqs: whole.seqs,
         picture_id: whole.picture_id,
         tl0_pic_idx: whole.tl0_pic_idx,
+        temporal_id: whole.temporal_id,
+        descriptors: whole.descriptors,
+        recovered: false,
         level_dbov: None,
         data: whole.data,
     };
     Event::Frame(frame)
 }
 
-fn audio_frame(slot: SlotId, packet: &Packet) -> Event {
+fn audio_frame(slot: SlotId, packet: &Packet, recovered: bool) -> Event {
     let frame = ReceivedFrame {
         slot,
         csrc: packet.csrc,
@@ -221,6 +346,9 @@ fn audio_frame(slot: SlotId, packet: &Packet) -> Event {
         seqs: (packet.seq, packet.seq),
         picture_id: None,
         tl0_pic_idx: None,
+        temporal_id: None,
+        descriptors: Vec::new(),
+        recovered,
         level_dbov: packet.level_dbov,
         data: packet.payload.to_vec(),
     };

@@ -35,7 +35,7 @@ pub enum Event {
     },
     /// A packet arrived in a slot.
     Packet(ReceivedPacket),
-    /// A whole frame arrived in a slot (VP8 and Opus).
+    /// A whole frame arrived in a slot.
     Frame(ReceivedFrame),
     /// The transport failed; nothing follows.
     Failed(String),
@@ -60,14 +60,14 @@ pub struct ReceivedPacket {
     pub payload_bytes: usize,
 }
 
-/// A whole frame in a slot.
+/// A whole frame in a slot; of a stream built of layers, a whole picture.
 #[derive(Debug, Clone)]
 pub struct ReceivedFrame {
     /// Which slot.
     pub slot: SlotId,
     /// The first contributing source, if the other end says one.
     pub csrc: Option<u32>,
-    /// VP8 or Opus.
+    /// Of its payload type.
     pub codec: Codec,
     /// The extended RTP timestamp.
     pub timestamp: u64,
@@ -75,10 +75,16 @@ pub struct ReceivedFrame {
     pub keyframe: bool,
     /// The extended sequence numbers of its first and last packet.
     pub seqs: (u64, u64),
-    /// VP8 picture id.
+    /// VP8 and VP9 picture id.
     pub picture_id: Option<u16>,
-    /// VP8 TL0PICIDX.
+    /// VP8 and VP9 TL0PICIDX.
     pub tl0_pic_idx: Option<u8>,
+    /// VP9 temporal layer.
+    pub temporal_id: Option<u8>,
+    /// Dependency descriptors of its packets, in order, as they came.
+    pub descriptors: Vec<Vec<u8>>,
+    /// Opus: it came with a later packet (RFC 2198).
+    pub recovered: bool,
     /// Opus: the level of RFC 6464.
     pub level_dbov: Option<i8>,
     /// The frame.

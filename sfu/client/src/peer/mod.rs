@@ -25,7 +25,7 @@ use sfu_rtp::srtp::{End, Keying};
 use str0m::{Event as RtcEvent, IceConnectionState};
 
 use crate::media::{AudioFrame, EncodedFrame};
-pub use config::{PeerConfig, PeerError, Publication};
+pub use config::{Dialect, Feedback, PeerConfig, PeerError, Publication};
 use downlink::Downlink;
 pub use face::{Counters, Event, Output, ReceivedFrame, ReceivedPacket};
 use light::Light;
@@ -250,6 +250,36 @@ impl Peer {
         }
     }
 
+    /// On the light way: seals and sends an RTCP packet as it is, whatever it says, so that a
+    /// server can be proved against who keeps to no rule. Answers false before media came.
+    pub fn say_control(&mut self, now: Instant, packet: Vec<u8>) -> bool {
+        let Some(light) = self
+            .light
+            .as_mut()
+            .filter(|light| !light.ssrcs().is_empty())
+        else {
+            return false;
+        };
+        light.say(packet);
+        self.settle(now);
+        true
+    }
+
+    /// On the light way: the streams that came, by their SSRCs.
+    pub fn received_ssrcs(&self) -> Vec<u32> {
+        self.light.as_ref().map(Light::ssrcs).unwrap_or_default()
+    }
+
+    /// Says how much arrives at most (draft-alvestrand-rmcat-remb-03), as a receiver that
+    /// estimates it by itself does.
+    pub fn say_estimate(&mut self, now: Instant, bps: u64) {
+        let slots = self.slots();
+        for slot in &slots {
+            self.transport.say_estimate(slot, bps);
+        }
+        self.tick(now);
+    }
+
     /// How many media packets of an own source were sent, by layer.
     pub fn packets_sent_of(&self, source: Source) -> Vec<u64> {
         let uplink = self.uplinks.get(&source);
@@ -369,7 +399,11 @@ impl Peer {
                 {
                     self.downlink.learn_stream(*ssrc, &slot);
                 }
-                let codec = self.transport.codec_of(packet.header.payload_type);
+                let payload_type = packet.header.payload_type;
+                if self.transport.is_redundant(payload_type) {
+                    return self.downlink.receive_redundant(now, packet);
+                }
+                let codec = self.transport.codec_of(payload_type);
                 self.downlink.receive(now, codec, packet);
             }
             _ => {}

@@ -11,8 +11,9 @@ use str0m::format::Codec as RtcCodec;
 use str0m::media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 
 use super::transport::Transport;
-use super::uplink::Uplink;
-use super::{PeerConfig, PeerError, Publication};
+use super::uplink::{Uplink, Wire};
+use super::{Feedback, PeerConfig, PeerError, Publication};
+use crate::coding::Coding;
 use crate::media::MAX_LAYERS;
 
 /// The names of simulcast layers, smallest first.
@@ -36,6 +37,8 @@ pub(super) struct Offered {
     sdp: String,
     lines: Vec<Line>,
     slots: Vec<Mid>,
+    coding: Coding,
+    feedback: Feedback,
     pending: Option<SdpPendingOffer>,
     /// The candidate that the answer to a restart brings into use.
     moved_to: Option<Candidate>,
@@ -96,11 +99,14 @@ pub(super) fn make(transport: &mut Transport, config: &PeerConfig) -> Result<Off
         api.apply()
     });
     let (offer, pending) = made.ok_or_else(|| PeerError::Offer("nothing to offer".into()))?;
+    let feedback = config.dialect.feedback;
     Ok(Offered {
         revision: 1,
-        sdp: offer.to_sdp_string(),
+        sdp: spoken(&offer.to_sdp_string(), feedback),
         lines,
         slots,
+        coding: config.dialect.coding,
+        feedback,
         pending: Some(pending),
         moved_to: None,
     })
@@ -126,10 +132,25 @@ pub(super) fn answer(
         sdp: String::new(),
         lines: Vec::new(),
         slots: mids.filter(receives).collect(),
+        coding: Coding::default(),
+        feedback: Feedback::default(),
         pending: None,
         moved_to: None,
     };
     Ok((offered, answer))
+}
+
+/// An offer without what the peer does not say.
+fn spoken(sdp: &str, feedback: Feedback) -> String {
+    let unsaid: &[&str] = match feedback {
+        Feedback::TransportWide => &[],
+        Feedback::Remb => &["transport-cc", "transport-wide-cc"],
+        Feedback::Reports => &["transport-cc", "transport-wide-cc", "goog-remb"],
+    };
+    let lines = sdp.split_inclusive('\n');
+    lines
+        .filter(|line| !unsaid.iter().any(|word| line.contains(word)))
+        .collect()
 }
 
 fn media_kind(kind: Kind) -> MediaKind {
@@ -204,7 +225,7 @@ impl Offered {
         });
         let (offer, pending) = made.ok_or_else(|| PeerError::Offer("nothing to offer".into()))?;
         self.revision += 1;
-        self.sdp = offer.to_sdp_string();
+        self.sdp = spoken(&offer.to_sdp_string(), self.feedback);
         self.pending = Some(pending);
         self.moved_to = candidate;
         Ok(())
@@ -214,7 +235,7 @@ impl Offered {
     pub(super) fn uplinks(&self, transport: &mut Transport) -> BTreeMap<Source, Uplink> {
         self.lines
             .iter()
-            .filter_map(|line| Some((line.source, line.uplink(transport)?)))
+            .filter_map(|line| Some((line.source, line.uplink(transport, self.coding)?)))
             .collect()
     }
 
@@ -273,18 +294,22 @@ impl Line {
         }
     }
 
-    fn uplink(&self, transport: &mut Transport) -> Option<Uplink> {
+    fn uplink(&self, transport: &mut Transport, coding: Coding) -> Option<Uplink> {
         let wanted = match self.source.kind() {
             Kind::Audio => RtcCodec::Opus,
-            Kind::Video => RtcCodec::Vp8,
+            Kind::Video => coding.rtc_codec(),
         };
         let rtc = transport.rtc();
         let media = rtc.media(self.mid)?;
-        let pt = rtc
+        let params = rtc
             .codec_config()
             .iter()
-            .find(|p| p.spec().codec == wanted && media.remote_pts().contains(&p.pt()))?
-            .pt();
+            .find(|p| p.spec().codec == wanted && media.remote_pts().contains(&p.pt()))?;
+        let wire = Wire {
+            pt: params.pt(),
+            redundant: params.red(),
+            coding,
+        };
         let rids: Vec<Option<Rid>> = match self.layers {
             1 => vec![None],
             layers => RIDS[..usize::from(layers)]
@@ -298,6 +323,6 @@ impl Line {
                 .map(|rid| Some(api.stream_tx_by_mid(self.mid, rid)?.ssrc()))
                 .collect::<Option<Vec<_>>>()
         })?;
-        Some(Uplink::new(self.source, pt, self.state, &streams))
+        Some(Uplink::new(self.source, wire, self.state, &streams))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::vp8::read_payload;
+use crate::coding::Head;
 
 /// How long a missing packet is waited for: two retransmissions over a path of 300 ms. Browsers
 /// wait for a frame up to four times as long.
@@ -33,7 +33,18 @@ pub(super) struct Piece {
     pub(super) timestamp: u64,
     pub(super) marker: bool,
     pub(super) csrc: Option<u32>,
+    /// Nothing: it only takes the place of what was left out.
     pub(super) payload: Arc<[u8]>,
+    /// What the payload says.
+    pub(super) head: Head,
+    /// The dependency descriptor.
+    pub(super) descriptor: Option<Vec<u8>>,
+}
+
+impl Piece {
+    fn is_padding(&self) -> bool {
+        self.payload.is_empty()
+    }
 }
 
 /// A whole frame of a slot.
@@ -45,6 +56,9 @@ pub(super) struct Whole {
     pub(super) keyframe: bool,
     pub(super) picture_id: Option<u16>,
     pub(super) tl0_pic_idx: Option<u8>,
+    pub(super) temporal_id: Option<u8>,
+    /// Of each packet that has one, in order.
+    pub(super) descriptors: Vec<Vec<u8>>,
     pub(super) data: Vec<u8>,
 }
 
@@ -74,7 +88,8 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) fn receive(&mut self, now: Instant, seq: u64, piece: Piece) {
-        if seq < self.floor {
+        // What is left out of nothing is nothing.
+        if seq < self.floor || piece.is_padding() && self.next.is_none() {
             return;
         }
         self.held.insert(seq, piece);
@@ -93,6 +108,7 @@ impl Order {
             self.waiting_since = Some(now);
         }
         let whole = loop {
+            self.pass_padding();
             let first = self.next?;
             match self.extent(first) {
                 Some(Extent::Whole(last)) => break self.assemble(first, last),
@@ -174,7 +190,7 @@ impl Order {
         let start = self
             .held
             .iter()
-            .find(|(_, piece)| read_payload(&piece.payload).is_some_and(|p| p.starts_keyframe))
+            .find(|(_, piece)| piece.head.starts_keyframe)
             .map(|(&seq, _)| seq);
         if let Some(start) = start {
             self.held = self.held.split_off(&start);
@@ -188,21 +204,24 @@ impl Order {
         let after = self.held.split_off(&(last + 1));
         let pieces = std::mem::replace(&mut self.held, after);
         let begin = &pieces[&first];
-        let head = read_payload(&begin.payload);
         let bytes = pieces.values().map(|p| p.payload.len()).sum();
         let mut data = Vec::with_capacity(bytes);
-        for payload in pieces.values().filter_map(|p| read_payload(&p.payload)) {
-            data.extend_from_slice(payload.piece);
+        for piece in pieces.values() {
+            let part = piece.head.body.and_then(|body| piece.payload.get(body..));
+            data.extend_from_slice(part.unwrap_or_default());
         }
+        let descriptors = pieces.values().filter_map(|p| p.descriptor.clone());
         self.next = Some(last + 1);
         self.floor = last + 1;
         Whole {
             timestamp: begin.timestamp,
             csrc: begin.csrc,
             seqs: (first, last),
-            keyframe: head.is_some_and(|p| p.starts_keyframe),
-            picture_id: head.and_then(|p| p.picture_id),
-            tl0_pic_idx: head.and_then(|p| p.tl0_pic_idx),
+            keyframe: begin.head.starts_keyframe,
+            picture_id: begin.head.picture_id,
+            tl0_pic_idx: begin.head.tl0_pic_idx,
+            temporal_id: begin.head.temporal_id,
+            descriptors: descriptors.collect(),
             data,
         }
     }
@@ -212,8 +231,7 @@ impl Order {
         if now < self.waiting_since? + KEYFRAME_PATIENCE {
             return None;
         }
-        let begins =
-            |piece: &Piece| read_payload(&piece.payload).is_some_and(|p| p.starts_keyframe);
+        let begins = |piece: &Piece| piece.head.starts_keyframe;
         let is_whole = |seq: u64| matches!(self.extent(seq), Some(Extent::Whole(_)));
         let mut keyframes = self.held.range(first + 1..);
         let keyframe = keyframes.find(|(seq, piece)| begins(piece) && is_whole(**seq));
@@ -235,20 +253,43 @@ impl Order {
         self.find_keyframe();
     }
 
+    /// Goes on behind what only takes a place.
+    fn pass_padding(&mut self) {
+        while let Some(next) = self.next
+            && self.held.get(&next).is_some_and(Piece::is_padding)
+        {
+            self.held.remove(&next);
+            self.next = Some(next + 1);
+            self.floor = next + 1;
+            if self.held.is_empty() {
+                self.waiting_since = None;
+            }
+        }
+    }
+
     /// How far the frame reaches that begins with `first`; none while a packet is missing.
     fn extent(&self, first: u64) -> Option<Extent> {
         let timestamp = self.held.get(&first)?.timestamp;
+        // Where the last packet that is no padding is, and whether a frame ends there.
+        let mut before = (first, false);
         for (expected, (&seq, piece)) in (first..).zip(self.held.range(first..)) {
             if seq != expected {
                 return None;
             }
-            let begins = || read_payload(&piece.payload).is_some_and(|p| p.starts_frame);
-            if piece.timestamp != timestamp || (seq != first && begins()) {
-                return Some(Extent::Torn(seq));
+            if piece.is_padding() {
+                continue;
+            }
+            if piece.timestamp != timestamp || (seq != first && piece.head.starts_picture) {
+                // Of a picture built of layers the last may be left out, and the mark with it.
+                return Some(match before {
+                    (last, true) => Extent::Whole(last),
+                    (_, false) => Extent::Torn(seq),
+                });
             }
             if piece.marker {
                 return Some(Extent::Whole(seq));
             }
+            before = (seq, piece.head.ends_frame);
         }
         None
     }
@@ -258,6 +299,7 @@ impl Order {
 mod tests {
     use super::*;
     use crate::vp8::Vp8Packetizer;
+    use sfu_protocol::media::Codec;
 
     /// Frames of two packets each; every third is a keyframe.
     fn stream(frames: u64) -> Vec<(u64, Piece)> {
@@ -273,7 +315,9 @@ mod tests {
                     timestamp: number * 3_000,
                     marker: index == last,
                     csrc: Some(5),
+                    head: crate::coding::read(Codec::Vp8, &payload, None),
                     payload: payload.into(),
+                    descriptor: None,
                 };
                 packets.push((100 + packets.len() as u64, piece));
             }

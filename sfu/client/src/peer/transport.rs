@@ -8,6 +8,7 @@ use sfu_protocol::media::Codec;
 use sfu_protocol::signal::SlotId;
 use sfu_rtp::keying::{self, Place};
 use sfu_rtp::srtp::{End, Keying};
+use str0m::bwe::Bitrate;
 use str0m::format::Codec as RtcCodec;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
@@ -17,6 +18,10 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 use super::light::Lines;
 use super::rounds::{NEXT_ROUND, Rounds};
 use super::{PeerConfig, PeerError};
+use crate::coding::{self, Coding};
+
+/// The number of dependency descriptors: one that str0m gives to nothing.
+const DESCRIPTOR: u8 = 12;
 
 /// The transport of a participant.
 pub(super) struct Transport {
@@ -44,11 +49,18 @@ impl std::fmt::Debug for Transport {
 impl Transport {
     /// On the light way str0m is left with ICE and DTLS; see [`super::light`].
     pub(super) fn new(config: &PeerConfig, now: Instant, light: bool) -> Result<Self, PeerError> {
+        let dialect = config.dialect;
+        // The light way knows plain sound only.
+        let redundant = dialect.redundant && !light;
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, redundant)
             .enable_vp8(true);
+        if dialect.every_codec || dialect.coding != Coding::Vp8 {
+            rtc = rtc.enable_h264(true).enable_vp9(true).enable_av1(true);
+            rtc = rtc.set_extension(DESCRIPTOR, coding::extension());
+        }
         rtc.set_max_stun_rto(config.checks_every);
         if let Some(certificate) = &config.certificate {
             rtc = rtc.set_dtls_cert(certificate.clone());
@@ -211,6 +223,22 @@ impl Transport {
         Some(SlotId(mid.to_string()))
     }
 
+    /// Whether a payload type carries sound redundantly.
+    pub(super) fn is_redundant(&self, pt: Pt) -> bool {
+        let mut params = self.rtc.codec_config().iter();
+        params.any(|params| params.red() == Some(pt))
+    }
+
+    /// Says how much arrives in a slot at most.
+    pub(super) fn say_estimate(&mut self, slot: &SlotId, bps: u64) {
+        let mid = Mid::from(slot.0.as_str());
+        self.change(|rtc| {
+            if let Some(stream) = rtc.direct_api().stream_rx_by_mid(mid, None) {
+                stream.request_remb(Bitrate::bps(bps));
+            }
+        });
+    }
+
     /// The codec of a payload type.
     pub(super) fn codec_of(&mut self, pt: Pt) -> Option<Codec> {
         if let Some(&codec) = self.codecs.get(&*pt) {
@@ -259,6 +287,9 @@ pub(super) fn known(codec: RtcCodec) -> Option<Codec> {
     match codec {
         RtcCodec::Opus => Some(Codec::Opus),
         RtcCodec::Vp8 => Some(Codec::Vp8),
+        RtcCodec::H264 => Some(Codec::H264),
+        RtcCodec::Vp9 => Some(Codec::Vp9),
+        RtcCodec::Av1 => Some(Codec::Av1),
         _ => None,
     }
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::TrackState;
 use str0m::media::Pt;
-use str0m::rtp::{ExtensionValues, RtpWrite, Ssrc};
+use str0m::rtp::{ExtensionValues, RedEncoder, RedundantBlock, RtpWrite, Ssrc};
 
 use super::transport::Transport;
+use crate::coding::{Coding, DescriptorValue, Packetizer};
 use crate::media::{AudioFrame, EncodedFrame};
-use crate::vp8::Vp8Packetizer;
 
 /// What can be sent again, as browsers have it: packets of a stream, how old they may be, and the
 /// part of its last second at which everything that was asked for is thrown away. `str0m`'s own
@@ -18,11 +18,26 @@ const RTX_PACKETS: usize = 1_024;
 const RTX_AGE: Duration = Duration::from_secs(3);
 const RTX_RATIO: f32 = 0.5;
 
+/// How far back a packet of sound may lie that goes with one (RFC 2198, section 3).
+const MAX_REDUNDANT_TICKS: u64 = 1 << 14;
+
+/// How packets are marked and made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wire {
+    pub(super) pt: Pt,
+    /// Of sound that carries the packet before, where it was agreed on.
+    pub(super) redundant: Option<Pt>,
+    /// Of pictures.
+    pub(super) coding: Coding,
+}
+
 /// The sending end of one source.
 #[derive(Debug)]
 pub(super) struct Uplink {
     kind: Kind,
-    pt: Pt,
+    wire: Wire,
+    /// The sound before: when, and what.
+    before: Option<(u64, Vec<u8>)>,
     state: TrackState,
     layers: Vec<Layer>,
 }
@@ -40,7 +55,7 @@ struct Layer {
     ssrc: Ssrc,
     seq: u64,
     timestamp_offset: u32,
-    packetizer: Vp8Packetizer,
+    packetizer: Packetizer,
     /// Delta frames before it cannot be decoded by anybody.
     has_keyframe: bool,
     /// False while nobody receives it.
@@ -51,13 +66,13 @@ struct Layer {
 impl Layer {
     /// Counters start somewhere (RFC 3550, section 5.1); the SSRC is random already. The first
     /// sequence number stays low enough that no reader mistakes its first wrap.
-    fn new(ssrc: Ssrc) -> Self {
+    fn new(ssrc: Ssrc, coding: Coding) -> Self {
         let start = *ssrc;
         Layer {
             ssrc,
             seq: u64::from(start % 30_000) + 1,
             timestamp_offset: start.rotate_left(16),
-            packetizer: Vp8Packetizer::new((start >> 8) as u16),
+            packetizer: Packetizer::new(coding, (start >> 8) as u16),
             has_keyframe: false,
             wanted: true,
             sent: 0,
@@ -73,12 +88,14 @@ impl Layer {
 }
 
 impl Uplink {
-    pub(super) fn new(source: Source, pt: Pt, state: TrackState, streams: &[Ssrc]) -> Self {
+    pub(super) fn new(source: Source, wire: Wire, state: TrackState, streams: &[Ssrc]) -> Self {
+        let layers = streams.iter().map(|&ssrc| Layer::new(ssrc, wire.coding));
         Uplink {
             kind: source.kind(),
-            pt,
+            wire,
+            before: None,
             state,
-            layers: streams.iter().map(|&ssrc| Layer::new(ssrc)).collect(),
+            layers: layers.collect(),
         }
     }
 
@@ -141,23 +158,32 @@ impl Uplink {
         if self.kind != Kind::Video || self.state != TrackState::Live {
             return None;
         }
-        let layer = self.layers.get_mut(usize::from(frame.layer))?;
-        layer.has_keyframe |= frame.keyframe && layer.wanted;
+        // Layers of one stream are frames of it.
+        let stream = match frame.place {
+            Some(_) => 0,
+            None => usize::from(frame.layer),
+        };
+        let layer = self.layers.get_mut(stream)?;
+        let begins = frame.keyframe && frame.place.as_ref().is_none_or(|_| frame.layer == 0);
+        layer.has_keyframe |= begins && layer.wanted;
         if !layer.has_keyframe {
             return None;
         }
-        let payloads = layer.packetizer.packetize(&frame.data, frame.keyframe);
-        let last = payloads.len().checked_sub(1)?;
         let mut sent = Sent::default();
-        for (index, payload) in payloads.into_iter().enumerate() {
-            sent.add(payload.len());
+        for payload in layer.packetizer.packetize(frame) {
+            sent.add(payload.bytes.len());
+            let mut values = ExtensionValues::default();
+            if let Some(descriptor) = payload.descriptor {
+                values.user_values.set(DescriptorValue(descriptor));
+            }
             let packet = layer
-                .write(self.pt, captured, frame.timestamp, payload)
-                .marker(index == last)
-                .nackable(true);
+                .write(self.wire.pt, captured, frame.timestamp, payload.bytes)
+                .marker(payload.marker)
+                .nackable(true)
+                .ext_vals(values);
             send(transport, layer.ssrc, packet);
         }
-        Some(sent)
+        (sent.packets > 0).then_some(sent)
     }
 
     /// Sends an Opus packet; `None` when it is withheld.
@@ -172,14 +198,31 @@ impl Uplink {
         }
         let layer = self.layers.first_mut()?;
         let mut sent = Sent::default();
-        sent.add(frame.data.len());
+        let before = self
+            .before
+            .replace((frame.timestamp, frame.data.to_vec()))
+            .filter(|(at, _)| frame.timestamp.saturating_sub(*at) < MAX_REDUNDANT_TICKS);
+        let (pt, payload) = match self.wire.redundant {
+            Some(redundant) => {
+                let blocks = before.map(|(at, payload)| RedundantBlock {
+                    pt: *self.wire.pt,
+                    timestamp_offset: (frame.timestamp - at) as u32,
+                    payload,
+                });
+                let blocks: Vec<RedundantBlock> = blocks.into_iter().collect();
+                let payload = RedEncoder::encode(*self.wire.pt, &frame.data, &blocks);
+                (redundant, payload)
+            }
+            None => (self.wire.pt, frame.data.to_vec()),
+        };
+        sent.add(payload.len());
         let level = ExtensionValues {
             audio_level: Some(frame.level_dbov.min(0)),
             voice_activity: Some(frame.voice),
             ..ExtensionValues::default()
         };
         let packet = layer
-            .write(self.pt, captured, frame.timestamp, frame.data.to_vec())
+            .write(pt, captured, frame.timestamp, payload)
             .ext_vals(level);
         send(transport, layer.ssrc, packet);
         Some(sent)

@@ -168,7 +168,7 @@ fn fill_and_seal(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
 }
 
 /// FNV-1a over words: quick in an unoptimised build, and any lost or swapped piece shows.
-fn checksum(bytes: &[u8]) -> u32 {
+pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let mut words = bytes.chunks_exact(8);
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ bytes.len() as u64;
     for word in words.by_ref() {
@@ -183,7 +183,7 @@ fn checksum(bytes: &[u8]) -> u32 {
     (hash ^ (hash >> 32)) as u32
 }
 
-fn source_code(source: Source) -> u8 {
+pub(super) fn source_code(source: Source) -> u8 {
     match source {
         Source::Camera => 0,
         Source::Microphone => 1,
@@ -192,7 +192,7 @@ fn source_code(source: Source) -> u8 {
     }
 }
 
-fn source_of(code: u8) -> Result<Source, MarkFault> {
+pub(super) fn source_of(code: u8) -> Result<Source, MarkFault> {
     Source::ALL
         .into_iter()
         .find(|&source| source_code(source) == code)
@@ -200,7 +200,7 @@ fn source_of(code: u8) -> Result<Source, MarkFault> {
 }
 
 /// A mark's fields in order. The length is checked when it opens.
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn open(bytes: &'a [u8], header: usize, mark: usize) -> Result<Self, MarkFault> {
@@ -227,15 +227,15 @@ impl<'a> Reader<'a> {
         *taken
     }
 
-    fn u8(&mut self) -> u8 {
+    pub(super) fn u8(&mut self) -> u8 {
         u8::from_be_bytes(self.array())
     }
 
-    fn u32(&mut self) -> u32 {
+    pub(super) fn u32(&mut self) -> u32 {
         u32::from_be_bytes(self.array())
     }
 
-    fn u64(&mut self) -> u64 {
+    pub(super) fn u64(&mut self) -> u64 {
         u64::from_be_bytes(self.array())
     }
 }

@@ -1,12 +1,18 @@
 //! A [`MediaSource`] of marked frames.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sfu_protocol::media::{Kind, Source};
 
+use sfu_rtp::dependency::{Pattern, Structure};
+
 use super::frame::{AudioMark, Mark, write_audio, write_video};
+use super::layered::{LayerMark, write_layer};
+use crate::coding::Coding;
 use crate::media::{
-    AudioFrame, EncodedFrame, MediaSource, NEVER_US, OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ, us_to_timestamp,
+    AudioFrame, EncodedFrame, MediaSource, NEVER_US, OPUS_CLOCK_HZ, Place, VIDEO_CLOCK_HZ,
+    us_to_timestamp,
 };
 
 /// Length of an Opus packet.
@@ -15,8 +21,12 @@ const AUDIO_FRAME_US: u64 = 20_000;
 const SPEAKING_DBOV: i8 = -25;
 /// How loud a silent room is.
 const SILENT_DBOV: i8 = -90;
+/// Of silence that is not sent one packet in so many is, 400 ms apart.
+const SILENCE_EVERY: u32 = 20;
 /// Size of an Opus packet: 32 kbit/s.
 const AUDIO_FRAME_BYTES: usize = 80;
+/// Temporal layers of a picture that is built of layers.
+const TEMPORAL_LAYERS: u8 = 3;
 /// A keyframe is this many times the size of the average frame.
 const KEYFRAME_WEIGHT: usize = 4;
 
@@ -72,6 +82,10 @@ impl Shape {
 #[derive(Debug)]
 pub struct Synthetic {
     shape: Shape,
+    level_dbov: i8,
+    coding: Coding,
+    built: BTreeMap<Source, Built>,
+    silent: bool,
     speaking: bool,
     pictures: BTreeMap<Source, u32>,
     layers: BTreeMap<(Source, u8), Chain>,
@@ -86,10 +100,29 @@ struct Chain {
     wanted: bool,
 }
 
+/// How the pictures of one source are built of layers.
+#[derive(Debug)]
+struct Built {
+    pattern: Pattern,
+    structure: Arc<Structure>,
+    /// The number of the next frame.
+    next: u32,
+    wanted: bool,
+}
+
 impl Synthetic {
     /// A source that has made nothing yet and does not speak.
     pub fn new(shape: Shape) -> Self {
+        Self::coded(shape, Coding::Vp8)
+    }
+
+    /// The same with pictures for a coding.
+    pub fn coded(shape: Shape, coding: Coding) -> Self {
         Synthetic {
+            coding,
+            level_dbov: SPEAKING_DBOV,
+            built: BTreeMap::new(),
+            silent: false,
             shape,
             speaking: false,
             pictures: BTreeMap::new(),
@@ -101,6 +134,16 @@ impl Synthetic {
     /// Speaks from now on, or is silent.
     pub fn set_speaking(&mut self, speaking: bool) {
         self.speaking = speaking;
+    }
+
+    /// How loud it is when it speaks.
+    pub fn set_level(&mut self, level_dbov: i8) {
+        self.level_dbov = level_dbov;
+    }
+
+    /// From now on what is silence is not sent, but for a packet now and then (Opus DTX).
+    pub fn leave_out_silence(&mut self) {
+        self.silent = true;
     }
 
     /// How many frames `source` has made on each layer.
@@ -159,7 +202,60 @@ impl Synthetic {
             timestamp: us_to_timestamp(media_us, VIDEO_CLOCK_HZ),
             keyframe,
             data: write_video(&mark, size, average as usize * weight).into(),
+            place: None,
         }
+    }
+
+    /// The frames of a picture that is built of layers.
+    fn built(&mut self, source: Source, shapes: &[LayerShape], number: u32) -> Vec<EncodedFrame> {
+        let media_us = self.frame_at_us(number);
+        let key_only = matches!(
+            self.coding,
+            Coding::Vp9 { key_only: true } | Coding::Av1 { key_only: true }
+        );
+        let built = self.built.entry(source).or_insert_with(|| {
+            let pattern = Pattern::new(shapes.len() as u8, TEMPORAL_LAYERS, key_only, 0);
+            let size = |shape: &LayerShape| (shape.width.into(), shape.height.into());
+            let sizes: Vec<(u32, u32)> = shapes.iter().map(size).collect();
+            Built {
+                structure: Arc::new(pattern.structure(0, &sizes)),
+                pattern,
+                next: 0,
+                wanted: true,
+            }
+        });
+        if std::mem::take(&mut built.wanted) {
+            built.pattern.restart();
+        }
+        let keyframe = built.pattern.is_key();
+        let weight = if keyframe { KEYFRAME_WEIGHT } else { 1 };
+        let mut frames = Vec::new();
+        for (frame, shape) in built.pattern.picture().into_iter().zip(shapes) {
+            let distances = frame.references.as_slice().iter();
+            let mark = LayerMark {
+                author: self.shape.author,
+                source,
+                spatial_id: frame.spatial_id,
+                temporal_id: frame.temporal_id,
+                number: built.next,
+                needs: distances.map(|d| built.next - u32::from(*d)).collect(),
+                media_us,
+            };
+            built.next += 1;
+            let average = shape.bitrate_bps / 8 / self.shape.frames_per_second.max(1);
+            frames.push(EncodedFrame {
+                layer: frame.spatial_id,
+                timestamp: us_to_timestamp(media_us, VIDEO_CLOCK_HZ),
+                keyframe,
+                data: write_layer(&mark, average as usize * weight).into(),
+                place: Some(Place {
+                    frame,
+                    structure: built.structure.clone(),
+                    is_last: usize::from(frame.spatial_id) + 1 == shapes.len(),
+                }),
+            });
+        }
+        frames
     }
 
     fn sound(&self, source: Source, number: u32) -> AudioFrame {
@@ -174,7 +270,7 @@ impl Synthetic {
             timestamp: us_to_timestamp(media_us, OPUS_CLOCK_HZ),
             data: write_audio(&mark, AUDIO_FRAME_BYTES).into(),
             level_dbov: if self.speaking {
-                SPEAKING_DBOV
+                self.level_dbov
             } else {
                 SILENT_DBOV
             },
@@ -192,8 +288,12 @@ impl MediaSource for Synthetic {
         }
         let mut number = self.frames_made(source);
         while self.frame_at_us(number) <= at_us {
-            for (layer, &shape) in (0u8..).zip(&shapes) {
-                frames.push(self.picture(source, layer, shape, number));
+            if self.coding.is_scalable() {
+                frames.extend(self.built(source, &shapes, number));
+            } else {
+                for (layer, &shape) in (0u8..).zip(&shapes) {
+                    frames.push(self.picture(source, layer, shape, number));
+                }
             }
             number += 1;
         }
@@ -208,7 +308,10 @@ impl MediaSource for Synthetic {
         let first = self.sounds.get(&source).copied().unwrap_or(0);
         let after = u32::try_from(at_us / AUDIO_FRAME_US + 1).unwrap_or(u32::MAX);
         self.sounds.insert(source, after.max(first));
+        let sends =
+            |number: &u32| !self.silent || self.speaking || number.is_multiple_of(SILENCE_EVERY);
         (first..after)
+            .filter(sends)
             .map(|number| self.sound(source, number))
             .collect()
     }
@@ -216,6 +319,9 @@ impl MediaSource for Synthetic {
     fn request_keyframe(&mut self, source: Source, layer: u8) {
         if let Some(chain) = self.layers.get_mut(&(source, layer)) {
             chain.wanted = true;
+        }
+        if let Some(built) = self.built.get_mut(&source) {
+            built.wanted = true;
         }
     }
 

@@ -200,7 +200,7 @@ impl Incoming {
         let plain = plain.ok_or(Unopened::Forged)?;
         let marks = self.extensions.marks(header.extensions(bytes));
         let belongs = self.place(&header, &marks, uplink);
-        let belongs = belongs.ok_or(Unopened::Dropped(DropReason::UnknownTrack))?;
+        let belongs = belongs.ok_or(Unopened::Dropped(DropReason::Unplaced))?;
         if matches!(belongs, Belongs::New { .. }) && self.new.is_empty(now) {
             return Err(Unopened::Dropped(DropReason::Untried));
         }

@@ -105,7 +105,19 @@ impl Described {
 
     /// The decode targets that a receiver has, of those that there are.
     pub(super) fn active_targets(&self, structure: &Structure) -> u32 {
-        let Some(present) = self.target().and_then(|at| structure.targets.get(at)) else {
+        self.targets_up_to(self.target, structure)
+    }
+
+    /// Those that it is told of with this frame: what comes late belongs to what was passed on
+    /// when it was sent.
+    pub(super) fn told_targets(&self, frame: &Frame, structure: &Structure) -> u32 {
+        let of_frame = self.needed_for(frame, self.unwrap(frame.number));
+        self.targets_up_to(of_frame.or(self.target), structure)
+    }
+
+    fn targets_up_to(&self, target: Option<u8>, structure: &Structure) -> u32 {
+        let target = target.and_then(|at| structure.targets.get(usize::from(at)));
+        let Some(present) = target else {
             return structure.all_targets();
         };
         let mut mask = 0;
@@ -122,15 +134,20 @@ impl Described {
     /// Whether the frame belongs to what is passed on, or, when it comes late, to what was passed
     /// on when it was sent or after: what needs it was judged by that.
     fn was_needed(&self, frame: &Frame, number: u64) -> bool {
+        self.needed_for(frame, number).is_some()
+    }
+
+    /// The decode target that is or was passed on and that the frame belongs to, the newest.
+    fn needed_for(&self, frame: &Frame, number: u64) -> Option<u8> {
         let of_this = number >= self.structure_since;
-        let before = self.before.iter().filter(|(until, _)| number < *until);
-        let mut targets = before
-            .filter(|(until, _)| of_this || *until <= self.structure_since)
-            .map(|(_, target)| *target)
-            .chain(of_this.then_some(self.target));
-        targets.any(|target| {
-            let indication = target.map(|target| frame.indications.of(target.into()));
-            indication.is_some_and(|indication| indication != Indication::NotPresent)
+        let before = self.before.iter().rev();
+        let before = before
+            .filter(|(until, _)| number < *until && (of_this || *until <= self.structure_since));
+        let present = of_this.then_some(self.target).into_iter();
+        let mut targets = present.chain(before.map(|(_, target)| *target)).flatten();
+        targets.find(|target| {
+            let indication = frame.indications.of(usize::from(*target));
+            indication != Indication::NotPresent
         })
     }
 

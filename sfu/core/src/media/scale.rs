@@ -191,7 +191,10 @@ impl Scaler {
     pub(crate) fn active_targets(&self, dependency: &Dependency) -> u32 {
         let structure = &dependency.structure;
         let described = self.described.as_ref();
-        let has = described.map_or(u32::MAX, |described| described.active_targets(structure));
+        let frame = &dependency.descriptor.frame;
+        let has = described.map_or(u32::MAX, |described| {
+            described.told_targets(frame, structure)
+        });
         has & dependency.active_targets
     }
 

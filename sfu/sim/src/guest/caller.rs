@@ -32,6 +32,8 @@ enum Call {
     Waiting(Instant),
     /// Nobody tries until the story says so.
     Away,
+    /// There is none: it came with an offer over HTTP.
+    Posted,
 }
 
 /// What is to be done now.
@@ -67,18 +69,30 @@ impl Caller {
         }
     }
 
+    /// One who came with an offer over HTTP.
+    pub(super) fn posted(now: Instant, seed: u64) -> Self {
+        Caller {
+            call: Call::Posted,
+            ..Caller::new(now, seed)
+        }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.call == Call::Open
     }
 
+    pub(super) fn is_knocking(&self) -> bool {
+        self.call == Call::Knocking
+    }
+
     /// Whether a WebSocket stands or is being opened: over one that was given up nothing is heard.
     pub(super) fn is_on(&self) -> bool {
-        matches!(self.call, Call::Knocking | Call::Open)
+        matches!(self.call, Call::Knocking | Call::Open | Call::Posted)
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
         match self.call {
-            Call::Away => None,
+            Call::Away | Call::Posted => None,
             Call::Waiting(at) => Some(at),
             Call::Knocking => Some(self.heard_at + SILENCE),
             Call::Open => Some(self.ping_at.min(self.heard_at + SILENCE)),
@@ -92,6 +106,9 @@ impl Caller {
 
     /// The node let it in, and said how far first tries are to be spread.
     pub(super) fn let_in(&mut self, now: Instant, within_ms: u32) {
+        if self.call == Call::Posted {
+            return;
+        }
         self.call = Call::Open;
         self.ping_at = now + PING_EVERY;
         self.tries = 0;
@@ -100,6 +117,9 @@ impl Caller {
 
     /// The WebSocket is gone; the node may have said when to come again.
     pub(super) fn lost(&mut self, now: Instant, retry_after_ms: Option<u32>) {
+        if self.call == Call::Posted {
+            return;
+        }
         if matches!(self.call, Call::Away | Call::Waiting(_)) && retry_after_ms.is_none() {
             return;
         }
@@ -133,7 +153,7 @@ impl Caller {
             return None;
         }
         match self.call {
-            Call::Away => None,
+            Call::Away | Call::Posted => None,
             Call::Waiting(_) => Some(Act::Call),
             _ if now >= self.heard_at + SILENCE => {
                 self.lost(now, None);

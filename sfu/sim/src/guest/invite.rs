@@ -1,6 +1,6 @@
 //! How somebody takes part, and what their sources look like.
 
-use sfu_client::peer::Publication;
+use sfu_client::peer::{Dialect, Publication};
 use sfu_client::synthetic::{LayerShape, Shape};
 use sfu_protocol::media::Source;
 use sfu_protocol::signal::{Role, TrackState};
@@ -20,6 +20,16 @@ const SMALL_CAMERA_BPS: [u32; 3] = [40_000, 100_000, 250_000];
 /// What they take in a browser, about.
 pub const CAMERA_BPS: [u32; 3] = [100_000, 400_000, 1_800_000];
 
+/// How somebody talks to the node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Door {
+    /// Over a WebSocket.
+    #[default]
+    WebSocket,
+    /// By an offer over HTTP and its answer (RFC 9725); nothing else is heard.
+    Posted,
+}
+
 /// How somebody takes part.
 #[derive(Debug, Clone)]
 pub struct Invite {
@@ -35,6 +45,16 @@ pub struct Invite {
     pub audio_slots: u8,
     /// How many are seen at once.
     pub video_slots: u8,
+    /// Through which door.
+    pub door: Door,
+    /// What its client does otherwise than most.
+    pub dialect: Dialect,
+    /// Whether its network lets TCP through only.
+    pub over_tcp: bool,
+    /// Whether it sends no silence (Opus DTX).
+    pub leaves_out_silence: bool,
+    /// Whether it receives on the light way: what it says of media can then be anything.
+    pub light: bool,
 }
 
 impl Invite {
@@ -55,6 +75,19 @@ impl Invite {
             ],
             audio_slots: 4,
             video_slots: 4,
+            door: Door::WebSocket,
+            dialect: Dialect::default(),
+            over_tcp: false,
+            leaves_out_silence: false,
+            light: false,
+        }
+    }
+
+    /// Somebody who sends nothing.
+    pub fn viewer(line: Line) -> Self {
+        Invite {
+            publish: Vec::new(),
+            ..Invite::over(line)
         }
     }
 }

@@ -46,6 +46,9 @@ pub(crate) fn is_asked_for_another(message: &NodeMessage) -> bool {
 impl Guest {
     /// Hears the node.
     pub fn hear(&mut self, now: Instant, envelope: Envelope) {
+        if self.is_posted() && !is_answered(&envelope.message) {
+            return;
+        }
         self.caller.heard(now);
         let answers = matches!(envelope.message, NodeMessage::Answer { .. });
         if is_asked_for_another(&envelope.message) {
@@ -113,7 +116,8 @@ impl Guest {
 
     /// What of its messages can go out; what must survive a loss is said again later.
     pub(super) fn sendable(&mut self, message: ClientMessage) -> Option<ClientMessage> {
-        if self.caller.is_open() || matches!(message, ClientMessage::Join { .. }) {
+        let posts = self.is_posted();
+        if posts || self.caller.is_open() || matches!(message, ClientMessage::Join { .. }) {
             return Some(message);
         }
         if matches!(message, ClientMessage::SetTrack { .. }) {
@@ -147,6 +151,11 @@ impl Guest {
         }
         if matches!(self.healing, Healing::Waits(_)) {
             self.restart(now);
+            return false;
+        }
+        if self.caller.is_knocking() {
+            // The node may let it in this moment: to hang up now would leave it there with nothing.
+            self.healing = Healing::Tries(now + HEAL_AFTER);
             return false;
         }
         self.make_anew(now);
@@ -207,4 +216,13 @@ impl Guest {
             self.participant.want(wants);
         }
     }
+}
+
+/// What of the node's words somebody hears who came with an offer over HTTP: that it is in, the
+/// answer, and the end.
+fn is_answered(message: &NodeMessage) -> bool {
+    matches!(
+        message,
+        NodeMessage::Joined { .. } | NodeMessage::Answer { .. } | NodeMessage::Bye { .. }
+    )
 }

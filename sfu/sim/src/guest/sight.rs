@@ -1,16 +1,17 @@
 //! What one guest saw and heard, and what was wrong with it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_client::participant::Roster;
 use sfu_client::peer::{ReceivedFrame, ReceivedPacket};
-use sfu_client::synthetic::{Decoder, read_audio};
+use sfu_client::synthetic::{Decoder, LayerDecoder, read_audio};
 use sfu_protocol::ids::{ParticipantId, TrackId};
 use sfu_protocol::media::{Codec, Kind, Source};
 use sfu_protocol::signal::SlotId;
 
-use crate::oracle::{Bounds, SlotLine, frame_fault};
+use super::sound::Sound;
+use crate::oracle::{Bounds, DescribedLine, SlotLine, frame_fault};
 
 /// Most faults that are remembered of one guest: the first ones tell the story.
 const MAX_FAULTS: usize = 20;
@@ -32,6 +33,8 @@ pub struct Sighting {
 #[derive(Debug, Default)]
 struct Slot {
     decoder: Decoder,
+    layers: LayerDecoder,
+    described: DescribedLine,
     last: Option<(Instant, ReceivedFrame)>,
 }
 
@@ -56,7 +59,17 @@ pub struct Sight {
     transport: u32,
     shown: BTreeMap<SlotId, Shown>,
     sightings: BTreeMap<(u32, Source), Sighting>,
+    /// The longest time without a frame of each source.
+    gaps: BTreeMap<(u32, Source), Gap>,
+    sounds: BTreeMap<u32, Sound>,
     faults: Vec<String>,
+}
+
+/// A time without a frame.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    last_at: Instant,
+    longest: Duration,
 }
 
 impl Sight {
@@ -69,6 +82,8 @@ impl Sight {
             transport: 0,
             shown: BTreeMap::new(),
             sightings: BTreeMap::new(),
+            gaps: BTreeMap::new(),
+            sounds: BTreeMap::new(),
             faults: Vec::new(),
         }
     }
@@ -76,6 +91,29 @@ impl Sight {
     /// How an author's source was seen or heard.
     pub fn of(&self, author: u32, source: Source) -> Option<Sighting> {
         self.sightings.get(&(author, source)).copied()
+    }
+
+    /// How somebody's microphone came.
+    pub fn sound_of(&self, author: u32) -> Option<&Sound> {
+        self.sounds.get(&author)
+    }
+
+    /// From now on the times without a frame are measured anew, and what sound came is forgotten.
+    pub fn measure_anew(&mut self, now: Instant) {
+        self.sounds.clear();
+        for gap in self.gaps.values_mut() {
+            *gap = Gap {
+                last_at: now,
+                longest: Duration::ZERO,
+            };
+        }
+    }
+
+    /// The longest time without a frame of an author's source since it was measured anew, or since
+    /// the first.
+    pub fn longest_gap(&self, now: Instant, author: u32, source: Source) -> Option<Duration> {
+        let gap = self.gaps.get(&(author, source))?;
+        Some(gap.longest.max(now - gap.last_at))
     }
 
     /// When the last packet came in a slot.
@@ -152,7 +190,8 @@ impl Sight {
     ) -> Option<String> {
         match frame.codec {
             Codec::Opus => self.sound(now, frame, track),
-            _ => self.picture(now, frame, track),
+            Codec::Vp8 | Codec::H264 => self.picture(now, frame, track),
+            Codec::Vp9 | Codec::Av1 => self.layers(now, frame, track),
         }
     }
 
@@ -171,6 +210,10 @@ impl Sight {
         };
         self.sighted(now, mark.author, mark.source, 0);
         self.check_owner(track, mark.author, mark.source);
+        if mark.source == Source::Microphone {
+            let sound = self.sounds.entry(mark.author).or_default();
+            sound.note(now, mark.number, frame.recovered);
+        }
         Some(format!(
             "hears {} {} in {}",
             mark.author, mark.number, frame.slot.0
@@ -208,6 +251,38 @@ impl Sight {
         ))
     }
 
+    /// A picture that is built of layers.
+    fn layers(
+        &mut self,
+        now: Instant,
+        frame: ReceivedFrame,
+        track: Option<TrackId>,
+    ) -> Option<String> {
+        let slot = self.slots.entry(frame.slot.clone()).or_default();
+        let decoded = slot.layers.decode(&frame.data);
+        let mut faults: Vec<String> = slot.described.faults(&frame).into_iter().collect();
+        let before = slot.last.replace((now, frame.clone()));
+        faults.extend(before.and_then(|(_, before)| frame_fault(&before, &frame)));
+        let marks = match decoded {
+            Ok(marks) => marks,
+            Err(fault) => {
+                faults.push(fault.to_string());
+                Vec::new()
+            }
+        };
+        for fault in faults {
+            let seqs = frame.seqs;
+            self.fault(format!("slot {} seqs {seqs:?}: {fault}", frame.slot.0));
+        }
+        let top = marks.last()?;
+        self.sighted(now, top.author, top.source, top.spatial_id);
+        self.check_owner(track, top.author, top.source);
+        Some(format!(
+            "sees {} {} layer {} frame {} in {}",
+            top.author, top.source, top.spatial_id, top.number, frame.slot.0
+        ))
+    }
+
     fn sighted(&mut self, now: Instant, author: u32, source: Source, layer: u8) {
         let sighting = self.sightings.entry((author, source)).or_insert(Sighting {
             first_at: now,
@@ -218,6 +293,12 @@ impl Sight {
         sighting.last_at = now;
         sighting.layer = layer;
         sighting.frames += 1;
+        let gap = self.gaps.entry((author, source)).or_insert(Gap {
+            last_at: now,
+            longest: Duration::ZERO,
+        });
+        gap.longest = gap.longest.max(now - gap.last_at);
+        gap.last_at = now;
         if author == self.me {
             self.fault(format!("receives its own {source}"));
         }

@@ -21,6 +21,8 @@ pub struct Path {
     pub queue_ms: u64,
     /// Whether nothing comes through at all, DTLS included.
     pub blackout: bool,
+    /// Whether it is a stream: what is lost is sent again, and what follows waits for it.
+    pub streams: bool,
 }
 
 impl Path {
@@ -35,6 +37,7 @@ impl Path {
         rate_bps: None,
         queue_ms: 200,
         blackout: false,
+        streams: false,
     };
 
     /// Another continent: 150 ms, 10 ms of jitter, nothing lost.
@@ -77,6 +80,14 @@ impl Path {
         reorder_ms: 30,
         ..Path::OFFICE
     };
+
+    /// The same path for a stream.
+    pub const fn streaming(self) -> Path {
+        Path {
+            streams: true,
+            ..self
+        }
+    }
 
     /// The same path while nothing comes through.
     pub const fn dark(self) -> Path {

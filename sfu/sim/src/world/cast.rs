@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::letters::Letter;
 use super::{World, certificate};
-use crate::guest::{Guest, Invite, Place, Sighting};
+use crate::guest::{Guest, Invite, Place, Played, Sighting};
 use crate::keeper::Keeper;
 use crate::network::{Line, Path};
 
@@ -210,6 +210,33 @@ impl World {
         let within = Duration::from_millis(within_ms);
         let sighting = self.sighting(name, whom, source);
         sighting.is_some_and(|sighting| sighting.last_at + within >= self.now)
+    }
+
+    /// Somebody speaks so loudly, or not at all, and nobody has to hear them.
+    pub fn murmur(&mut self, name: &str, level_dbov: Option<i8>) {
+        let index = self.index(name);
+        self.guests[index].murmur(level_dbov);
+    }
+
+    /// From now on what somebody sees and hears is measured anew: see [`World::longest_gap_ms`] and
+    /// [`World::played`].
+    pub fn measure_anew(&mut self, name: &str) {
+        let index = self.index(name);
+        self.guests[index].sight.measure_anew(self.now);
+    }
+
+    /// The longest time without a frame of a source of somebody.
+    pub fn longest_gap_ms(&self, name: &str, whom: &str, source: Source) -> Option<u64> {
+        let author = self.guest(whom).author;
+        let sight = &self.guest(name).sight;
+        let gap = sight.longest_gap(self.now, author, source)?;
+        Some(gap.as_millis() as u64)
+    }
+
+    /// What somebody's jitter buffer made of the microphone of somebody.
+    pub fn played(&self, name: &str, whom: &str) -> Option<Played> {
+        let author = self.guest(whom).author;
+        self.guest(name).sight.sound_of(author)?.played()
     }
 
     /// Lets a second pass and answers which layers of a source somebody sent in it.

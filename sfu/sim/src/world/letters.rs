@@ -182,8 +182,12 @@ impl World {
             return self.tell_shard(Input::Signal { signal, message });
         };
         self.note(&name, "joins");
+        self.guests[index].half_in = !self.guests[index].hears();
         self.came_back(index);
         let grant = Box::new(self.grant_at(index));
+        if self.guests[index].is_posted() {
+            return self.tell_shard(Input::Posted { signal, grant });
+        }
         self.tell_shard(Input::SignalOpened {
             signal,
             grant,

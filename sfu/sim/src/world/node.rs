@@ -122,7 +122,7 @@ fn shard(
         shard: number,
         advertise: Advertise {
             udp: vec![address_of(number)],
-            tcp: Vec::new(),
+            tcp: vec![address_of(number)],
         },
         origin: now,
         origin_unix_us: ORIGIN_UNIX_US + (now - start).as_micros() as u64,
@@ -165,8 +165,10 @@ impl World {
     /// Lets every shard whose time has come go on.
     pub(super) fn tick_shards(&mut self) {
         for number in 0..self.node.house.shards {
-            let shard = self.node.shards.get(usize::from(number));
-            if shard.is_some_and(|shard| shard.deadline().at <= self.now) {
+            let due = self.node.shards.get(usize::from(number));
+            let due = due.map(Shard::deadline).filter(|due| due.at <= self.now);
+            if let Some(due) = due {
+                *self.wakes.entry(due.reason).or_insert(0) += 1;
                 self.tell_shard_at(number, Input::Tick);
             }
         }

@@ -17,7 +17,9 @@ impl World {
     pub(super) fn roster_faults(&self, guest: &Guest) -> Option<String> {
         let since = self.last_change().max(guest.joined_at);
         let hears = guest.is_listening() && !guest.forgotten && !guest.line.is_cut();
-        if guest.lost_since.is_some() || !hears || self.now < since + self.bounds.roster {
+        let unsettled = self.guests.iter().any(|other| other.half_in);
+        let unheard = guest.lost_since.is_some() || !hears || unsettled;
+        if unheard || self.now < since + self.bounds.roster {
             return None;
         }
         let expected = self.expected_roster(guest);

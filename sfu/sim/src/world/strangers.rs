@@ -64,6 +64,27 @@ impl World {
         &self.strangers.overheard
     }
 
+    /// Nothing has to come to somebody or of them any more: what they do may end it.
+    pub fn expect_nothing(&mut self, name: &str) {
+        let index = self.index(name);
+        self.guests[index].calm_since = None;
+    }
+
+    /// Somebody says something of RTCP as it is, on the light way. Answers whether it could.
+    pub fn say_control(&mut self, name: &str, packet: Vec<u8>) -> bool {
+        let index = self.index(name);
+        let said = self.guests[index].say_control(self.now, packet);
+        self.drain_guest(index);
+        said
+    }
+
+    /// Somebody says how much arrives at most.
+    pub fn say_estimate(&mut self, name: &str, bps: u64) {
+        let index = self.index(name);
+        self.guests[index].say_estimate(self.now, bps);
+        self.drain_guest(index);
+    }
+
     /// The grant that somebody who is or was here has shown.
     pub fn grant(&self, name: &str) -> Grant {
         self.grant_at(self.index(name))

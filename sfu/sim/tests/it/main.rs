@@ -1,13 +1,19 @@
 //! Stories of a whole world, each told with its committed seeds.
 
 mod bandwidth;
+mod codecs;
+mod committed;
 mod crash;
 mod crowd;
 mod darkness;
 mod determinism;
+mod doors;
+mod feedback;
+mod floods;
 mod idle;
 mod joining;
 mod layers;
+mod many;
 mod moving;
 mod network;
 mod oracles;
@@ -15,6 +21,7 @@ mod plans;
 mod recording;
 mod returning;
 mod seeds;
+mod sound;
 mod spread;
 mod strangers;
 mod sweep;

@@ -81,6 +81,32 @@ pub(crate) fn another_network(seed: u64) -> Chronicle {
         .end()
 }
 
+/// Longest time without sound or pictures of somebody who goes to another network, and for them.
+const LONGEST_GAP_MS: u64 = 1_000;
+
+pub(crate) fn without_a_gap(seed: u64) -> Chronicle {
+    let mut plan = Plan::tell("another network without a gap", seed, Bounds::BROKEN);
+    plan.step("three talk", three_talk);
+    for round in 0..3 {
+        plan.step("ben goes to another network", |world| {
+            world.run_ms(100 + 37 * (seed % 20) * round);
+            for name in ["ada", "ben", "cleo"] {
+                world.measure_anew(name);
+            }
+            world.roam("ben");
+            world.run_ms(4_000);
+            for (name, whom) in [("ada", "ben"), ("cleo", "ben"), ("ben", "ada")] {
+                for source in [Source::Microphone, Source::Camera] {
+                    let gap = world.longest_gap_ms(name, whom, source);
+                    let what = format!("{name} misses {whom}'s {source} for {gap:?} ms");
+                    world.claim(gap.is_some_and(|gap| gap <= LONGEST_GAP_MS), &what);
+                }
+            }
+        });
+    }
+    plan.end()
+}
+
 pub(crate) fn with_a_screen(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("another network with a screen", seed, Bounds::BROKEN);
     plan.step("three talk, and ben shares his screen", |world| {

@@ -5,8 +5,8 @@ use sfu_sim::chronicle::Chronicle;
 
 use crate::seeds::tell;
 use crate::{
-    bandwidth, crash, crowd, darkness, idle, joining, layers, moving, network, recording,
-    returning, spread, tracks, trouble, wishes,
+    bandwidth, codecs, crash, crowd, darkness, doors, feedback, floods, idle, joining, layers,
+    many, moving, network, recording, returning, sound, spread, tracks, trouble, wishes,
 };
 
 macro_rules! plans {
@@ -39,6 +39,21 @@ plans! {
     whoever_speaks_is_heard_by_all_though_slots_are_few => layers::more_people_than_slots,
     who_wants_a_height_gets_the_layer_that_covers_it => layers::layers_follow_the_height,
     a_slot_stays_one_continuous_line_when_it_shows_somebody_else => layers::a_slot_changes_hands,
+    vp9_is_seen_at_every_height_and_all_of_it_decodes => codecs::vp9_heights,
+    vp9_with_own_layers_is_seen_at_every_height_and_all_of_it_decodes => codecs::vp9_key_heights,
+    av1_is_seen_at_every_height_and_all_of_it_decodes => codecs::av1_heights,
+    av1_with_own_layers_is_seen_at_every_height_and_all_of_it_decodes => codecs::av1_key_heights,
+    h264_is_seen_at_every_height_and_all_of_it_decodes => codecs::h264_heights,
+    vp9_over_lossy_lines_moves_and_all_that_comes_decodes => codecs::vp9_losses,
+    vp9_with_own_layers_over_lossy_lines_moves_and_all_that_comes_decodes => codecs::vp9_key_losses,
+    av1_over_lossy_lines_moves_and_all_that_comes_decodes => codecs::av1_losses,
+    av1_with_own_layers_over_lossy_lines_moves_and_all_that_comes_decodes => codecs::av1_key_losses,
+    h264_over_lossy_lines_moves_and_all_that_comes_decodes => codecs::h264_losses,
+    a_vp9_camera_that_nobody_receives_rests_and_is_back_within_one_second => codecs::vp9_at_rest,
+    an_av1_camera_that_nobody_receives_rests_and_is_back_within_one_second => codecs::av1_at_rest,
+    one_slot_shows_cameras_of_every_coding_in_turn => codecs::one_slot_for_all,
+    who_takes_one_coding_is_shown_no_other => codecs::who_takes_one_coding,
+
     who_wants_nobody_is_sent_nobody => wishes::nobody_and_somebody,
     a_slot_for_the_speaker_follows_the_talk => wishes::the_talk_goes_round,
     a_wish_for_a_screen_outlives_the_screen => wishes::a_screen_comes_and_goes,
@@ -67,6 +82,35 @@ plans! {
     a_screen_comes_before_faces => bandwidth::screen_first,
     a_line_that_flaps_does_not_flap_the_picture => bandwidth::a_flapping_line,
 
+    a_receiver_that_estimates_by_itself_gets_what_it_says => feedback::an_estimate_is_kept_to,
+    a_receiver_that_only_reports_is_heard_to_on_a_narrow_line => feedback::reports_are_enough,
+
+    a_talker_whose_line_loses_a_fifth_stays_intelligible => sound::a_talker_loses_a_fifth,
+    a_listener_whose_line_loses_a_fifth_hears_intelligibly => sound::a_listener_loses_a_fifth,
+    who_takes_plain_sound_hears_what_was_recovered => sound::plain_listeners,
+    silence_is_not_sent_and_is_no_loss => sound::silence_is_not_sent,
+
+    an_encoder_and_a_player_come_by_posted_offers => doors::an_encoder_and_a_player,
+    a_player_sees_and_hears_a_meeting => doors::a_meeting_with_a_player,
+    an_encoder_that_was_dark_is_seen_again => doors::an_encoder_that_vanishes,
+    who_has_tcp_only_meets_like_anybody => doors::tcp_only,
+    tcp_over_lossy_lines_loses_nothing => doors::tcp_over_lossy_lines,
+
+    the_loudest_five_of_ten_are_heard => many::the_loudest_five,
+    the_last_three_who_spoke_are_seen => many::the_last_three,
+    a_storm_of_joins_disturbs_nobody => many::a_storm_of_joins,
+    a_muted_room_costs_timers_and_nothing_else => many::a_muted_room,
+
+    a_flood_of_picture_losses_costs_others_nothing => floods::of_picture_losses,
+    a_flood_of_requests_for_packets_costs_others_nothing => floods::of_missing_packets,
+    a_flood_of_arrivals_costs_others_nothing => floods::of_arrivals,
+    a_flood_of_estimates_costs_others_nothing => floods::of_estimates,
+    a_flood_of_other_rtcp_costs_others_nothing => floods::of_reports,
+    a_flood_of_messages_costs_others_nothing => floods::of_messages,
+    a_flood_of_offers_costs_others_nothing => floods::of_offers,
+    a_flood_of_forgeries_costs_others_nothing => floods::of_forgeries,
+    a_flood_of_media_costs_others_nothing => floods::of_media,
+
     two_dark_seconds_heal_by_themselves => darkness::two_seconds,
     ten_dark_seconds_end_with_everybody_back => darkness::ten_seconds,
     thirty_dark_seconds_cost_no_place => darkness::thirty_seconds,
@@ -79,6 +123,7 @@ plans! {
     a_new_port_at_the_nat_costs_no_call => moving::a_nat_forgets,
     an_observer_behind_a_new_port_goes_on_watching => moving::an_observer_is_moved,
     who_goes_to_another_network_takes_the_call_along => moving::another_network,
+    who_goes_to_another_network_is_missed_for_less_than_a_second => moving::without_a_gap,
     who_shares_a_screen_takes_it_along => moving::with_a_screen,
     who_walks_to_and_fro_stays_in_the_call => moving::to_and_fro,
     a_page_that_is_loaded_again_is_the_same_person => moving::reloading,

@@ -1,29 +1,16 @@
-//! The committed seeds. A seed that finds a fault is added to its plan and stays.
+//! Which seeds a plan is told with: those that are committed, or those that were asked for. A seed
+//! that finds a fault is added to its plan's and stays.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use sfu_sim::chronicle::Chronicle;
 
-/// Every plan is told with each of them.
-pub(crate) const SEEDS: [u64; 4] = [1, 2, 3, 5];
+use crate::committed::COMMITTED;
+use crate::plans::PLANS;
 
-/// Seeds that found a fault, with the plan that they found it in.
-const FOUND: &[(&str, u64)] = &[
-    ("any_trouble_in_any_order_heals", 1478),
-    ("any_trouble_in_any_order_heals", 30658),
-    (
-        "ten_percent_loss_and_jitter_leave_speech_and_pictures",
-        71519,
-    ),
-    (
-        "a_slot_stays_one_continuous_line_when_it_shows_somebody_else",
-        1911,
-    ),
-    (
-        "a_slot_stays_one_continuous_line_when_it_shows_somebody_else",
-        2031,
-    ),
-];
+/// Seeds that tell the same as any.
+pub(crate) const SEEDS: [u64; 2] = [1, 2];
 
 /// Set to a seed, or to `from..to`, to tell a plan with these instead: how a failure is replayed.
 pub(crate) const SEED: &str = "SFU_SIM_SEED";
@@ -41,11 +28,8 @@ pub(crate) fn seeds_of(plan: &str, asked: Option<&str>) -> Vec<u64> {
     if let Some(asked) = asked {
         return read_range(asked).collect();
     }
-    let found = FOUND.iter().filter(|(name, _)| *name == plan);
-    SEEDS
-        .into_iter()
-        .chain(found.map(|&(_, seed)| seed))
-        .collect()
+    let of_plan = COMMITTED.iter().find(|(name, _)| *name == plan);
+    of_plan.map_or_else(Vec::new, |(_, seeds)| seeds.to_vec())
 }
 
 /// Reads `7` or `7..9`.
@@ -55,4 +39,24 @@ pub(crate) fn read_range(text: &str) -> Range<u64> {
         Some((from, to)) => number(from)..number(to),
         None => number(text)..number(text) + 1,
     }
+}
+
+/// Fewest seeds that all plans have together, and each of them.
+const FEWEST: usize = 200;
+const FEWEST_OF_A_PLAN: usize = 3;
+
+#[test]
+fn every_plan_has_seeds_of_its_own() {
+    let named: Vec<&str> = COMMITTED.iter().map(|(name, _)| *name).collect();
+    let plans: Vec<&str> = PLANS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, plans, "in the order of the plans");
+    let counts = COMMITTED.iter().map(|(_, seeds)| seeds.len());
+    assert!(counts.clone().all(|count| count >= FEWEST_OF_A_PLAN));
+    let all: BTreeSet<u64> = COMMITTED
+        .iter()
+        .flat_map(|(_, seeds)| *seeds)
+        .copied()
+        .collect();
+    assert_eq!(all.len(), counts.sum::<usize>(), "no seed is told twice");
+    assert!(all.len() >= FEWEST);
 }

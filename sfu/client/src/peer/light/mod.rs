@@ -287,6 +287,7 @@ impl Light {
             csrc: header.csrc,
             level_dbov: marks.level_dbov,
             payload: came.payload,
+            descriptor: None,
         };
         downlink.receive_in(now, stream.place, stream.codec, packet);
     }
@@ -411,6 +412,16 @@ impl Light {
         let report = self.streams[stream].got.report(now);
         let mut packet = rtcp::receiver_report(self.own_ssrc, report.as_slice());
         packet.extend_from_slice(feedback);
+        self.send(packet);
+    }
+
+    /// The streams that came, by their SSRCs.
+    pub(super) fn ssrcs(&self) -> Vec<u32> {
+        self.streams.iter().map(|stream| stream.got.ssrc).collect()
+    }
+
+    /// Says something of RTCP as it is.
+    pub(super) fn say(&mut self, packet: Vec<u8>) {
         self.send(packet);
     }
 

@@ -22,7 +22,7 @@ const WINDOWS: usize = 10;
 const FADES: f64 = 0.85;
 
 /// Less loss than this everywhere asks for nothing.
-const QUIET: f64 = 0.03;
+pub(super) const QUIET: f64 = 0.03;
 
 /// Losses that a path may have of itself.
 const CONSTANT: [f64; 9] = [0.0005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.14, 0.18, 0.25];

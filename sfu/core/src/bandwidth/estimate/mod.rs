@@ -80,6 +80,9 @@ const CALM: Duration = Duration::from_secs(60);
 /// A client's own estimate is held against who sends this part of it.
 const USED: f64 = 0.85;
 
+/// A round trip that is longer than twice the shortest by this has a queue in it.
+const QUEUED: Duration = Duration::from_millis(100);
+
 /// Who sends less than this part of the estimate is not what fills a path at once.
 const LITTLE: f64 = 0.5;
 
@@ -99,6 +102,8 @@ pub(crate) struct Estimator {
     probes: Probes,
     wanted: f64,
     round_trip: Duration,
+    /// The shortest that reports told of; how long the path is while its queue is empty.
+    shortest: Option<Duration>,
     /// The newest reference of feedback, unwrapped, in 64 ms.
     reference: Option<i64>,
     /// When feedback last spoke of a packet of ours.
@@ -129,6 +134,7 @@ impl Estimator {
             probes: Probes::default(),
             wanted: 0.0,
             round_trip: Duration::from_millis(100),
+            shortest: None,
             reference: None,
             said_at: None,
             since_said: 0,
@@ -285,7 +291,19 @@ impl Estimator {
             return;
         }
         let (packets, sent) = (packets as f64, self.sent_bps(now));
-        let lost = packets * f64::from(fraction_lost) / 256.0;
+        let share = f64::from(fraction_lost) / 256.0;
+        let lost = packets * share;
+        if let Some(round_trip) = round_trip
+            && self.queues(round_trip)
+            && share > loss::QUIET
+        {
+            // Nothing of this is the path's own: a full queue loses what is too much.
+            let limit = control::BACK_OFF * (1.0 - share) * sent;
+            if limit < self.control.bps() {
+                self.control.cut(now, limit);
+            }
+            return self.held_back(now);
+        }
         match self.losses.weigh_window(sent, packets, lost) {
             Some(limit) if limit < self.control.bps() => {
                 self.control.cut(now, limit);
@@ -298,6 +316,15 @@ impl Estimator {
             }
             _ => {}
         }
+    }
+
+    /// Whether a round trip is so much longer than the shortest that packets wait in a queue.
+    fn queues(&mut self, round_trip: Duration) -> bool {
+        let shortest = self
+            .shortest
+            .map_or(round_trip, |known| known.min(round_trip));
+        self.shortest = Some(shortest);
+        round_trip > 2 * shortest + QUEUED
     }
 
     /// What was tried without a probe was too much.
@@ -321,6 +348,7 @@ impl Estimator {
         (self.losses, self.standing) = (Losses::default(), Standing::default());
         self.trend.begin_anew();
         (self.since_said, self.silent_at) = (0, None);
+        self.shortest = None;
     }
 
     /// Whether there is a stream that padding can go on.

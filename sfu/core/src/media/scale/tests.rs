@@ -328,6 +328,33 @@ fn decode_targets_are_those_whose_frames_are_passed_on() {
 }
 
 #[test]
+fn a_frame_that_comes_late_is_told_with_targets_that_it_belongs_to() {
+    for key_only in [false, true] {
+        let mut sender = Sender::new(Dialect::Described, 3, key_only);
+        let mut receiver = Receiver::default();
+        receiver.watch(&mut sender, 6, quality(1, 2));
+        // Its layer above is late.
+        let picture = sender.picture(false);
+        let (lowest, above) = picture.split_at(2);
+        receiver.take(&lowest[0], quality(1, 2));
+        receiver.take(&lowest[1], quality(1, 2));
+        let keyframe = sender.picture(true);
+        receiver.take(&keyframe[0], quality(0, 2));
+        let mut late = above[0].clone();
+        late.packet.late = true;
+        let passage = receiver.take(&late, quality(0, 2));
+        assert_eq!(passage, Passage::Pass, "{key_only}");
+        let of_layer_one = 0b111_000;
+        let told = |half: &Half| {
+            let dependency = half.packet.piece.dependency().expect("it has one");
+            receiver.scaler.active_targets(dependency) & of_layer_one
+        };
+        assert_eq!(told(&late), of_layer_one, "{key_only}");
+        assert_eq!(told(&keyframe[0]), 0, "{key_only}");
+    }
+}
+
+#[test]
 fn a_target_that_its_sender_gave_up_is_left_at_once() {
     let mut sender = Sender::new(Dialect::Described, 3, false);
     let mut receiver = Receiver::default();
