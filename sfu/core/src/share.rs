@@ -7,7 +7,9 @@ use sfu_protocol::ids::ParticipantId;
 use sfu_protocol::media::{Kind, Source};
 use sfu_protocol::signal::{PauseReason, SlotPause};
 
-use crate::bandwidth::allocate::{Allotted, Asked, Layer, MAX_OFFERS, THINNED, WHOLE, allocate};
+use crate::bandwidth::allocate::{
+    Allotted, Asked, Layer, MAX_OFFERS, THINNED, WHOLE, allocate, one_at_a_time,
+};
 use crate::connection::downlink::Slot;
 use crate::connection::uplink::{Line, Subscriber};
 use crate::deadlines::Wake;
@@ -19,6 +21,9 @@ use crate::subscribe::aim_within;
 
 /// How often what the layers bring is looked at while pictures are sent.
 const AGAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// The same while another slot waits to get more than it has.
+const NEXT_AFTER: Duration = Duration::from_millis(300);
 
 /// The same while everybody gets what is wanted.
 const AGAIN_AT_EASE: Duration = Duration::from_secs(2);
@@ -46,7 +51,7 @@ pub(crate) fn plan(
     let slots = connection.slots();
     let asked = slots.map(|(place, slot)| asked_of(stage, now, (place, slot), speaker));
     let asked: Vec<Asked> = asked.collect();
-    let plan = allocate(connection.path().budget_bps(), &asked);
+    let mut plan = allocate(connection.path().budget_bps(), &asked);
     let watches = asked
         .iter()
         .any(|asked| asked.kind == Kind::Video && asked.layers[0].is_some());
@@ -56,6 +61,7 @@ pub(crate) fn plan(
     let much = connection.path_mut().plan(now, &plan);
     let (mut moved, mut told) = (Vec::new(), Vec::new());
     let after = match connection.path().is_tight() {
+        true if one_at_a_time(&asked, &mut plan.slots) => NEXT_AFTER,
         true => AGAIN_EVERY,
         false => AGAIN_AT_EASE,
     };

@@ -191,6 +191,25 @@ pub(crate) fn allocate(budget_bps: u64, slots: &[Asked]) -> Plan {
     }
 }
 
+/// The same with at most one slot that gets more than it has, the first in order: each begins with
+/// a keyframe, and several at once would fill the queue before a narrow place. True when others wait.
+pub(crate) fn one_at_a_time(slots: &[Asked], allotted: &mut [Allotted]) -> bool {
+    let mut grows = order(slots);
+    grows.retain(|at| is_more(allotted[*at], slots[*at].has));
+    for &at in grows.iter().skip(1) {
+        allotted[at] = slots[at].has;
+    }
+    grows.len() > 1
+}
+
+fn is_more(gets: Allotted, has: Allotted) -> bool {
+    match (gets, has) {
+        (Allotted::Layer { .. }, Allotted::Paused) => true,
+        (Allotted::Layer { index: gets, .. }, Allotted::Layer { index: has, .. }) => gets > has,
+        _ => false,
+    }
+}
+
 /// The largest of `offers` that fits in place of the one that is given already.
 fn largest(asked: &Asked, offers: &[Option<Layer>], given: usize, left: u64) -> usize {
     let bps = |place: usize| offers[place].map_or(0, |layer| layer.bps());

@@ -352,7 +352,9 @@ impl Connection {
         let Some(to) = self.way.media(step.now) else {
             return;
         };
-        let repair = self.repair.spend(sent.packet.payload.len() + ADDED_BYTES);
+        let path_bps = self.outgoing.path.estimator.estimate_bps();
+        let bytes = sent.packet.payload.len() + ADDED_BYTES;
+        let repair = self.repair.spend(bytes, path_bps);
         match repair {
             Repair::Granted => step.report.retransmissions_out += 1,
             Repair::Refused | Repair::Abused => step.report.retransmissions_refused += 1,

@@ -12,6 +12,10 @@ const REPAIR_FIRST_BYTES: usize = 8 * 1024;
 /// What can be saved up: half a second of 4 Mbit/s, which a path lost before it came back.
 pub(crate) const REPAIR_BURST_BYTES: usize = 256 * 1024;
 
+/// And no more than the path carries in this part of a second: what a full queue lost would fill it
+/// again.
+const REPAIR_BURST_OF_A_SECOND: u64 = 4;
+
 /// What may be asked for in vain while nothing is saved, before the client counts as one that asks
 /// for more than anybody loses.
 const REPAIR_REFUSED_BYTES: usize = 128 * 1024;
@@ -51,8 +55,11 @@ impl RepairBudget {
         self.refused_bytes = self.refused_bytes.saturating_sub(earned);
     }
 
-    /// Whether a retransmission may leave.
-    pub(crate) fn spend(&mut self, bytes: usize) -> Repair {
+    /// Whether a retransmission may leave on a path that is taken to carry so much.
+    pub(crate) fn spend(&mut self, bytes: usize, path_bps: u64) -> Repair {
+        let burst = path_bps / 8 / REPAIR_BURST_OF_A_SECOND;
+        let burst = usize::try_from(burst).unwrap_or(usize::MAX);
+        self.saved_bytes = self.saved_bytes.min(burst.max(REPAIR_FIRST_BYTES));
         if bytes <= self.saved_bytes {
             self.saved_bytes -= bytes;
             return Repair::Granted;
@@ -70,8 +77,11 @@ impl RepairBudget {
 mod tests {
     use super::*;
 
+    /// More than any budget saves.
+    const WIDE_BPS: u64 = 30_000_000;
+
     fn granted(budget: &mut RepairBudget, times: usize, bytes: usize) -> usize {
-        let asked = (0..times).filter(|_| budget.spend(bytes) == Repair::Granted);
+        let asked = (0..times).filter(|_| budget.spend(bytes, WIDE_BPS) == Repair::Granted);
         asked.count()
     }
 
@@ -97,13 +107,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_saved_is_no_more_than_a_quarter_second_of_the_path() {
+        for (path_bps, bytes) in [(0, 8 * 1_024), (800_000, 25_000), (4_000_000, 125_000)] {
+            let mut budget = RepairBudget::default();
+            (0..10_000).for_each(|_| budget.earn(1_000));
+            let granted = (0..10_000).filter(|_| budget.spend(100, path_bps) == Repair::Granted);
+            assert_eq!(granted.count(), bytes / 100, "{path_bps}");
+        }
+    }
+
+    #[test]
     fn who_asks_a_little_too_much_is_refused_and_keeps_what_can_be_sent_again() {
         let mut budget = RepairBudget::default();
         granted(&mut budget, 8, 1_024);
         for _ in 0..1_000 {
-            assert_eq!(budget.spend(512), Repair::Refused);
+            assert_eq!(budget.spend(512, WIDE_BPS), Repair::Refused);
             budget.earn(1_024);
-            assert_eq!(budget.spend(512), Repair::Granted);
+            assert_eq!(budget.spend(512, WIDE_BPS), Repair::Granted);
         }
     }
 
@@ -113,7 +133,7 @@ mod tests {
         granted(&mut budget, 8, 1_024);
         let patience = REPAIR_REFUSED_BYTES / 1_024;
         for _ in 0..3 {
-            let asked = (0..=patience).map(|_| budget.spend(1_024));
+            let asked = (0..=patience).map(|_| budget.spend(1_024, WIDE_BPS));
             let abused = asked.filter(|repair| *repair == Repair::Abused);
             assert_eq!(abused.count(), 1);
         }

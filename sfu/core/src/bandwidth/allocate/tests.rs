@@ -197,6 +197,22 @@ fn what_is_there_stays_while_it_fits_and_what_is_not_comes_with_some_to_spare() 
 }
 
 #[test]
+fn one_slot_grows_at_a_time_and_what_is_taken_is_taken_at_once() {
+    let has = |has| Asked { has, ..camera() };
+    let speaker = Asked {
+        is_speaker: true,
+        ..has(SMALL)
+    };
+    let slots = [has(PAUSED), has(LARGE), has(SMALL), has(NOTHING), speaker];
+    let mut allotted = [SMALL, MIDDLE, MIDDLE, SMALL, LARGE];
+    assert!(one_at_a_time(&slots, &mut allotted), "two wait");
+    assert_eq!(allotted, [PAUSED, MIDDLE, SMALL, SMALL, LARGE]);
+    let mut allotted = [SMALL, PAUSED, SMALL, NOTHING, SMALL];
+    assert!(!one_at_a_time(&slots, &mut allotted), "nobody waits");
+    assert_eq!(allotted, [SMALL, PAUSED, SMALL, NOTHING, SMALL]);
+}
+
+#[test]
 fn what_all_would_take_is_told_to_who_probes() {
     let plan = allocate(0, &[camera(), screen(), voice(0)]);
     assert_eq!(plan.wanted_bps, 1_500_000 + 1_500_000 + VOICE_BPS);

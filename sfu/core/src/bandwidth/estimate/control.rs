@@ -174,12 +174,14 @@ impl Control {
         fell_for.is_none_or(|passed| passed >= round_trip.clamp(SOONEST, LATEST))
     }
 
-    /// The queue seems to grow, though far less is sent than the rate: step by step. True when the
-    /// rate fell.
-    pub(super) fn ease(&mut self, now: Instant, round_trip: Duration) -> bool {
-        let falls = self.may_fall(now, round_trip);
+    /// The queue seems to grow, though far less is sent than the rate: step by step, and not below
+    /// what arrives while a burst, a keyframe, is on its way. True when the rate fell.
+    pub(super) fn ease(&mut self, now: Instant, acked: Option<f64>, round_trip: Duration) -> bool {
+        let arrives = BACK_OFF * acked.unwrap_or(0.0);
+        let target = arrives.max(EASE * self.bps);
+        let falls = target < self.bps && self.may_fall(now, round_trip);
         if falls {
-            self.cut(now, EASE * self.bps);
+            self.cut(now, target);
         }
         falls
     }
@@ -275,5 +277,23 @@ mod tests {
         assert_eq!(control.bps(), LEAST_BPS);
         control.raise(t0 + ms(999), 1e12);
         assert_eq!(control.bps(), MOST_BPS);
+    }
+
+    #[test]
+    fn who_sends_little_eases_and_not_below_what_arrives() {
+        let t0 = crate::testing::start();
+        for (acked, falls_to) in [
+            (None, Some(0.7)),
+            (Some(0.1), Some(0.7)),
+            (Some(1.0), Some(0.85)),
+            (Some(1.2), None),
+        ] {
+            let mut control = Control::new(t0);
+            let before = control.bps();
+            let fell = control.ease(t0, acked.map(|part| part * before), ROUND_TRIP);
+            assert_eq!(fell, falls_to.is_some(), "{acked:?}");
+            let expected = falls_to.unwrap_or(1.0) * before;
+            assert!((control.bps() - expected).abs() < 1.0, "{acked:?}");
+        }
     }
 }

@@ -10,11 +10,13 @@
 //! | `trend` | whether the queue grows |
 //! | `standing` | whether it stands, full |
 //! | `acked` | how much arrives |
+//! | `burst` | what of a queue is our own, and goes |
 //! | `control` | the rate that follows |
 //! | `loss` | what loss says against it |
 //! | `probe` | what proves more |
 
 mod acked;
+mod burst;
 mod control;
 mod groups;
 mod history;
@@ -32,6 +34,7 @@ use std::time::{Duration, Instant};
 
 use super::meter::Meter;
 use acked::Acked;
+use burst::Burst;
 use control::Control;
 use groups::{Groups, Told};
 use history::{History, Sent};
@@ -86,6 +89,9 @@ const QUEUED: Duration = Duration::from_millis(100);
 /// Who sends less than this part of the estimate is not what fills a path at once.
 const LITTLE: f64 = 0.5;
 
+/// Who sends more than this is what fills it.
+const MOST: f64 = 0.85;
+
 /// How much a newer round trip says.
 const ROUND_TRIP_WEIGHT: u32 = 8;
 
@@ -112,6 +118,7 @@ pub(crate) struct Estimator {
     since_said: u32,
     silent_at: Option<Instant>,
     sent: Meter,
+    burst: Burst,
     /// When more may be tried without a probe, and how long that waited.
     tries_at: Option<Instant>,
     tries_after: Duration,
@@ -140,6 +147,7 @@ impl Estimator {
             since_said: 0,
             silent_at: None,
             sent: Meter::default(),
+            burst: Burst::default(),
             tries_at: None,
             tries_after: TRIES_AFTER,
             only_tries: false,
@@ -159,6 +167,7 @@ impl Estimator {
     /// A packet left without such a number.
     pub(crate) fn left(&mut self, now: Instant, bytes: usize) {
         self.sent.add(now, bytes);
+        self.burst.left(now, bytes, self.control.bps());
         self.since_said = self.since_said.saturating_add(1);
     }
 
@@ -195,9 +204,16 @@ impl Estimator {
         self.probes.go_on(now);
         let usage = match self.trend.usage() {
             _ if stands => Usage::Over,
-            // Who sends little fills no queue: it is jitter, or others do.
+            // A burst of ours fills a queue that is empty again soon.
+            Usage::Over
+                if self.sent_bps(now) < MOST * self.control.bps()
+                    && self.burst.is_on_its_way(now, self.round_trip) =>
+            {
+                return;
+            }
+            // Who sends little fills none: it is jitter, or others do.
             Usage::Over if self.sent_bps(now) < LITTLE * self.control.bps() => {
-                if self.control.ease(now, self.round_trip) {
+                if self.control.ease(now, self.acked.bps(), self.round_trip) {
                     self.fell(now);
                 }
                 return;
