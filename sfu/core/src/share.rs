@@ -22,6 +22,9 @@ use crate::subscribe::aim_within;
 /// How often what the layers bring is looked at while pictures are sent.
 const AGAIN_EVERY: Duration = Duration::from_secs(1);
 
+/// On less than this, a few keyframes at once fill the queue before the narrowest place.
+const THIN_BPS: u64 = 2_000_000;
+
 /// The same while another slot waits to get more than it has.
 const NEXT_AFTER: Duration = Duration::from_millis(300);
 
@@ -51,7 +54,8 @@ pub(crate) fn plan(
     let slots = connection.slots();
     let asked = slots.map(|(place, slot)| asked_of(stage, now, (place, slot), speaker));
     let asked: Vec<Asked> = asked.collect();
-    let mut plan = allocate(connection.path().budget_bps(), &asked);
+    let budget_bps = connection.path().budget_bps();
+    let mut plan = allocate(budget_bps, &asked);
     let watches = asked
         .iter()
         .any(|asked| asked.kind == Kind::Video && asked.layers[0].is_some());
@@ -61,7 +65,7 @@ pub(crate) fn plan(
     let much = connection.path_mut().plan(now, &plan);
     let (mut moved, mut told) = (Vec::new(), Vec::new());
     let after = match connection.path().is_tight() {
-        true if one_at_a_time(&asked, &mut plan.slots) => NEXT_AFTER,
+        true if budget_bps < THIN_BPS && one_at_a_time(&asked, &mut plan.slots) => NEXT_AFTER,
         true => AGAIN_EVERY,
         false => AGAIN_AT_EASE,
     };
