@@ -36,12 +36,13 @@ use crate::media::packet::Packet;
 use crate::report::{DropReason, Report};
 use crate::room::presence::{LOST_GRACE, RELOAD_GRACE};
 use crate::room::removed::Removed;
-use crate::room::{Effects, Room};
+use crate::room::{Effects, Room, Seat};
 use crate::stage::Stage;
 use crate::stream::Advertise;
 use crate::{span, subscribe, wanted};
 use branch::Branch;
 use home::Pending;
+use signal::Sayer;
 
 /// How much one shard takes on.
 #[derive(Debug, Clone)]
@@ -476,6 +477,11 @@ impl Shard {
                 source,
             },
         ))
+    }
+
+    /// Somebody's place in a room that is here.
+    fn seat_of(&self, (room, participant): Sayer) -> Option<&Seat> {
+        self.rooms.get(&room)?.seat(participant)
     }
 
     /// Lets a room decide and carries out what it wants.

@@ -1,5 +1,5 @@
-//! The connections of a shard and the mirrors of others, and one step of one of them: the place where a broken invariant
-//! is caught, counted, and costs that connection only.
+//! The connections of a shard and the mirrors of others, and one step of one of them: the place
+//! where a broken invariant is caught, counted, and costs that connection only.
 
 mod elsewhere;
 

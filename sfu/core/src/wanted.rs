@@ -88,8 +88,8 @@ pub(crate) fn told(stage: &Stage, publisher: ConnectionId) -> Vec<(Source, Vec<S
     told.map(|(_, line)| (line.source, line.wanted())).collect()
 }
 
-/// What slots, tapes and other shards want of a line. Before anything has come of it nobody knows what that can
-/// be: everything.
+/// What slots, tapes and other shards want of a line. Before anything has come of it nobody knows
+/// what that can be: everything.
 fn wanted_of(stage: &Stage, line: &Line) -> LayerSet {
     if line.codec.is_none() {
         let all = line.layers.all().fold(LayerSet::NONE, LayerSet::with);

@@ -98,13 +98,12 @@ fn enter(house: &House, participant: u128, mut over: watch::Receiver<bool>) -> G
     }
 }
 
-#[tokio::test]
-async fn two_participants_see_and_hear_each_other_and_the_counters_add_up() {
-    let house = House::open(|_| {}).await;
+/// Two enter, and leave when each has seen and heard enough.
+async fn meet(house: &House) -> [Guest; 2] {
     let (over, is_over) = watch::channel(false);
     let mut guests = [
-        enter(&house, 1, is_over.clone()),
-        enter(&house, 2, is_over.clone()),
+        enter(house, 1, is_over.clone()),
+        enter(house, 2, is_over.clone()),
     ];
     for guest in &mut guests {
         let seen = Arc::clone(&guest.seen);
@@ -114,7 +113,13 @@ async fn two_participants_see_and_hear_each_other_and_the_counters_add_up() {
             .expect("the guest is here");
     }
     over.send_replace(true);
-    claim_they_met(guests).await;
+    guests
+}
+
+#[tokio::test]
+async fn two_participants_see_and_hear_each_other_and_the_counters_add_up() {
+    let house = House::open(|_| {}).await;
+    claim_they_met(meet(&house).await).await;
     house.node.stop().await;
     claim_it_adds_up(&house);
     assert_eq!(house.metric("colloquy_sfu_shard_packets_total"), 0.0);
@@ -127,20 +132,7 @@ async fn participants_on_two_shards_meet_and_each_packet_crosses_once() {
         config.participants_per_shard = 1;
     })
     .await;
-    let (over, is_over) = watch::channel(false);
-    let mut guests = [
-        enter(&house, 1, is_over.clone()),
-        enter(&house, 2, is_over.clone()),
-    ];
-    for guest in &mut guests {
-        let seen = Arc::clone(&guest.seen);
-        timeout(PATIENCE, guest.enough.wait_for(|enough| *enough))
-            .await
-            .unwrap_or_else(|_| panic!("too little arrived: {:?}", seen.lock()))
-            .expect("the guest is here");
-    }
-    over.send_replace(true);
-    claim_they_met(guests).await;
+    claim_they_met(meet(&house).await).await;
     house.node.stop().await;
     claim_it_adds_up(&house);
     let metric = |name: &str, value| house.metric_with(&format!("colloquy_sfu_{name}"), value);

@@ -118,10 +118,7 @@ impl Shard {
             self.stage.tell_shard(from.0.shard, frame);
         }
         subscribe::set_flowing(&mut self.stage, now, out, from, flows);
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(track.participant));
+        let seat = self.seat_of((room, track.participant));
         if seat.is_some_and(|seat| seat.track(track.source).is_none()) {
             return self.track_off(now, from);
         }
@@ -219,10 +216,7 @@ impl Shard {
         let Some(recording) = self.tapes.of_room(room) else {
             return;
         };
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(track.participant));
+        let seat = self.seat_of((room, track.participant));
         let name = seat.map(|seat| seat.name.clone()).unwrap_or_default();
         let Some(line) = self.stage.line_mut(from) else {
             return;

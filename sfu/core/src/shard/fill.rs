@@ -26,8 +26,7 @@ impl Shard {
     ) {
         let mut by_shard: BTreeMap<u16, Vec<Put>> = BTreeMap::new();
         for placement in placements {
-            let seat = self.rooms.get(&room);
-            let seat = seat.and_then(|room| room.seat(placement.participant));
+            let seat = self.seat_of((room, placement.participant));
             let Some(connection) = seat.and_then(|seat| seat.connection) else {
                 continue;
             };

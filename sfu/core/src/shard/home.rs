@@ -135,11 +135,7 @@ impl Shard {
         (spent, sdp, publish): (Option<String>, &str, &[PublishLine]),
     ) -> Result<(), Refusal> {
         let (room, participant) = sayer;
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(participant));
-        let order = seat.map_or(0, |seat| seat.order);
+        let order = self.seat_of(sayer).map_or(0, |seat| seat.order);
         if self.pending.len() >= MAX_PENDING {
             return Err(Refusal::new(RefusedCode::LimitReached, "too many offers"));
         }
@@ -176,11 +172,8 @@ impl Shard {
         let Some(pending) = self.pending.remove(&request) else {
             return;
         };
-        let (room, participant) = pending.sayer;
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(participant));
+        let room = pending.sayer.0;
+        let seat = self.seat_of(pending.sayer);
         if seat.is_none_or(|seat| seat.order != pending.order) {
             let connection = answered.connection;
             let shard = connection.shard;
@@ -210,11 +203,7 @@ impl Shard {
         let Some(pending) = self.pending.remove(&request) else {
             return;
         };
-        let (room, participant) = pending.sayer;
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(participant));
+        let seat = self.seat_of(pending.sayer);
         if seat.is_some_and(|seat| seat.order == pending.order) {
             let about = "offer".to_owned();
             let refused = NodeMessage::Refused {

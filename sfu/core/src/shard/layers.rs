@@ -22,9 +22,7 @@ impl Shard {
 
     /// Tells a publisher that came back again, for it may have missed more than is kept.
     pub(super) fn repeat_layers(&mut self, now: Instant, publisher: Sayer, out: &mut Departures) {
-        let (room, participant) = publisher;
-        let room = self.rooms.get(&room);
-        let seat = room.and_then(|room| room.seat(participant));
+        let seat = self.seat_of(publisher);
         let Some(connection) = seat.and_then(|seat| seat.connection) else {
             return;
         };

@@ -289,11 +289,7 @@ impl Shard {
         out: &mut Departures,
     ) -> Result<(), Refusal> {
         let (room, participant) = sayer;
-        let seat = self
-            .rooms
-            .get(&room)
-            .and_then(|room| room.seat(participant));
-        let connection = seat.and_then(|seat| seat.connection);
+        let connection = self.seat_of(sayer).and_then(|seat| seat.connection);
         let wishes = self.in_room(room, now, out, |room, effects| {
             room.want(participant, wants, effects)
         });

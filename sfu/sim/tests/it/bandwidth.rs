@@ -73,15 +73,20 @@ fn listen(world: &mut World, ms: u64) -> Vec<Option<u8>> {
     layers
 }
 
+/// Ben watches ada, who speaks, at full height.
+fn watch_over_five_megabits(world: &mut World) {
+    world.join_with("ada", seen());
+    world.join_with("ben", viewer(down(5_000_000)));
+    world.speak("ada", true);
+    world.run_until_connected();
+    world.run_ms(1_500);
+    world.want("ben", "ada", Source::Camera, 720);
+}
+
 pub(crate) fn narrow_and_wide(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("narrow and wide", seed, NARROW);
     plan.step("ben watches ada speak over 5 Mbit/s", |world| {
-        world.join_with("ada", seen());
-        world.join_with("ben", viewer(down(5_000_000)));
-        world.speak("ada", true);
-        world.run_until_connected();
-        world.run_ms(1_500);
-        world.want("ben", "ada", Source::Camera, 720);
+        watch_over_five_megabits(world);
         let layers = listen(world, 4_000);
         world.claim(layers.last() == Some(&Some(2)), "at full height");
     })
@@ -202,12 +207,7 @@ pub(crate) fn screen_first(seed: u64) -> Chronicle {
 pub(crate) fn a_flapping_line(seed: u64) -> Chronicle {
     let mut plan = Plan::tell("a flapping line", seed, NARROW);
     plan.step("ben watches ada", |world| {
-        world.join_with("ada", seen());
-        world.join_with("ben", viewer(down(5_000_000)));
-        world.speak("ada", true);
-        world.run_until_connected();
-        world.run_ms(1_500);
-        world.want("ben", "ada", Source::Camera, 720);
+        watch_over_five_megabits(world);
         world.run_ms(2_000);
     })
     .step("his line is narrow for two of four seconds", |world| {

@@ -9,7 +9,7 @@ use sfu_sim::chronicle::Chronicle;
 use crate::committed::COMMITTED;
 use crate::plans::PLANS;
 
-/// Seeds that tell the same as any.
+/// For claims about how a plan is told, which hold of every seed.
 pub(crate) const SEEDS: [u64; 2] = [1, 2];
 
 /// Set to a seed, or to `from..to`, to tell a plan with these instead: how a failure is replayed.
